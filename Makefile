@@ -1,0 +1,62 @@
+# Faretide: `make run` starts everything on this machine, `make test` proves it. `make help` lists the rest.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+# A venv of its own: nothing from outside may leak in, nothing is compiled or fetched beyond the lock files.
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: help run test check unit broker format lock jars results clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	  || { echo "Faretide needs Python 3.11 to 3.13; $(PYTHON) is $$($(PYTHON) -V). Say: make run PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "installing locked dependencies into $(VENV) (about a minute the first time)"
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.run
+	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
+
+run: $(VENV)/.run ## Start broker, registry, Postgres, services and the city; Ctrl-C stops it all (ARGS="--scale 5")
+	$(BIN)/faretide up $(ARGS)
+
+test: check ## Everything CI runs: the checks, then all tests, broker tests included
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev ## Format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.dev ## Tests that need no broker
+	$(BIN)/python -m pytest -m "not broker" $(ARGS)
+
+broker: $(VENV)/.dev ## Tests on a real broker, registry and Postgres
+	$(BIN)/python -m pytest -m broker $(ARGS)
+
+format: $(VENV)/.dev ## Write the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: ## Compile the hash-locked requirements again (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev pyproject.toml -o requirements-dev.lock
+
+jars: $(VENV)/.run ## Resolve the Kafka and registry jars again and lock their checksums
+	$(BIN)/python -m infra.embedded.lock
+
+clean: ## Remove the state of `make run`, fetched jars included
+	rm -rf .faretide

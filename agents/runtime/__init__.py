@@ -1,0 +1,14 @@
+"""What every service shares: the batching transport, its guarantees, publishing, broadcast reading, starting and stopping.
+
+How a record travels, and where each promise is kept:
+
+    broker ─> consumer_thread ─> consumer ─> batches() ─> agent ─> publisher ─> broker
+              seek, fence,        chunks,     explicit     rule     acknowledged
+              commit note         parking     ack                   by all replicas
+
+* An offset is committed only after the agent acknowledged its batch, and an agent acknowledges after its output and
+  its changelog were acknowledged by the broker (`deliveries`, `producer`).
+* Every assignment starts an `Epoch` and reads again from the point the topic's rewind policy names (`rewind`).
+* A process that lost its place in the group, an agent of which raised, or which hangs ends at once (`fencing`,
+  `supervision`): the next start rebuilds everything from the topics.
+"""

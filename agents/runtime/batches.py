@@ -1,0 +1,136 @@
+"""What an agent receives: runs of consecutive records of one partition, acknowledged as a whole.
+
+    async for batch in batches(stream):     # next batch of the current epoch
+        ...                                 # work, publish, await the broker's acknowledgement
+                                            # going on acknowledges; an exception, break or return does not
+
+A batch of a former epoch is dropped unseen: its partitions were taken away and will be read again by their new owner.
+"""
+
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+import faust
+from aiokafka import ConsumerRecord
+from faust.types import TP, ConsumerMessage
+
+from agents.runtime.rewind import Rewind
+from agents.runtime.schema_ids import SchemaIds
+
+_OFFSET = attrgetter("offset")
+
+
+class Epoch(NamedTuple):
+    """One assignment of partitions to this process; later ones compare greater.
+
+    `generation` is the group's, `started_ms` the wall clock at the assignment, never repeated by this process and
+    never below that of an epoch which committed one of the assigned partitions.
+    """
+
+    generation: int
+    started_ms: int
+
+
+class Batch(ConsumerMessage):  # type: ignore[misc]  # Faust ships no types
+    """Consecutive records of one partition; for Faust one message, with the offset of its last record.
+
+    `records` are in offset order and never empty unless a raw transport delivers decoded `columns` in their place.
+    `count` is their number, of which the first `replayed` lie below the offset committed at the assignment: they
+    rebuild state and have no other effect. `append_ms` is the append time of the last one.
+    """
+
+    __slots__ = ("append_ms", "columns", "count", "epoch", "first_offset", "records", "replayed")
+
+    records: Sequence[ConsumerRecord]
+    columns: object | None
+    epoch: Epoch
+    count: int
+    replayed: int
+    first_offset: int
+    append_ms: int
+
+    @classmethod
+    def of(cls, tp: TP, records: Sequence[ConsumerRecord], *, epoch: Epoch, resume: int) -> "Batch":
+        """Return `records` as a batch of `epoch`, in which everything below offset `resume` is replayed."""
+        last = records[-1]
+        batch = cls.spanning(tp, records[0].offset, last.offset, append_ms=last.timestamp, epoch=epoch)
+        batch.records, batch.columns, batch.count = records, None, len(records)
+        batch.replayed = bisect_left(records, resume, key=_OFFSET)
+        return batch
+
+    @classmethod
+    def spanning(cls, tp: TP, first_offset: int, last_offset: int, *, append_ms: int, epoch: Epoch) -> "Batch":
+        """Return a batch of `[first_offset, last_offset]` that its caller fills with records or columns."""
+        batch = cls(
+            tp.topic, tp.partition, last_offset, append_ms / 1000, 1, None, None, None, None, 0, 0, tp,
+            generation_id=epoch.generation,
+        )  # fmt: skip
+        batch.first_offset, batch.append_ms, batch.epoch = first_offset, append_ms, epoch
+        return batch
+
+    @property
+    def last_offset(self) -> int:
+        """Offset of the last record."""
+        return int(self.offset)
+
+    @property
+    def next_offset(self) -> int:
+        """Offset to commit once this batch is done."""
+        return int(self.offset) + 1
+
+    @property
+    def live(self) -> bool:
+        """Whether any record lies at or above the offset committed at the assignment."""
+        return self.replayed < self.count
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a batched topic is read.
+
+    `rewind` None means that reading resumes at the committed offset. With `schema_ids`, records whose schema id is not
+    known yet wait, and with them only their partition, until the registry has answered. `max_records` bounds a batch
+    and thereby the time for which one step of an agent holds the event loop.
+    """
+
+    rewind: Rewind | None = None
+    schema_ids: SchemaIds | None = None
+    max_records: int = 1000
+
+    def __post_init__(self) -> None:
+        if self.max_records < 1:
+            raise ValueError(f"max_records must be positive, got {self.max_records}")
+
+
+class BatchSchema(faust.Schema):  # type: ignore[misc]  # Faust ships no types
+    """Marks a topic as batched. Nothing is decoded here: a record that cannot be decoded is for the agent to judge."""
+
+    def __init__(self, reading: Reading) -> None:
+        super().__init__(key_type=bytes, value_type=bytes)
+        self.reading = reading
+
+    def loads_key(self, _app: faust.App, _message: Batch, **_: Any) -> None:
+        """Return None: a batch has no key."""
+
+    def loads_value(self, _app: faust.App, message: Batch, **_: Any) -> Batch:
+        """Return the batch itself."""
+        return message
+
+
+async def batches(stream: faust.Stream) -> AsyncIterator[Batch]:
+    """Yield each batch of the current epoch; it is acknowledged when the loop asks for the next one."""
+    stream.enable_acks = False  # else the stream acknowledges also when the agent raised
+    consumer = stream.app.consumer
+    async for event in stream.events():
+        batch = event.message
+        if batch.epoch != consumer.epoch:
+            continue
+        consumer.begin(batch)
+        try:
+            yield batch
+            event.ack()
+        finally:
+            consumer.end(batch)

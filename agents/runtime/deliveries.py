@@ -1,0 +1,69 @@
+"""What one partition delivered since its assignment, and how much of it is acknowledged.
+
+A queue of batches in offset order; acknowledged ones leave at its head, at once, since they hold the data. The offset to
+commit is the end of what has left: it never covers an unacknowledged batch, never falls below the offset committed
+before the assignment, and never goes back.
+
+    start          resume                position           read_to
+      ├── replayed ──┤── acknowledged ─────┤── pending ───────┤── not read yet
+"""
+
+from collections import deque
+
+from agents.runtime.batches import Batch
+from agents.runtime.rewind import CommitNote, Span
+
+
+class Deliveries:
+    """Acknowledgements of one partition in one epoch."""
+
+    def __init__(self, span: Span) -> None:
+        self.span = span
+        self._pending: deque[Batch] = deque()
+        self._read_to = span.start
+        self._committable = span.resume
+        self._asked = span.resume
+        self._note: CommitNote | None = None
+
+    def deliver(self, batch: Batch) -> None:
+        """Take in the next batch handed to the agent."""
+        self._pending.append(batch)
+        self._read_to = batch.next_offset
+
+    def read_to(self, offset: int) -> None:
+        """Learn that no record lies between the last batch and `offset`: transaction markers and compacted records."""
+        self._read_to = max(self._read_to, offset)
+
+    def settle(self) -> None:
+        """Let go of the acknowledged batches at the head."""
+        while self._pending and self._pending[0].acked:
+            batch = self._pending.popleft()
+            if batch.next_offset > self._committable:
+                self._committable = batch.next_offset
+                self._note = CommitNote(batch.append_ms, batch.epoch.started_ms)
+
+    def take_commit(self) -> int | None:
+        """Return the offset to commit, None if it is the one returned before."""
+        if self._committable == self._asked:
+            return None
+        self._asked = self._committable
+        return self._committable
+
+    def note(self) -> str:
+        """Return the commit metadata that goes with the committable offset, "" before there is one."""
+        return str(self._note) if self._note else ""
+
+    @property
+    def position(self) -> int:
+        """Next offset to be processed: everything below it is acknowledged or has no record."""
+        return self._pending[0].first_offset if self._pending else self._read_to
+
+    @property
+    def pending(self) -> bool:
+        """Whether a delivered batch is not acknowledged yet."""
+        return bool(self._pending)
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether the replay is done: true at once for a partition with nothing to replay, be it idle or not."""
+        return self.position >= self.span.resume

@@ -1,0 +1,114 @@
+"""The services as child processes of `faretide up`: started, watched, started again, stopped in order."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from infra.embedded.processes import start_bound
+
+RESTART_PAUSE_S = (0.0, 0.5, 1.0, 2.0, 5.0)
+STEADY_S = 60.0
+STOP_TIMEOUT_S = 10.0
+
+
+@dataclass(slots=True)
+class ServiceProcess:
+    """One service process and how often it had to be started again."""
+
+    service: str
+    instance: str
+    command: Sequence[str]
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+    started_s: float = 0.0
+    restarts: int = 0
+    quick_failures: int = 0
+    exit_codes: list[int] = field(default_factory=list)
+
+
+class ServiceProcesses:
+    """All services of one machine. `on_restart(service, exit_code)` hears of each unexpected end."""
+
+    def __init__(
+        self, *, logs: Path, environment: Mapping[str, str], on_restart: Callable[[str, int], None] | None = None
+    ) -> None:
+        self._logs, self._environment, self._on_restart = logs, dict(environment), on_restart
+        self._services: list[ServiceProcess] = []
+        self._stopping = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="service-watcher", daemon=True)
+
+    def start(self, services: Sequence[str]) -> None:
+        """Start one process for each service and watch them."""
+        self._logs.mkdir(parents=True, exist_ok=True)
+        for service in services:
+            instance = f"{service}-0"
+            command = [sys.executable, "-m", "infra.cli.main", "worker", service]
+            entry = ServiceProcess(service, instance, command, self._logs / f"{service}.log")
+            self._launch(entry)
+            self._services.append(entry)
+        self._watcher.start()
+
+    @property
+    def restarts(self) -> dict[str, int]:
+        """Unexpected ends per service."""
+        return {entry.service: entry.restarts for entry in self._services}
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process id per service."""
+        return {entry.service: entry.process.pid for entry in self._services if entry.process is not None}
+
+    def stop(self) -> None:
+        """Ask each service to end, writers of inputs first; insist after ten seconds. Idempotent."""
+        self._stopping.set()
+        if self._watcher.is_alive():
+            self._watcher.join()
+        for entry in self._services:
+            if entry.process is not None and entry.process.poll() is None:
+                entry.process.terminate()
+        deadline_s = time.monotonic() + STOP_TIMEOUT_S
+        for entry in self._services:
+            _wait_or_kill(entry.process, deadline_s - time.monotonic())
+
+    def _launch(self, entry: ServiceProcess) -> None:
+        environment = {
+            **{name: value for name, value in os.environ.items() if name.startswith(("PATH", "HOME", "LANG", "TZ", "FARETIDE_"))},
+            **self._environment,
+            "FARETIDE_INSTANCE_ID": entry.instance,
+        }
+        entry.process = start_bound(entry.command, log=entry.log, cwd=Path.cwd(), environment=environment)
+        entry.started_s = time.monotonic()
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(0.2):
+            for entry in self._services:
+                if entry.process is not None and entry.process.poll() is not None:
+                    self._restart(entry)
+
+    def _restart(self, entry: ServiceProcess) -> None:
+        assert entry.process is not None
+        code = entry.process.returncode
+        entry.exit_codes.append(code)
+        entry.restarts += 1
+        steady = time.monotonic() - entry.started_s > STEADY_S
+        entry.quick_failures = 0 if steady else entry.quick_failures + 1
+        if self._on_restart is not None:
+            self._on_restart(entry.service, code)
+        pause_s = RESTART_PAUSE_S[min(max(entry.quick_failures - 1, 0), len(RESTART_PAUSE_S) - 1)]
+        if not self._stopping.wait(pause_s):
+            self._launch(entry)
+
+
+def _wait_or_kill(process: subprocess.Popen[bytes] | None, timeout_s: float) -> None:
+    if process is None:
+        return
+    try:
+        process.wait(max(timeout_s, 0.1))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,122 @@
+"""One data directory, one server: who owns it now, and what to do with a server whose owner is gone.
+
+The owner holds a lock on the file `owner.json`, and *the server inherits it*: the lock is free only when both the owner
+and every process of its server have ended. So whoever gets the lock may remove stale pid files without looking further.
+
+    lock    owner    meaning                              what a newcomer does
+    free    any      nobody works here                    takes it
+    taken   alive    in use                               DataDirInUseError, naming the process
+    taken   gone     server still stopping, or orphaned   waits; after ORPHAN_GRACE_S ends the server it finds on record
+
+A process is known by pid and start time, so a pid used again by a stranger is never mistaken for one of ours.
+"""
+
+import fcntl
+import json
+import os
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+ORPHAN_GRACE_S = 5.0
+PATIENCE_S = 20.0
+POLL_S = 0.02
+
+
+class DataDirInUseError(RuntimeError):
+    """Another process works in this data directory."""
+
+
+def identity_of(pid: int) -> dict[str, float] | None:
+    """Return pid and start time of a running process, None if it has ended (a zombie has)."""
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return {"pid": pid, "started_s": float(process.create_time())}
+    except psutil.NoSuchProcess:
+        return None
+
+
+def is_alive(identity: dict[str, float] | None) -> bool:
+    """Whether exactly the process that was recorded as `identity` still runs."""
+    return identity is not None and identity_of(int(identity["pid"])) == identity
+
+
+class Ownership:
+    """The claim of this process on one data directory, until `release`."""
+
+    def __init__(self, data_dir: Path, *, patience_s: float = PATIENCE_S) -> None:
+        """Claim `data_dir`, which must exist, waiting at most `patience_s` for a server without owner to end.
+
+        Raises DataDirInUseError.
+        """
+        self._data_dir = data_dir
+        self.fd = os.open(data_dir / "owner.json", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._take(time.monotonic(), patience_s)
+        except BaseException:
+            os.close(self.fd)
+            raise
+        self._write(identity_of(os.getpid()), None)
+
+    def record_server(self, pid: int) -> None:
+        """Remember which process serves this directory, for whoever finds it without owner."""
+        self._write(identity_of(os.getpid()), identity_of(pid))
+
+    def release(self) -> None:
+        """Give the directory back. Processes of the server that are still ending keep newcomers waiting."""
+        if self.fd >= 0:
+            self._write(None, None)
+            os.close(self.fd)
+            self.fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+    def _take(self, began_s: float, patience_s: float) -> None:
+        while not self._try_lock():
+            record = self._read()
+            owner, server = record.get("owner"), record.get("server")
+            if is_alive(owner):
+                assert owner is not None
+                raise DataDirInUseError(
+                    f"{self._data_dir} is in use by process {int(owner['pid'])}: stop that one or choose another directory"
+                )
+            waited_s = time.monotonic() - began_s
+            if waited_s > patience_s:
+                pid = int(server["pid"]) if server else "unknown"
+                raise DataDirInUseError(
+                    f"{self._data_dir} is still held by a server left over from an earlier run (process {pid}): "
+                    "end it or choose another directory"
+                )
+            if waited_s > min(ORPHAN_GRACE_S, patience_s / 2) and server is not None and is_alive(server):
+                psutil.Process(int(server["pid"])).kill()
+            time.sleep(POLL_S)
+
+    def _try_lock(self) -> bool:
+        try:
+            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _write(self, owner: dict[str, float] | None, server: dict[str, float] | None) -> None:
+        text = json.dumps({"owner": owner, "server": server}).encode()
+        os.ftruncate(self.fd, 0)  # in place: a new file would be a new lock
+        os.pwrite(self.fd, text, 0)
+
+    def _read(self) -> dict[str, dict[str, float] | None]:
+        try:
+            record: dict[str, dict[str, float] | None] = json.loads(os.pread(self.fd, 4096, 0))
+        except ValueError:
+            return {}  # caught between truncate and write: the next look sees it whole
+        return record
