@@ -22,8 +22,8 @@ class Deliveries:
         self._pending: deque[Batch] = deque()
         self._read_to = span.start
         self._committable = span.resume
-        self._asked = span.resume
         self._note: CommitNote | None = None
+        self._asked: tuple[int, CommitNote | None] = (span.resume, None)
 
     def deliver(self, batch: Batch) -> None:
         """Take in the next batch handed to the agent."""
@@ -44,14 +44,15 @@ class Deliveries:
 
     def take_commit(self) -> int | None:
         """Return the offset to commit, None if it is the one returned before."""
-        if self._committable == self._asked:
+        if self._committable == self._asked[0]:
             return None
-        self._asked = self._committable
+        self._asked = self._committable, self._note
         return self._committable
 
-    def note(self) -> str:
-        """Return the commit metadata that goes with the committable offset, "" before there is one."""
-        return str(self._note) if self._note else ""
+    def note_of(self, offset: int) -> str:
+        """Return the metadata to commit with `offset`, the one `take_commit` returned last."""
+        asked, note = self._asked
+        return str(note) if note and asked == offset else ""
 
     @property
     def position(self) -> int:

@@ -2,7 +2,8 @@
 
 Run as a script between the parent and the server: `launch.py PARENT_PID DEATH_SIGNAL USER COMMAND…`, USER "" to stay
 who we are. It is a process of its own and not a hook between fork and exec, because running Python between the two can
-hang in a program with threads. All it needs is loaded before it changes user: the interpreter may be out of USER's reach.
+hang in a program with threads. All it needs is loaded before it changes user, who may be unable to
+reach the interpreter.
 
     parent            this script                                     kernel
     fork+exec ──────> change user    (clears the death signal)

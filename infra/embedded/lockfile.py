@@ -1,7 +1,7 @@
 """Lock files: which artifacts, to the byte, the embedded Java servers are made of.
 
-Each is a list of Maven coordinates with size and sha256, without any word on where the files come from. They are written
-by `python -m infra.embedded.lock`.
+Each is a list of Maven coordinates with size and sha256, without any word on where the files come from. They are
+written by `python -m infra.embedded.lock`.
 """
 
 import json

@@ -89,7 +89,8 @@ class Ownership:
             if is_alive(owner):
                 assert owner is not None
                 raise DataDirInUseError(
-                    f"{self._data_dir} is in use by process {int(owner['pid'])}: stop that one or choose another directory"
+                    f"{self._data_dir} is in use by process {int(owner['pid'])}: "
+                    "stop that one or choose another directory"
                 )
             waited_s = time.monotonic() - began_s
             if waited_s > patience_s:

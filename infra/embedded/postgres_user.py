@@ -83,22 +83,29 @@ def _may_search(status: os.stat_result, account: Account) -> bool:
 
 
 def home_for(data_dir: Path, account: Account) -> Path:
-    """Return the directory, made if missing, that holds data and password: `data_dir` if it can be entered.
+    """Return the directory, made if missing, that holds data and password: `data_dir` if `account` can enter it.
 
     `data_dir` is ours and is opened for passing through; its contents keep their own modes.
+
+    Raises PostgresUserError if there are data in `data_dir` from a time when it could be entered.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     if not account.name:
         return data_dir
     location = data_dir / "location"
     if location.exists():
-        home = Path(location.read_text())
-    else:
-        data_dir.chmod(data_dir.stat().st_mode | stat.S_IXGRP | stat.S_IXOTH)
-        home = data_dir if can_enter(data_dir, account) else OUTSIDE / f"postgres-{uuid.uuid4()}"
-        _write_whole(location, str(home))
-    home.mkdir(parents=True, exist_ok=True, mode=0o755)
-    return home
+        return _make_open(Path(location.read_text()))
+    data_dir.chmod(data_dir.stat().st_mode | stat.S_IXGRP | stat.S_IXOTH)
+    if can_enter(data_dir, account):
+        return data_dir
+    if (data_dir / "data").exists():
+        raise PostgresUserError(
+            f"the user {account.name} cannot enter {data_dir}, where the data are: open the directories above it "
+            "(chmod o+x), or move it to where anyone may pass"
+        )
+    home = OUTSIDE / f"postgres-{uuid.uuid4()}"
+    _write_whole(location, str(home))
+    return _make_open(home)
 
 
 def programs_for(account: Account) -> Path:
@@ -118,7 +125,7 @@ def programs_for(account: Account) -> Path:
 
 def _copy_programs(package: Path, copy: Path) -> None:
     """Copy release and shared libraries, which find each other by relative path; whole or not at all."""
-    copy.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
+    _make_open(copy.parent)
     with tempfile.TemporaryDirectory(dir=copy.parent) as scratch:
         whole = Path(scratch, "whole")
         libraries = f"{WHEEL}.libs"
@@ -133,6 +140,15 @@ def _copy_programs(package: Path, copy: Path) -> None:
         except OSError:
             if not copy.exists():  # another process may have been faster
                 raise
+
+
+def _make_open(directory: Path) -> Path:
+    """Make `directory`, its parent too, so that anyone may pass, whatever the umask."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for made in (directory, directory.parent):
+        if made.is_relative_to(OUTSIDE):
+            made.chmod(0o755)
+    return directory
 
 
 def _write_whole(file: Path, text: str) -> None:

@@ -1,0 +1,225 @@
+"""Faust's consumer, delivering one message per run of records instead of one per record.
+
+Faust keeps flow control, back-pressure, commits and rebalancing. Overridden of `faust.transport.drivers.aiokafka.Consumer`
+(pinned by `pins`), each for one reason:
+
+getmany                       one message per run; records of a former assignment are dropped
+_wait_next_records            blocked partitions are left out, and a full agent is looked at again soon (stock: 1 s)
+perform_seek                  start an epoch: seek by rewind policy, tell the agents
+ack                           let go of batches at once
+_new_offset, _should_commit   commit the end of the acknowledged prefix
+_filter_tps_with_pending_acks commits look at batched partitions
+_add_gap                      a batch spans offsets: there are no gaps to book
+on_partitions_revoked         the epoch ends; what is done is committed before the partitions go
+on_stop, on_init              parked records and lookups end with the consumer
+_new_consumer_thread          the thread half is ours
+Topics without a BatchSchema, changelogs first of all, keep one message per record.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from typing import Any
+
+from aiokafka import ConsumerRecord
+from faust.transport.drivers import aiokafka
+from faust.types import TP
+
+from agents.runtime.batches import Batch, BatchSchema, Epoch, Reading
+from agents.runtime.consumer_thread import ConsumerThread, Fetched
+from agents.runtime.deliveries import Deliveries
+from agents.runtime.parking import Parking
+from agents.runtime.schema_ids import first_unknown
+
+SOON_S = 0.01
+"""Pause before looking again at a partition that is full, held or parked."""
+DRAIN_S = 2.0
+"""How long a revocation or a stop waits for the batch an agent is working on."""
+
+
+class Consumer(aiokafka.Consumer):  # type: ignore[misc]  # Faust ships no types
+    """Consumer of one worker: deliveries, epoch and blocks of its batched partitions."""
+
+    _thread: ConsumerThread
+
+    def on_init(self) -> None:
+        """Start without an assignment."""
+        self.epoch: Epoch | None = None
+        self.deliveries: dict[TP, Deliveries] = {}
+        self.parking = Parking()
+        self.acknowledged = 0  # batches; the watchdog looks whether it moves
+        self._working: set[Batch] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def reading(self, topic: str) -> Reading | None:
+        """Return how this topic is read, None if it is not batched."""
+        channels = self.app.topics._topic_name_index.get(topic, ())
+        return next((c.schema.reading for c in channels if isinstance(c.schema, BatchSchema)), None)
+
+    # ---- delivering
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
+        """Yield the next messages, at most `timeout` seconds after the call if there are none."""
+        fetched, _ = await self._wait_next_records(timeout)
+        generation = self.app.consumer_generation_id  # after the wait, which may span a rebalance
+        for tp, records in self.parking.due(self._current(fetched)):
+            reading = self.reading(tp.topic)
+            messages = self._runs(tp, records, reading) if reading else (self._to_message(tp, r) for r in records)
+            for message in messages:
+                if not self.flow_active or generation != self.app.consumer_generation_id:
+                    return  # rebalance: what is left will be fetched again
+                yield tp, message
+            if not self.flow_active or generation != self.app.consumer_generation_id:
+                return
+        if fetched.epoch == self.epoch:
+            self._read_to(fetched)
+
+    def _current(self, fetched: Fetched) -> dict[TP, Sequence[ConsumerRecord]]:
+        """Return what was fetched without batched records of a former assignment."""
+        if not self.flow_active:
+            return {}
+        for tp in fetched:
+            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+        return {tp: r for tp, r in fetched.items() if fetched.epoch == self.epoch or not self.reading(tp.topic)}
+
+    def _runs(self, tp: TP, records: Sequence[ConsumerRecord], reading: Reading) -> Iterator[Batch]:
+        """Yield `records` as batches; park what is left when the partition becomes blocked on the way."""
+        for start in range(0, len(records), reading.max_records):
+            if tp in self.parking.blocked:
+                self.parking.park(tp, records[start:])
+                return
+            run = records[start : start + reading.max_records]
+            unknown = first_unknown(run, reading.schema_ids) if reading.schema_ids else None
+            if unknown is None:
+                yield self._deliver(tp, run)
+                continue
+            known, schema_id = unknown
+            assert reading.schema_ids is not None
+            self.parking.park(tp, records[start + known :])
+            self.add_future(self.parking.look_up(tp, schema_id, reading.schema_ids))
+            if known:
+                yield self._deliver(tp, run[:known])
+            return
+
+    def _deliver(self, tp: TP, run: Sequence[ConsumerRecord]) -> Batch:
+        assert self.epoch is not None
+        delivered = self.deliveries[tp]
+        batch = Batch.of(tp, run, epoch=self.epoch, resume=delivered.span.resume)
+        delivered.deliver(batch)
+        return batch
+
+    def _read_to(self, fetched: Fetched) -> None:
+        for tp, position in fetched.positions.items():
+            if tp in self.deliveries and not self.parking.parked(tp):
+                self.deliveries[tp].read_to(position)
+
+    async def _wait_next_records(self, timeout: float) -> tuple[Fetched, None]:
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+        wanted = self._get_active_partitions() - self.parking.blocked
+        if not wanted:
+            await asyncio.sleep(SOON_S)
+            return Fetched(), None
+        if self._buffered_partitions or self.parking.waiting:
+            timeout = SOON_S
+        return await self._getmany(wanted, timeout) or Fetched(), None
+
+    # ---- acknowledging
+
+    def begin(self, batch: Batch) -> None:
+        """Note that an agent works on this batch."""
+        self._working.add(batch)
+        self._idle.clear()
+
+    def end(self, batch: Batch) -> None:
+        """Note that the agent has left it, done or not."""
+        self._working.discard(batch)
+        if not self._working:
+            self._idle.set()
+
+    def ack(self, message: Any) -> bool:
+        """Mark a message as done."""
+        if not isinstance(message, Batch):
+            return bool(super().ack(message))
+        if message.acked:
+            return False
+        message.acked = True
+        self._unacked_messages.discard(message)
+        self.acknowledged += 1
+        if message.epoch == self.epoch and (delivered := self.deliveries.get(message.tp)):
+            delivered.settle()
+        return True
+
+    def _new_offset(self, tp: TP) -> int | None:
+        delivered = self.deliveries.get(tp)
+        return delivered.take_commit() if delivered else super()._new_offset(tp)
+
+    def _should_commit(self, tp: TP, offset: int) -> bool:
+        return tp in self.deliveries or bool(super()._should_commit(tp, offset))
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+        chosen = (tp for tp in self.deliveries if topics is None or tp in topics or tp.topic in topics)
+        yield from (*chosen, *(t for t in super()._filter_tps_with_pending_acks(topics) if t not in self.deliveries))
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        if tp not in self.deliveries:
+            await super()._add_gap(tp, offset_from, offset_to)
+
+    async def finish_working(self) -> None:
+        """Wait a bounded time for the batches agents work on, then commit what is done."""
+        try:
+            await asyncio.wait_for(self._idle.wait(), DRAIN_S)
+        except TimeoutError:
+            self.log.warning("an agent did not finish its batch in %s s: it will be read again", DRAIN_S)
+        await self.commit()
+
+    # ---- epochs
+
+    async def perform_seek(self) -> None:
+        """Begin an epoch: read every assigned partition from where its topic's policy says."""
+        policies = {topic: reading.rewind for topic in self._topics() if (reading := self.reading(topic))}
+        limit_s = self.app.conf.broker_request_timeout * 0.9  # Faust goes on unseeked after the whole of it
+        seeked = await asyncio.wait_for(self._thread.begin_epoch(policies), limit_s)
+        self.parking.forget()
+        self.epoch = seeked.epoch
+        self.deliveries = {tp: Deliveries(span) for tp, span in seeked.spans.items() if tp.topic in policies}
+        self._read_offset.update({tp: span.start for tp, span in seeked.spans.items()})
+        self._committed_offset.update({tp: s.resume for tp, s in seeked.spans.items() if tp.topic not in policies})
+        await self.app.began(seeked.epoch, {tp: d.span for tp, d in self.deliveries.items()})
+
+    def _topics(self) -> Iterable[str]:
+        return {tp.topic for tp in self.assignment()}
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """End the epoch; Faust stops the flow in `super`, and the app then lets agents finish (`finish_working`)."""
+        await super().on_partitions_revoked(revoked)
+        lost = {tp for tp in revoked if tp in self.deliveries}
+        self._end_epoch()
+        await self.app.lost(lost)
+
+    def _end_epoch(self) -> None:
+        self.epoch = None
+        self.deliveries = {}
+        self.parking.forget()
+
+    async def on_stop(self) -> None:
+        """Commit what is done and end lookups."""
+        await super().on_stop()
+        self.parking.forget()
+
+    # ---- the other half
+
+    def note_of(self, tp: TP, offset: int) -> str:
+        """Return the commit metadata for `offset`; called by the thread, reads only."""
+        delivered = self.deliveries.get(tp)
+        return delivered.note_of(offset) if delivered else ""
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    @property
+    def heartbeat_age_s(self) -> float | None:
+        """Seconds since the last heartbeat that the group accepted, None before the first."""
+        sent = self._thread.last_heartbeat_s
+        return None if sent is None else time.monotonic() - sent

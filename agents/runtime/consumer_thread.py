@@ -1,0 +1,133 @@
+"""The half of the consumer that lives in Faust's consumer thread, beside the heartbeats.
+
+Overridden of `AIOKafkaConsumerThread` (pinned by `pins`), each for one reason:
+
+_create_worker_consumer  short fetch waits, commit notes, and no assignor but Faust's co-partitioning one
+on_start                 a held partition may not hold back the others' fetches; the fence of `fencing`
+_fetch_records           each fetch is marked with the epoch it was made under
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import TopicPartition
+from aiokafka.structs import OffsetAndMetadata
+from faust.exceptions import ImproperlyConfigured
+from faust.transport.drivers import aiokafka
+from faust.types import TP
+
+from agents.runtime import fencing
+from agents.runtime.batches import Epoch
+from agents.runtime.rewind import CommitNote, Log, Rewind, Span, epoch_start, span
+
+FETCH_WAIT_MS = 50
+"""aiokafka keeps one fetch in flight per broker: Faust's fixed 1500 ms let quiet partitions hold back busy ones."""
+PREFETCH_BACKOFF_S = 0.005
+"""How long a partition that is not drained holds back the next fetch from its broker (aiokafka: 0.1 s)."""
+
+
+class Fetched(dict[TP, list[Any]]):
+    """Records by partition, the epoch they were fetched under, and the fetch positions after them."""
+
+    epoch: Epoch | None = None
+    positions: Mapping[TP, int] = {}  # noqa: RUF012  # never changed in place
+
+
+@dataclass(frozen=True, slots=True)
+class Seeked:
+    """A new epoch and from where each partition is read in it."""
+
+    epoch: Epoch
+    spans: Mapping[TP, Span]
+
+
+class ConsumerThread(aiokafka.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust ships no types
+    """Fetching, seeking, committing and heartbeats."""
+
+    epoch: Epoch | None = None
+    last_heartbeat_s: float | None = None
+    """Monotonic time at which the last heartbeat accepted by the group was sent."""
+
+    async def on_start(self) -> None:
+        """Start the aiokafka consumer."""
+        await super().on_start()
+        self._consumer._fetcher._prefetch_backoff = PREFETCH_BACKOFF_S
+        fencing.watch(self._consumer._coordinator, self)
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        if self._assignor is not self.app.assignor:
+            raise ImproperlyConfigured(
+                "table_standby_replicas must be at least 1: with 0 and no tables Faust assigns round robin, which "
+                "gives one partition number of two topics to two workers"
+            )
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        commit = consumer.commit
+
+        async def commit_with_notes(offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
+            await commit(
+                {tp: OffsetAndMetadata(o.offset, self.consumer.note_of(TP(*tp), o.offset)) for tp, o in offsets.items()}
+            )
+
+        consumer.commit = commit_with_notes
+        return consumer
+
+    async def _fetch_records(self, consumer: Any, *args: Any, **kwargs: Any) -> Fetched:
+        fetched = Fetched({TP(*tp): r for tp, r in (await super()._fetch_records(consumer, *args, **kwargs)).items()})
+        fetched.epoch = self.epoch  # seeks happen in this thread, so the mark cannot be of another one
+        assignment = consumer._subscription.subscription.assignment
+        if assignment is not None and assignment.active:
+            states = {tp: assignment.state_value(tp) for tp in assignment.tps}
+            fetched.positions = {TP(*tp): s.position for tp, s in states.items() if s.has_valid_position}
+        return fetched
+
+    async def begin_epoch(self, policies: Mapping[str, Rewind | None]) -> Seeked:
+        """Seek all assigned partitions but changelogs; topics in `policies` by their policy.
+
+        Raises CommittedBeyondEndError, and IllegalStateError if another rebalance came in between.
+        """
+        seeked: Seeked = await self.call_thread(self._begin_epoch, policies)
+        return seeked
+
+    async def _begin_epoch(self, policies: Mapping[str, Rewind | None]) -> Seeked:
+        consumer = self._ensure_consumer()
+        generation = self.app.consumer_generation_id
+        changelogs = self.app.tables.changelog_topics
+        logs = await _logs(consumer, [t for t in consumer.assignment() if t.topic not in changelogs], policies)
+        spans = {
+            TP(*tp): span(f"{tp.topic}[{tp.partition}]", log, rewinds=policies.get(tp.topic) is not None)
+            for tp, log in logs.items()
+        }
+        for tp, spanned in spans.items():
+            consumer.seek(TopicPartition(*tp), spanned.start)
+        earlier = [log.note.epoch_ms for log in logs.values() if log.note]
+        if self.epoch is not None:
+            earlier.append(self.epoch.started_ms)
+        self.epoch = Epoch(generation, epoch_start(time.time_ns() // 1_000_000, *earlier))
+        return Seeked(self.epoch, spans)
+
+
+async def _logs(
+    consumer: Any, tps: list[TopicPartition], policies: Mapping[str, Rewind | None]
+) -> dict[TopicPartition, Log]:
+    """Ask the broker for bounds, commits and rewind points."""
+    if not tps:
+        return {}
+    # the public committed() returns no metadata
+    found = await consumer._coordinator.fetch_committed_offsets(tps)
+    first, end = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+    commits = {tp: c for tp, c in found.items() if c.offset >= 0}
+    notes = {tp: CommitNote.parse(c.metadata) for tp, c in commits.items()}
+    points = {
+        tp: max(0, policy(note.append_ms)) for tp, note in notes.items() if note and (policy := policies.get(tp.topic))
+    }
+    times = await consumer.offsets_for_times(points) if points else {}
+    rewound = {tp: t.offset for tp, t in times.items() if t is not None}
+    return {
+        tp: Log(
+            first[tp], end[tp], commits[tp].offset if tp in commits else None, notes.get(tp), rewound.get(tp)
+        )  # fmt: skip
+        for tp in tps
+    }

@@ -1,0 +1,132 @@
+"""What SUPPLY and DEMAND share: keep one state per source partition, publish absolute counts, commit after the flush.
+
+    batch ──> observe (state, refused, late)          any number of batches
+    every flush ──> changes of caught-up partitions ──> send ──> acknowledged ──> ack the batches taken before
+    first flush after catching up ──> all counts, then SNAPSHOT_COMPLETE
+    every second ──> ALIVE, after the counts of the same instant
+
+A partition that has not yet passed its committed offset publishes nothing. Counts of a flush are taken in one step of the
+event loop, so they include exactly the batches taken before it; an ack therefore never precedes its acknowledgement.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from agents.runtime.batches import Batch, Epoch
+from agents.runtime.telemetry import Meter
+from topics.catalogue import Topic
+
+ALIVE_EVERY_MS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record on its way out: to a partition of a topic, or to every partition of it where `partition` is None."""
+
+    topic: Topic
+    partition: int | None
+    key: bytes
+    record: Any
+
+
+class SourcePartition(Protocol):
+    """State of one source partition, rebuilt by rewinding."""
+
+    def observe(self, batch: Batch) -> Iterable[Outgoing]:
+        """Take in one batch; return dead letters and late events of its live records."""
+        ...
+
+    def changes(self, now_ms: int) -> Iterable[Outgoing]:
+        """Absolute counts of everything that changed since the last call."""
+        ...
+
+    def snapshot_complete(self, now_ms: int) -> Iterable[Outgoing]:
+        """Say that all this epoch knows has been written."""
+        ...
+
+    def alive(self, now_ms: int) -> Iterable[Outgoing]:
+        """Say that this partition is read, be there news or not."""
+        ...
+
+
+@dataclass(slots=True)
+class _Held:
+    """One source partition in this epoch and what waits for the next flush."""
+
+    state: SourcePartition
+    acks: list[Callable[[], None]] = field(default_factory=list)
+    refused: list[Outgoing] = field(default_factory=list)
+    announced: bool = False
+    alive_ms: int = 0
+
+
+class CountingService:
+    """The flush loop over all source partitions of one worker."""
+
+    def __init__(
+        self,
+        *,
+        open_partition: Callable[[int, Epoch], SourcePartition],
+        caught_up: Callable[[int], bool],
+        send: Callable[[Sequence[Outgoing]], Awaitable[None]],
+        meter: Meter,
+        flush_every_ms: int = 250,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        """`caught_up(partition)` says whether all topics of that partition number have passed their committed offsets."""
+        self._open, self._caught_up, self._send, self._meter = open_partition, caught_up, send, meter
+        self._flush_every_s, self._now_ms = flush_every_ms / 1000, now_ms
+        self._held: dict[int, _Held] = {}
+        self._flushing = asyncio.Lock()
+
+    def assigned(self, partitions: Iterable[int], epoch: Epoch) -> None:
+        """Begin a new epoch: former state is dropped, unacknowledged batches will be delivered again."""
+        self._held = {partition: _Held(self._open(partition, epoch)) for partition in sorted(partitions)}
+
+    def revoked(self) -> None:
+        """Forget everything: the partitions belong to someone else."""
+        self._held = {}
+
+    def take(self, batch: Batch, ack: Callable[[], None]) -> None:
+        """Take one batch in; `ack` is called once everything that includes it is acknowledged."""
+        held = self._held[batch.partition]
+        held.refused += held.state.observe(batch)
+        held.acks.append(ack)
+
+    async def flush(self) -> None:
+        """Publish what changed and acknowledge the batches it includes."""
+        async with self._flushing:
+            now_ms = self._now_ms()
+            outgoing: list[Outgoing] = []
+            acks: list[Callable[[], None]] = []
+            for partition, held in self._held.items():
+                if self._caught_up(partition):
+                    outgoing += self._news(held, now_ms)
+                    acks += held.acks
+                    held.acks = []
+            if outgoing:
+                await self._send(outgoing)
+            for ack in acks:
+                ack()
+            self._meter.latency("flush_ms", self._now_ms() - now_ms)
+
+    async def run(self, should_stop: Callable[[], bool]) -> None:
+        """Flush at the stated pace until told to stop, and once more then."""
+        while not should_stop():
+            await asyncio.sleep(self._flush_every_s)
+            await self.flush()
+        await self.flush()
+
+    def _news(self, held: _Held, now_ms: int) -> list[Outgoing]:
+        news = [*held.refused, *held.state.changes(now_ms)]
+        held.refused = []
+        if not held.announced:
+            held.announced = True
+            news += held.state.snapshot_complete(now_ms)
+        if now_ms - held.alive_ms >= ALIVE_EVERY_MS:
+            held.alive_ms = now_ms
+            news += held.state.alive(now_ms)
+        return news

@@ -1,0 +1,100 @@
+"""Records that were fetched but may not be delivered yet, and why.
+
+A partition is blocked while an agent holds it or while the schema id of its next record is being looked up. What was
+fetched of it meanwhile is parked here in order; other partitions go on. A new assignment forgets everything: the
+records are fetched again from the new start.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+
+import structlog
+from aiokafka import ConsumerRecord
+from faust.types import TP
+
+from agents.runtime.schema_ids import RegistryUnavailableError, SchemaIds, backoff_s
+
+_log = structlog.get_logger(__name__)
+
+
+class Parking:
+    """Blocked partitions of one consumer and their parked records."""
+
+    def __init__(self) -> None:
+        self._held: set[TP] = set()
+        self._lookups: dict[TP, asyncio.Task[None]] = {}
+        self._parked: dict[TP, list[ConsumerRecord]] = {}
+
+    @property
+    def blocked(self) -> set[TP]:
+        """Partitions of which nothing may be delivered now."""
+        return self._held | self._lookups.keys()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether anything is blocked or parked, so that the next look should come soon."""
+        return bool(self._held or self._lookups or self._parked)
+
+    def hold(self, tp: TP) -> None:
+        """Deliver nothing more of this partition until `release`."""
+        self._held.add(tp)
+
+    def release(self, tp: TP) -> None:
+        """End a hold; without one nothing happens."""
+        self._held.discard(tp)
+
+    def forget(self) -> None:
+        """Drop holds, lookups and parked records: the assignment they belong to is over."""
+        for task in self._lookups.values():
+            task.cancel()
+        self._held.clear()
+        self._lookups.clear()
+        self._parked.clear()
+
+    def parked(self, tp: TP) -> bool:
+        """Whether records of this partition are parked."""
+        return tp in self._parked
+
+    def park(self, tp: TP, records: Sequence[ConsumerRecord]) -> None:
+        """Keep records behind those already parked."""
+        if records:
+            self._parked.setdefault(tp, []).extend(records)
+
+    def due(self, fetched: Mapping[TP, Sequence[ConsumerRecord]]) -> Iterator[tuple[TP, Sequence[ConsumerRecord]]]:
+        """Yield what may be delivered now, parked before fetched, and park the rest.
+
+        Blocks are looked at as the iteration proceeds: the receiver may park what it got again.
+        """
+        for tp in [*self._parked]:
+            if tp not in self.blocked:
+                yield tp, self._parked.pop(tp)
+        for tp, records in fetched.items():
+            if tp in self.blocked or tp in self._parked:
+                self.park(tp, records)
+            else:
+                yield tp, records
+
+    def look_up(self, tp: TP, schema_id: int, schema_ids: SchemaIds) -> asyncio.Task[None]:
+        """Block the partition until the registry has answered for `schema_id`; the task ends then."""
+        task = asyncio.create_task(_look_up(tp, schema_id, schema_ids), name=f"schema id {schema_id}")
+        self._lookups[tp] = task
+        task.add_done_callback(lambda done: self._unblock(tp, done))
+        return task
+
+    def _unblock(self, tp: TP, task: asyncio.Task[None]) -> None:
+        if self._lookups.get(tp) is task:
+            del self._lookups[tp]
+
+
+async def _look_up(tp: TP, schema_id: int, schema_ids: SchemaIds) -> None:
+    log = _log.bind(topic=tp.topic, partition=tp.partition, schema_id=schema_id)
+    for pause_s in backoff_s():
+        try:
+            await schema_ids.lookup(schema_id)
+        except RegistryUnavailableError as error:
+            log.warning("registry gave no answer, partition waits", error=str(error), retry_in_s=pause_s)
+            await asyncio.sleep(pause_s)
+        else:
+            break
+    if not schema_ids.known(schema_id):
+        raise RuntimeError(f"lookup({schema_id}) returned, but known({schema_id}) is still False")

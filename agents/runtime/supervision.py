@@ -1,0 +1,109 @@
+"""Ending a worker that no longer does its work, so that whoever supervises the process starts it anew.
+
+Faust's default leaves a worker running, and looking healthy, after one of its agents raised. Nothing is saved here on the
+way out, as with kill -9: what was not committed is read again.
+"""
+
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn, Protocol
+
+import structlog
+from mode import CrashingSupervisor
+
+FAILED = 70
+"""Exit status of a worker of which an agent, a task or the consumer raised."""
+FENCED = 75
+"""Exit status of a static member that lost its place in the group."""
+HUNG = 76
+"""Exit status of a worker that stopped reading although there was something to read."""
+
+_log = structlog.get_logger(__name__)
+
+
+def end_process(status: int, reason: str) -> NoReturn:
+    """Say why and end at once, without commits, flushes or cleanup."""
+    _log.critical("worker ends", reason=reason, exit_status=status)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(status)
+
+
+class ExitSupervisor(CrashingSupervisor):  # type: ignore[misc]  # mode ships no types
+    """Supervisor of agents: one that raised ends the process; its traceback is logged by then."""
+
+    def wakeup(self) -> None:
+        """Look at the agents."""
+        crashed = next((s for s in self._services if s.crashed), None)
+        if crashed is not None:
+            end_process(FAILED, f"agent raised {crashed.crash_reason!r}")
+        super().wakeup()
+
+
+class Progress(Protocol):
+    """What the watchdog looks at."""
+
+    def acknowledged(self) -> int:
+        """Number of batches acknowledged so far."""
+        ...
+
+    def behind(self) -> bool:
+        """Whether there is something to do: an unacknowledged batch, or records not read yet, held ones aside."""
+        ...
+
+    def connected(self) -> bool:
+        """Whether the broker answers; an outage is no reason to end."""
+        ...
+
+
+@dataclass(slots=True)
+class Stall:
+    """For how long nothing was acknowledged although there was something to do."""
+
+    limit_s: float
+    seen: int = -1
+    since_s: float = 0.0
+
+    def observe(self, progress: Progress, now_s: float) -> bool:
+        """Take one look at `now_s` (any monotonic clock) and return whether the limit is reached."""
+        acknowledged = progress.acknowledged()
+        if acknowledged != self.seen or not progress.behind() or not progress.connected():
+            self.seen, self.since_s = acknowledged, now_s
+        return now_s - self.since_s >= self.limit_s
+
+
+class Watchdog:
+    """A thread that ends the process when reading stalls; it also sees an event loop that is blocked."""
+
+    def __init__(self, progress: Progress, *, limit_s: float, end: Callable[[int, str], Any] = end_process) -> None:
+        self._progress = progress
+        self._stall = Stall(limit_s)
+        self._end = end
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End looking."""
+        self._stop.set()
+
+    def _run(self) -> None:
+        limit_s = self._stall.limit_s
+        while not self._stop.wait(limit_s / 10):
+            if self._stall.observe(self._progress, time.monotonic()):
+                _log.critical("no batch acknowledged", seconds=limit_s, threads=_stacks())
+                self._end(HUNG, f"no batch acknowledged for {limit_s} s although there was something to read")
+                return
+
+
+def _stacks() -> str:
+    """Return where every thread is."""
+    return "\n".join("".join(traceback.format_stack(frame)) for frame in sys._current_frames().values())

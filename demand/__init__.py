@@ -1,0 +1,1 @@
+"""Who wants a ride where, and how many will. Pure."""

@@ -1,0 +1,208 @@
+"""Every setting of Faretide, read from the environment.
+
+A setting `log_level` is the variable FARETIDE_LOG_LEVEL. There is no configuration file. Nothing is read when this module
+is imported; whoever needs settings calls `Settings()` once and passes values on. Secrets print as stars.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ENVIRONMENT_PREFIX = "FARETIDE_"
+
+
+class LogFormat(StrEnum):
+    """How log lines look. AUTO: CONSOLE on a terminal, JSON otherwise."""
+
+    AUTO = "auto"
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """The least severe lines that are written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class SecurityProtocol(StrEnum):
+    """How a connection to the broker is encrypted and who proves who they are, in Kafka's words."""
+
+    PLAINTEXT = "PLAINTEXT"
+    SSL = "SSL"
+    SASL_PLAINTEXT = "SASL_PLAINTEXT"
+    SASL_SSL = "SASL_SSL"
+
+    @property
+    def asks_for_password(self) -> bool:
+        """Whether a client names itself by user and password."""
+        return self.startswith("SASL")
+
+    @property
+    def encrypts(self) -> bool:
+        """Whether the connection is TLS."""
+        return self.endswith("SSL")
+
+
+class SaslMechanism(StrEnum):
+    """How user and password are proven to the broker."""
+
+    PLAIN = "PLAIN"
+    SCRAM_SHA_256 = "SCRAM-SHA-256"
+    SCRAM_SHA_512 = "SCRAM-SHA-512"
+
+
+class Settings(BaseSettings):
+    """What differs between installations; `docs/settings.md` is this class as a table."""
+
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="ignore")
+
+    bootstrap: str = Field(
+        default="",
+        description="Kafka brokers, `host:port` with commas between. Empty: the servers that `faretide up` runs here.",
+    )
+    registry_url: str = Field(
+        default="",
+        description="Schema registry with the Confluent API, such as `http://registry:8081`. Goes with `bootstrap`.",
+    )
+    database_url: SecretStr = Field(
+        default=SecretStr(""),
+        description="PostgreSQL, `postgresql://user:password@host:port/name`. Empty: the one that `faretide up` runs here.",
+    )
+    state_dir: Path = Field(
+        default=Path(".faretide"),
+        description="Directory of the embedded servers, their data, and the note where they can be reached.",
+    )
+    driver_partitions: int = Field(
+        default=4, ge=1, le=1024, description="Partitions of topics keyed by driver, fixed when a topic is created."
+    )
+    rider_partitions: int = Field(
+        default=4, ge=1, le=1024, description="Partitions of topics keyed by rider, fixed when a topic is created."
+    )
+    zone_partitions: int = Field(
+        default=4, ge=1, le=1024, description="Partitions of topics keyed by zone, fixed when a topic is created."
+    )
+    replication_factor: int = Field(
+        default=1,
+        ge=1,
+        le=9,
+        description="Copies of each partition. A write is acknowledged by all but one of them, by both if there are two.",
+    )
+    instance_id: str = Field(
+        default="",
+        description="Name of this worker that outlives a restart, unique per service (Kafka static membership). Empty: none.",
+    )
+    log_format: LogFormat = Field(
+        default=LogFormat.AUTO, description="`console`, `json`, or `auto`: console on a terminal, JSON lines otherwise."
+    )
+    log_level: LogLevel = Field(
+        default=LogLevel.INFO, description="Least severe lines written: `debug`, `info`, `warning` or `error`."
+    )
+    kafka_security: SecurityProtocol = Field(
+        default=SecurityProtocol.PLAINTEXT,
+        description="`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`, for every connection to the brokers.",
+    )
+    kafka_sasl_mechanism: SaslMechanism = Field(
+        default=SaslMechanism.SCRAM_SHA_512, description="`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`; used by SASL only."
+    )
+    kafka_user: str = Field(default="", description="User name for the brokers; used by SASL only.")
+    kafka_password: SecretStr = Field(default=SecretStr(""), description="Password for the brokers; used by SASL only.")
+    kafka_ca_file: Path | None = Field(
+        default=None, description="Certificates of authorities trusted for brokers, PEM. Empty: those of the system."
+    )
+    kafka_certificate_file: Path | None = Field(
+        default=None, description="Client certificate for brokers that ask for one, PEM."
+    )
+    kafka_key_file: Path | None = Field(default=None, description="Private key of the client certificate, PEM.")
+    registry_user: str = Field(default="", description="User name for the schema registry. Empty: no sign-in.")
+    registry_password: SecretStr = Field(default=SecretStr(""), description="Password for the schema registry.")
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Self:
+        """Refuse halves of what only works as a pair.
+
+        Raises ValueError naming the missing half.
+        """
+        if self.bootstrap and not self.registry_url:
+            raise ValueError("registry_url must be set when bootstrap is: the embedded registry knows other schemas")
+        if self.registry_url and not self.bootstrap:
+            raise ValueError("bootstrap must be set when registry_url is")
+        if self.kafka_security.asks_for_password and not (self.kafka_user and self.kafka_password.get_secret_value()):
+            raise ValueError(f"kafka_user and kafka_password must be set for {self.kafka_security}")
+        if self.kafka_key_file and not self.kafka_certificate_file:
+            raise ValueError("kafka_certificate_file must be set when kafka_key_file is")
+        return self
+
+    @property
+    def in_sync_replicas(self) -> int:
+        """Copies that must have a record before it counts as written: all but one, but two of two."""
+        return max(self.replication_factor - 1, min(self.replication_factor, 2))
+
+
+class SettingsInvalidError(Exception):
+    """A setting has a value it cannot have; says which variable, and never repeats a secret."""
+
+
+def read_settings() -> Settings:
+    """The settings of this process's environment.
+
+    Raises SettingsInvalidError naming each variable at fault.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsInvalidError("; ".join(_sentence(issue["loc"], issue["msg"]) for issue in error.errors())) from None
+
+
+def _sentence(location: tuple[int | str, ...], message: str) -> str:
+    """What is wrong with one variable, without its value.
+
+    >>> _sentence(("zone_partitions",), "Input should be a valid integer")
+    'FARETIDE_ZONE_PARTITIONS: input should be a valid integer'
+    """
+    said = message.removeprefix("Value error, ")
+    if not location:
+        return said
+    return f"{variable_of(str(location[0]))}: {said[0].lower()}{said[1:]}"
+
+
+def variable_of(name: str) -> str:
+    """The environment variable of the setting called `name`.
+
+    >>> variable_of("bootstrap")
+    'FARETIDE_BOOTSTRAP'
+    """
+    return f"{ENVIRONMENT_PREFIX}{name.upper()}"
+
+
+def settings_reference() -> str:
+    """The page `docs/settings.md`, made from the fields above."""
+    rows = [
+        f"| `{variable_of(name)}` | {_default_of(field.default)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n".join((_REFERENCE_HEAD, *rows, ""))
+
+
+def _default_of(value: object) -> str:
+    """A default as the table shows it: empty text for nothing, never a secret."""
+    if value is None or isinstance(value, SecretStr) or value == "":
+        return "empty"
+    return f"`{value}`"
+
+
+_REFERENCE_HEAD = """\
+# Settings
+
+Made from `infra/settings.py` by `faretide reference settings`; a test keeps the two equal. Every setting is an environment
+variable. Unset means the default. `FARETIDE_BOOTSTRAP` and `FARETIDE_REGISTRY_URL` go together: set both to use your
+own servers, neither to use those that `faretide up` runs on this machine.
+
+| variable | default | meaning |
+|---|---|---|"""

@@ -1,0 +1,133 @@
+"""What pricing sees of one zone at one instant: the seam between the joined streams and the rules.
+
+A layout fixes which row is which cell; a view holds the numbers in that order. A zone's rows are its home cells and then
+its halo, the cells outside within two rings of it, so that every home cell finds its rings 0–2 in the view, and a forecast
+made of a row alone comes out with the same bits in every zone that sees the cell.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from windows.hexagons import HALO_RINGS, cells_of_zone, disk
+
+RING_SIZES = (1, 6, 12)
+DISK_SIZE = sum(RING_SIZES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ZoneLayout:
+    """Rows of a zone.
+
+    `cells` int64[n]: home cells ascending, then halo cells ascending; the first `home` rows are home.
+    `neighbours` int64[home, 19]: rows of each home cell's disk, ring 0, then ring 1, then ring 2, each ascending by cell.
+    A place the disk lacks (next to one of the twelve pentagons of the world) holds n: give arrays one spare zero row.
+    """
+
+    zone: int
+    cells: NDArray[np.int64]
+    home: int
+    neighbours: NDArray[np.int64]
+
+    @property
+    def home_cells(self) -> NDArray[np.int64]:
+        """The cells priced with this zone, int64[home], ascending."""
+        return self.cells[: self.home]
+
+
+@lru_cache(4096)
+def layout_of(zone: int) -> ZoneLayout:
+    """Rows of the zone; the same for everyone, so anyone may ask.
+
+    >>> layout = layout_of(0x862A100D7FFFFFF)
+    >>> layout.home, layout.neighbours.shape
+    (49, (49, 19))
+    """
+    home = cells_of_zone(zone)
+    halo = sorted({near for cell in home for near in disk(cell, HALO_RINGS)} - set(home))
+    cells = (*home, *halo)
+    row = {cell: index for index, cell in enumerate(cells)}
+    neighbours = np.full((len(home), DISK_SIZE), len(cells), np.int64)
+    for index, cell in enumerate(home):
+        for place, near in _places(cell):
+            neighbours[index, place] = row[near]
+    return ZoneLayout(zone=zone, cells=np.array(cells, np.int64), home=len(home), neighbours=neighbours)
+
+
+def _places(cell: int) -> list[tuple[int, int]]:
+    """Place in the disk of each cell around `cell`: the order of summation, the same in every zone."""
+    inner = disk(cell, 1)
+    outer = tuple(near for near in disk(cell, 2) if near not in inner)
+    return [*enumerate(inner), *enumerate(outer, start=RING_SIZES[0] + RING_SIZES[1])]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ZoneView:
+    """Counts of one zone at `now_ms`, rows as in `layout_of(zone).cells` (halo included), n rows.
+
+    products            ids in the market's order, P of them; the product axis below
+    requests            float64[n, P, 6]: riders who asked in each window of `windows.panes.WINDOWS_MS` (1–32 min), the open
+                        pane whole, the oldest pane by its fraction
+    covered_ms          int64[6]: how much of each window the zone has panes for, at most the window; less just after a start
+    idle                float64[n, P]: idle cars that serve the product, now; a car counts once in each product it serves
+    idle_total          float64[n]: idle cars, each once
+    busy, soon_free     float64[n]: cars with a rider, and those of them about to be free within five minutes
+    idle_mean           float64[n, 6]: mean idle cars over each window (car-milliseconds / covered milliseconds)
+    supply_complete     whether every source partition of supply is alive and has completed its snapshot
+    demand_complete     the same for demand
+    data_age_ms         age of the oldest source partition's counts at `now_ms`
+    memory_observed     float64[n, H]: long-memory sums of requests per half-life of the market's model
+    memory_expected     float64[n, H]: the same of what was expected (`demand.long_memory`); all zero where nothing is known
+    """
+
+    zone: int
+    now_ms: int
+    products: tuple[str, ...]
+    requests: NDArray[np.float64]
+    covered_ms: NDArray[np.int64]
+    idle: NDArray[np.float64]
+    idle_total: NDArray[np.float64]
+    busy: NDArray[np.float64]
+    soon_free: NDArray[np.float64]
+    idle_mean: NDArray[np.float64]
+    supply_complete: bool
+    demand_complete: bool
+    data_age_ms: int
+    memory_observed: NDArray[np.float64]
+    memory_expected: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CityView:
+    """Riders who asked anywhere in the market, home cells only.
+
+    requests      float64[6]: per window of `windows.panes.WINDOWS_MS`
+    covered_ms    int64[6]: how much of each window is known
+    """
+
+    requests: NDArray[np.float64]
+    covered_ms: NDArray[np.int64]
+
+
+def empty_view(zone: int, now_ms: int, products: tuple[str, ...], *, half_lives: int = 0) -> ZoneView:
+    """The view of a zone about which everything is known and in which nothing happens; a start for builders and tests."""
+    rows, windows = layout_of(zone).cells.size, 6
+    return ZoneView(
+        zone=zone,
+        now_ms=now_ms,
+        products=products,
+        requests=np.zeros((rows, len(products), windows)),
+        covered_ms=np.array([60_000 << k for k in range(windows)], np.int64),
+        idle=np.zeros((rows, len(products))),
+        idle_total=np.zeros(rows),
+        busy=np.zeros(rows),
+        soon_free=np.zeros(rows),
+        idle_mean=np.zeros((rows, windows)),
+        supply_complete=True,
+        demand_complete=True,
+        data_age_ms=0,
+        memory_observed=np.zeros((rows, half_lives)),
+        memory_expected=np.zeros((rows, half_lives)),
+    )

@@ -1,0 +1,1 @@
+"""Who is idle where, and how fresh that is. Pure."""

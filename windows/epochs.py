@@ -1,0 +1,16 @@
+"""The order of writers of one source partition."""
+
+from typing import NamedTuple
+
+
+class Epoch(NamedTuple):
+    """One assignment of a source partition to a worker; the higher one speaks for the partition, lower ones are zombies.
+
+    The consumer group's generation decides; a static member restarts within its generation, then the later start does.
+
+    >>> Epoch(7, 2_000) > Epoch(7, 1_000) > Epoch(6, 9_000)
+    True
+    """
+
+    generation: int
+    started_ms: int
