@@ -39,6 +39,7 @@ class Column(NamedTuple):
     holds: int
     kind: int
     nullable: bool
+    type_name: str
     symbols: tuple[str, ...]
     enum_default: str | None
     has_default: bool
@@ -47,10 +48,10 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`ops` int64[fields of the writer, 6]: kind, slot (-1: skip), span, branch that is null (-1: none), argument, real.
+    """`ops` int64[fields of the writer, 7]: kind, slot (-1: skip), span, branch that is null (-1: none), real, first, count.
 
-    The argument of an enum is where its symbols start in `symbols`, which maps the writer's to the reader's (-1: refuse); that
-    of any other type is the layout's. `missing` are the columns that take their defaults.
+    `real` is 1 where a whole number is wanted as a float. `first` and `count` say where the symbols of an enum stand in
+    `symbols`, which maps the writer's numbers to the reader's (-1: refuse). `missing` are the columns that take their defaults.
     """
 
     layout: Layout
@@ -69,7 +70,7 @@ def columns_of(schema: Schema) -> tuple[Column, ...]:
     for slot, field in enumerate(schema["fields"]):
         kind, inner, null_at = _inner(field["type"])
         holds = _COLUMN.get(kind)
-        if holds is None or (kind == layout.ARRAY and inner["items"] != "string"):
+        if holds is None or (kind == layout.ARRAY and not _of_text(inner)):
             raise ValueError(f"{field['name']} must be a number, boolean, text, enum or list of text, got {inner!r:.80}")
         of_enum = inner if kind == layout.ENUM else {}
         made.append(
@@ -80,6 +81,7 @@ def columns_of(schema: Schema) -> tuple[Column, ...]:
                 holds=holds,
                 kind=kind,
                 nullable=null_at >= 0,
+                type_name=of_enum.get("name", "").split(".")[-1],
                 symbols=tuple(of_enum.get("symbols", ())),
                 enum_default=of_enum.get("default"),
                 has_default="default" in field,
@@ -96,23 +98,21 @@ def plan_for(writer: Schema, reader: Schema, columns: tuple[Column, ...]) -> Pla
     if writer["name"].split(".")[-1] != reader["name"].split(".")[-1] or any("aliases" in f for f in reader["fields"]):
         return None
     table = layout_of(writer)
-    ops = np.empty((len(writer["fields"]), 6), np.int64)
+    ops = np.empty((len(writer["fields"]), 7), np.int64)
     symbols: list[int] = []
     for index, field in enumerate(writer["fields"]):
         column = by_name.pop(field["name"], None)
         kind, inner, null_at = _inner(field["type"])
         if column is None:
-            ops[index] = kind, -1, -1, -1, 0, 0
+            ops[index] = kind, -1, -1, -1, 0, 0, 0
             continue
         if not _readable(kind, inner, null_at, column):
             return None
-        argument = len(symbols) if kind == layout.ENUM else 0
-        if kind == layout.ENUM:
-            symbols += _resolved(inner["symbols"], column)
-        ops[index] = kind, column.slot, column.span, null_at, argument, column.holds == REAL
+        resolved = _resolved(inner["symbols"], column) if kind == layout.ENUM else []
+        ops[index] = kind, column.slot, column.span, null_at, column.holds == REAL, len(symbols), len(resolved)
+        symbols += resolved
     if any(not column.has_default for column in by_name.values()):
         return None
-    # Every enum's entries end with one of -2, so that an index beyond the last symbol is seen without a count.
     return Plan(table, ops, np.array(symbols or [0], np.int64), tuple(by_name.values()))
 
 
@@ -131,16 +131,23 @@ def _inner(node: Any) -> tuple[int, Any, int]:  # noqa: ANN401 - any Avro type
     return layout.PRIMITIVES.get(name, structured.get(name, layout.RECORD)), node, null_at
 
 
+def _of_text(array: Any) -> bool:  # noqa: ANN401 - any Avro array
+    """Whether the items are text; Java producers write that as an object."""
+    return _inner(array["items"])[::2] == (layout.STRING, -1)
+
+
 def _readable(kind: int, inner: Any, null_at: int, column: Column) -> bool:  # noqa: ANN401 - any Avro type
     """Whether compiled code can read a field of that type into `column`."""
     if null_at >= 0 and not column.nullable:
         return False
-    if kind == layout.ARRAY and inner["items"] != "string":
+    if kind == layout.ARRAY and not _of_text(inner):
+        return False
+    if kind == layout.ENUM and inner["name"].split(".")[-1] != column.type_name:
         return False
     return kind == column.kind or (kind, column.kind) in _PROMOTED
 
 
 def _resolved(written: list[str], column: Column) -> list[int]:
-    """The reader's number of each symbol written; the default's, or -1, for those it does not know; then -2."""
+    """The reader's number of each symbol written; the default's, or -1, for those it does not know."""
     unknown = column.symbols.index(column.enum_default) if column.enum_default in column.symbols else -1
-    return [column.symbols.index(symbol) if symbol in column.symbols else unknown for symbol in written] + [-2]
+    return [column.symbols.index(symbol) if symbol in column.symbols else unknown for symbol in written]

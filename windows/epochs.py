@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Epoch(NamedTuple):
-    """One assignment of a source partition to a worker; the higher one speaks for the partition, lower ones are zombies.
+    """One assignment of a source partition to a worker: the highest speaks for the partition, lower ones are zombies.
 
     The consumer group's generation decides; a static member restarts within its generation, then the later start does.
 

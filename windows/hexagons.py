@@ -1,7 +1,7 @@
 """Where things are: H3 cells, the zones that hold them, and the halo of a zone.
 
-A cell is a hexagon of about 0.74 km², a zone its ancestor of about 36 km² and 49 cells. A zone's halo are the cells outside
-it within two rings of any of its cells: with them, smoothing over rings 0–2 is exact up to the border.
+A cell is a hexagon of about 0.74 km², a zone its ancestor of about 36 km² and 49 cells. A zone's halo are the cells
+outside it within two rings of any of its cells: with them, smoothing over rings 0–2 is exact up to the border.
 
 Cells and zones are H3 indexes as Python ints or int64 arrays.
 """

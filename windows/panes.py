@@ -1,7 +1,7 @@
 """Ten-second panes of event time, their grace, and windows as sums of panes.
 
-A pane is `[start, start + 10 s)` of event time. It takes events until 20 s after its end by the broker's append time; what
-is appended later is late. Whether an event is late depends on its two times alone, so anyone can recount it.
+A pane is `[start, start + 10 s)` of event time. It takes events until 20 s after its end by the broker's append time;
+what is appended later is late. Whether an event is late depends on its two times alone, so anyone can recount it.
 
       pane [20, 30)            grace
     ──┴─────────────┴───────────────────────────┴────> append time, s
@@ -98,8 +98,8 @@ def oldest_open_pane(appended_ms: int) -> int:
 def window_panes(now_ms: int, window_ms: int) -> list[tuple[int, float]]:
     """Panes whose weighted sum is the window `[now - window, now]`, as (pane start, weight), oldest first.
 
-    The open pane is taken whole, since all it holds so far happened inside the window; the oldest one by the fraction of
-    it that the window still covers. Needs values of panes not younger than `now_ms` to be absent.
+    The open pane is taken whole, since all it holds so far happened inside the window; the oldest one by the fraction
+    of it that the window still covers.
 
         now = 65 s, window 30 s:      35 ───────────── 65
         panes          [30 ┊ 40)  [40, 50)  [50, 60)  [60, …

@@ -11,6 +11,7 @@ _new_offset, _should_commit   commit the end of the acknowledged prefix
 _filter_tps_with_pending_acks commits look at batched partitions
 _add_gap                      a batch spans offsets: there are no gaps to book
 on_partitions_revoked         the epoch ends; what is done is committed before the partitions go
+on_task_error                 an agent raised: commit nothing more
 on_stop, on_init              parked records and lookups end with the consumer
 _new_consumer_thread          the thread half is ours
 Topics without a BatchSchema, changelogs first of all, keep one message per record.
@@ -202,6 +203,9 @@ class Consumer(aiokafka.Consumer):  # type: ignore[misc]  # Faust ships no types
         self.epoch = None
         self.deliveries = {}
         self.parking.forget()
+
+    async def on_task_error(self, _exc: BaseException) -> None:
+        """Do nothing: the supervisor ends the process."""
 
     async def on_stop(self) -> None:
         """Commit what is done and end lookups."""

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 
 from topics.ledger import Histogram, PartitionCount, TelemetrySampled
 
-LATENCY_BOUNDS_MS = tuple(float(b) for b in (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500, 1000, 2000, 5000, 10000))
+LATENCY_BOUNDS_MS = tuple(
+    float(b) for b in (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500, 1000, 2000, 5000, 10000)
+)
 
 
 class _Sums:
@@ -83,7 +85,9 @@ class Meter:
         return sample
 
 
-def _add(table: dict[tuple[str, int], _Sums], topic: str, partition: int, records: int, size: int, offset: int) -> _Sums:
+def _add(
+    table: dict[tuple[str, int], _Sums], topic: str, partition: int, records: int, size: int, offset: int
+) -> _Sums:
     sums = table.setdefault((topic, partition), _Sums())
     sums.records += records
     sums.size += size

@@ -24,6 +24,7 @@ import psutil
 ORPHAN_GRACE_S = 5.0
 PATIENCE_S = 20.0
 POLL_S = 0.02
+CLOCK_SLACK_S = 2.0
 
 
 class DataDirInUseError(RuntimeError):
@@ -41,9 +42,11 @@ def identity_of(pid: int) -> dict[str, float] | None:
         return None
 
 
-def is_alive(identity: dict[str, float] | None) -> bool:
+def is_alive(identity: dict[str, float]) -> bool:
     """Whether exactly the process that was recorded as `identity` still runs."""
-    return identity is not None and identity_of(int(identity["pid"])) == identity
+    now = identity_of(int(identity["pid"]))
+    # A start time is reckoned from the boot time, which moves a little when the clock is set.
+    return now is not None and abs(now["started_s"] - identity["started_s"]) < CLOCK_SLACK_S
 
 
 class Ownership:
@@ -86,17 +89,16 @@ class Ownership:
         while not self._try_lock():
             record = self._read()
             owner, server = record.get("owner"), record.get("server")
-            if is_alive(owner):
-                assert owner is not None
+            if owner is not None and is_alive(owner):
                 raise DataDirInUseError(
                     f"{self._data_dir} is in use by process {int(owner['pid'])}: "
                     "stop that one or choose another directory"
                 )
             waited_s = time.monotonic() - began_s
             if waited_s > patience_s:
-                pid = int(server["pid"]) if server else "unknown"
+                left_over = f"process {int(server['pid'])}" if server else "processes unknown"
                 raise DataDirInUseError(
-                    f"{self._data_dir} is still held by a server left over from an earlier run (process {pid}): "
+                    f"{self._data_dir} is still held by a server of an earlier run ({left_over}): "
                     "end it or choose another directory"
                 )
             if waited_s > min(ORPHAN_GRACE_S, patience_s / 2) and server is not None and is_alive(server):

@@ -2,8 +2,8 @@
 
 A server ends when it is stopped, and when this process ends in any way (see `launch`). The kernel ties its life to the
 *thread* that started it, not to the process, so all servers are started by one thread that lives as long as the
-process; callers may start a server from any thread and end that thread. Servers have a session of their own: Ctrl-C in a
-terminal reaches only this process, which then stops them in order.
+process; callers may start a server from any thread and end that thread. Servers have a session of their own: Ctrl-C in
+a terminal reaches only this process, which then stops them in order.
 """
 
 import os

@@ -15,7 +15,6 @@ from infra.embedded.kafka import EmbeddedKafka
 from infra.embedded.postgres import EmbeddedPostgres
 from infra.embedded.registry import EmbeddedRegistry
 
-
 Server = EmbeddedKafka | EmbeddedRegistry | EmbeddedPostgres
 
 

@@ -1,0 +1,230 @@
+"""Faust's app with our transport, and what an agent may ask of it.
+
+Overridden of `faust.App` (pinned by `pins`), each for one reason:
+
+_new_transport, _new_producer_transport  our transport, without registering a URL scheme for the whole process
+_consumer_wait_empty                     before partitions go, agents finish the batch they are in
+_crash                                   whatever raised outside an agent ends the process, too
+_create_directories                      tables live in memory, nothing is written to disk
+on_start, on_started, on_stop, on_shutdown  publisher and watchdog live as long as the app
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import faust
+from faust.types import TP
+
+from agents.runtime import pins
+from agents.runtime.batches import BatchSchema, Epoch, Reading
+from agents.runtime.consumer import Consumer
+from agents.runtime.fencing import Member
+from agents.runtime.publisher import Publisher
+from agents.runtime.rewind import Span
+from agents.runtime.settings import WorkerSettings
+from agents.runtime.supervision import FAILED, ExitSupervisor, Watchdog, end_process
+from agents.runtime.transport import Transport
+
+Began = Callable[[Epoch, Mapping[TP, Span]], Awaitable[None]]
+"""Told of a new epoch and its batched partitions, before the first of their records is delivered."""
+Lost = Callable[[set[TP]], Awaitable[None]]
+"""Told of batched partitions taken away; the epoch is over."""
+
+
+class WorkerApp(faust.App):  # type: ignore[misc]  # Faust ships no types
+    """The app of one worker."""
+
+    settings: WorkerSettings
+    publisher: Publisher
+
+    def __init__(self, service: str, settings: WorkerSettings, **options: Any) -> None:
+        super().__init__(service, **options)
+        self.settings = settings
+        self._began: list[Began] = []
+        self._lost: list[Lost] = []
+        self.publisher = Publisher(
+            settings.bootstrap,
+            client_id=settings.client_id,
+            confirmed=self.confirm_member,
+            request_timeout_s=settings.request_timeout_s,
+            security=settings.security,
+        )
+        self._watchdog = Watchdog(_Reading(self), limit_s=settings.hang_limit_s)
+
+    # ---- what an agent uses
+
+    def batched_topic(self, name: str, reading: Reading) -> faust.TopicT:
+        """Return an existing topic whose stream is read with `batches`."""
+        return self.topic(name, schema=BatchSchema(reading))
+
+    def on_began(self, listener: Began) -> None:
+        """Have `listener` awaited with each new epoch, before the first record of it."""
+        self._began.append(listener)
+
+    def on_lost(self, listener: Lost) -> None:
+        """Have `listener` awaited when partitions are taken away."""
+        self._lost.append(listener)
+
+    @property
+    def epoch(self) -> Epoch | None:
+        """The current epoch, None while nothing is assigned."""
+        return self._reader.epoch
+
+    @property
+    def spans(self) -> Mapping[TP, Span]:
+        """The batched partitions of this epoch and which of their offsets are replayed."""
+        return {tp: delivered.span for tp, delivered in self._reader.deliveries.items()}
+
+    def position(self, tp: TP) -> int:
+        """Return the next offset to be processed of an assigned partition; everything below is acknowledged.
+
+        Raises KeyError if the partition is not assigned.
+        """
+        return self._reader.deliveries[tp].position
+
+    def caught_up(self, tp: TP) -> bool:
+        """Whether the replay of an assigned partition has reached the committed offset, be it idle or not.
+
+        Raises KeyError if the partition is not assigned.
+        """
+        return self._reader.deliveries[tp].caught_up
+
+    def hold(self, tp: TP) -> None:
+        """Deliver nothing of this partition until `release` or the next epoch; batches handed over before still come.
+
+        Called from an `on_began` listener, it takes effect before the first record.
+        """
+        self._reader.parking.hold(tp)
+
+    def release(self, tp: TP) -> None:
+        """End a hold."""
+        self._reader.parking.release(tp)
+
+    async def confirm_member(self) -> None:
+        """Return once it is certain that no other process has taken this one's place. Awaited by the publisher."""
+        await Member(self._reader, session_s=self.settings.session_timeout_s).confirmed()
+
+    async def flush_tables(self) -> None:
+        """Return when the broker has acknowledged all changelog records written so far."""
+        await self.producer.flush()
+
+    # ---- what the consumer calls
+
+    async def began(self, epoch: Epoch, spans: Mapping[TP, Span]) -> None:
+        """Tell the agents of a new epoch."""
+        for listener in self._began:
+            await listener(epoch, spans)
+
+    async def lost(self, partitions: set[TP]) -> None:
+        """Tell the agents what was taken away."""
+        for listener in self._lost if partitions else ():
+            await listener(partitions)
+
+    # ---- overrides
+
+    @property
+    def _reader(self) -> Consumer:
+        reader: Consumer = self.consumer
+        return reader
+
+    def _new_transport(self) -> Transport:
+        return Transport(self.conf.broker_consumer, self)
+
+    def _new_producer_transport(self) -> Transport:
+        return Transport(self.conf.broker_producer, self)
+
+    async def _consumer_wait_empty(self, consumer: Consumer, _logger: Any) -> None:
+        await consumer.finish_working()
+
+    def _crash(self, reason: BaseException) -> None:
+        if not self.should_stop:
+            end_process(FAILED, f"worker crashed: {reason!r}")
+        super()._crash(reason)
+
+    def _create_directories(self) -> None:
+        """Create none."""
+
+    async def on_start(self) -> None:
+        """Connect the publisher before any agent runs."""
+        pins.check()
+        await super().on_start()
+        await self.publisher.start()
+
+    async def on_started(self) -> None:
+        """Begin to watch once the worker reads."""
+        await super().on_started()
+        self._watchdog.start()
+
+    async def on_stop(self) -> None:
+        """Let agents finish, commit, and stop watching."""
+        self._watchdog.stop()
+        await super().on_stop()
+
+    async def on_shutdown(self) -> None:
+        """Disconnect the publisher after the last agent has ended."""
+        await self.publisher.stop()
+        await super().on_shutdown()
+
+
+class _Reading:
+    """How far this worker's reading is, for the watchdog's thread."""
+
+    def __init__(self, app: WorkerApp) -> None:
+        self._app = app
+
+    def acknowledged(self) -> int:
+        return self._app._reader.acknowledged
+
+    def behind(self) -> bool:
+        reader = self._app._reader
+        blocked = reader.parking.blocked
+        return any(
+            delivered.pending or (reader.highwater(tp) or 0) > delivered.position
+            for tp, delivered in [*reader.deliveries.items()]
+            if tp not in blocked
+        )
+
+    def connected(self) -> bool:
+        return Member(self._app._reader, session_s=self._app.settings.session_timeout_s).fresh
+
+
+def make_app(service: str, *, settings: WorkerSettings, **options: Any) -> WorkerApp:
+    """Return the app of one worker of `service`; agents are registered on it before it runs.
+
+    `options` are further settings of Faust, for tables foremost. Creating an app touches neither broker nor event loop.
+    Raises UnsupportedVersionError if Faust or aiokafka is not the version this room was written for.
+    """
+    pins.check()
+    return WorkerApp(
+        settings.group_prefix + service,
+        settings,
+        **{**_fixed(settings), **options},
+    )
+
+
+def _fixed(settings: WorkerSettings) -> dict[str, Any]:
+    return {
+        "broker": settings.broker_urls,
+        "broker_credentials": settings.credentials(),
+        "broker_client_id": settings.client_id,
+        "consumer_group_instance_id": settings.instance_id,
+        "broker_session_timeout": settings.session_timeout_s,
+        "broker_heartbeat_interval": settings.heartbeat_s,
+        "broker_request_timeout": settings.request_timeout_s,
+        "broker_commit_interval": settings.commit_interval_s,
+        "broker_commit_every": 10_000_000,  # by time alone: the count is of batches here
+        "broker_max_poll_records": settings.max_poll_records,
+        "producer_acks": -1,
+        "producer_linger": 0,
+        "producer_request_timeout": settings.request_timeout_s,
+        "stream_buffer_maxsize": settings.buffered_batches,
+        "stream_wait_empty": False,  # True waits for ever for a batch an agent does not acknowledge
+        "table_standby_replicas": settings.table_standbys,
+        "topic_disable_leader": True,
+        "topic_replication_factor": settings.topic_replicas,
+        "store": "memory://",
+        "agent_supervisor": ExitSupervisor,
+        "web_enabled": False,
+        "autodiscover": False,
+        "worker_redirect_stdouts": False,  # the process's own log handlers stay as they are
+    }

@@ -1,0 +1,42 @@
+"""Running a worker from start to a clean end.
+
+SIGTERM and SIGINT stop reading, let each agent finish its batch, flush, commit and leave within a few seconds. A static
+member stays in its group, so that its restart moves nothing.
+"""
+
+import asyncio
+import gc
+import signal
+
+import faust
+import uvloop
+
+
+def run(app: faust.App) -> None:
+    """Run until SIGTERM or SIGINT, then return. Raises what kept the worker from starting, e.g. KafkaConnectionError."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_until_signal(app))
+
+
+async def _until_signal(app: faust.App) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await serve(app, stop)
+
+
+async def serve(app: faust.App, stop: asyncio.Event) -> None:
+    """Run in the current event loop until `stop` is set, also while still starting, then stop cleanly."""
+    starting = asyncio.create_task(app.start())
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            gc.collect()
+            gc.freeze()  # what exists now lives as long as the process: full collections need not look at it
+            await stopping
+    finally:
+        stopping.cancel()
+        await app.stop()
+        starting.cancel()

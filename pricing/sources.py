@@ -1,0 +1,119 @@
+"""Which writer speaks for each source partition, and how fresh its counts are.
+
+Counts come from many source partitions, each written by one worker at a time. Every assignment begins a new epoch; its
+counts are held back until it says "snapshot complete", and the last completed epoch stands until then:
+
+    source 0 ──e1 cells──e1 complete──e1 cells──┬──e2 cells──e2 complete──┬──e1 cells──e2 cells──>
+                                                │ e2 held, e1 stands      │ e2 stands, e1 is a zombie
+
+Once a newer epoch has spoken, lower ones are ignored, also while it is held: their writer has lost the partition. Only the
+standing epoch's records say that a source is alive, since the others do not refresh what is counted.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from topics.counts import CountKind
+from windows.epochs import Epoch
+from windows.panes import PANE_MS
+
+ALIVE_TIMEOUT_MS = 3_000
+
+
+class Standing(Enum):
+    """What to do with a record: nothing, hold its counts, take its counts, or let the held ones take over."""
+
+    NOTHING = "nothing"
+    HELD = "held"
+    COUNTED = "counted"
+    COMPLETED = "completed"
+
+
+@dataclass(slots=True)
+class Source:
+    """One source partition: the newest epoch that spoke, the one that stands (None before any), when that one last spoke.
+
+    `complete_from_ms` is the first instant the standing epoch knows in full, `known_from_ms` the start of the first pane any
+    epoch knew in full.
+    """
+
+    newest: Epoch
+    standing: Epoch | None = None
+    spoke_ms: int = 0
+    complete_from_ms: int = 0
+    known_from_ms: int = 0
+
+    def judge(self, kind: CountKind, epoch: Epoch, now_ms: int, complete_from_ms: int) -> Standing:
+        """Take note of one record and say what its counts are worth."""
+        if epoch < self.newest:
+            return Standing.NOTHING
+        self.newest = epoch
+        if epoch == self.standing:
+            self.spoke_ms = max(self.spoke_ms, now_ms)
+            return Standing.COUNTED if kind is CountKind.CELLS else Standing.NOTHING
+        if kind is CountKind.SNAPSHOT_COMPLETE:
+            self._complete(epoch, now_ms, complete_from_ms)
+            return Standing.COMPLETED
+        return Standing.HELD if kind is CountKind.CELLS else Standing.NOTHING
+
+    def _complete(self, epoch: Epoch, now_ms: int, complete_from_ms: int) -> None:
+        if self.standing is None:
+            self.known_from_ms = -(-complete_from_ms // PANE_MS) * PANE_MS
+        self.standing, self.spoke_ms, self.complete_from_ms = epoch, now_ms, complete_from_ms
+
+
+@dataclass(slots=True)
+class TopicProgress:
+    """How far one partition of a counts topic was read, and the sources heard in it."""
+
+    applied_offset: int = -1
+    source_partitions: int = 0
+    sources: dict[int, Source] = field(default_factory=dict)
+
+    def hear(
+        self,
+        *,
+        offset: int,
+        kind: CountKind,
+        source: int,
+        source_partitions: int,
+        epoch: Epoch,
+        now_ms: int,
+        complete_from_ms: int,
+    ) -> Standing:
+        """Judge the record at `offset`; one at or below the applied offset was heard before and is worth nothing."""
+        if offset <= self.applied_offset:
+            return Standing.NOTHING
+        self.applied_offset = offset
+        if kind is CountKind.UNKNOWN:
+            return Standing.NOTHING
+        self.source_partitions = max(self.source_partitions, source_partitions)
+        known = self.sources.setdefault(source, Source(epoch))
+        return known.judge(kind, epoch, now_ms, complete_from_ms)
+
+    def complete_from_ms(self, source: int) -> int:
+        """First instant the standing epoch of `source` knows in full; what it says of earlier panes is partial."""
+        return self.sources[source].complete_from_ms
+
+    def is_complete(self, now_ms: int) -> bool:
+        """Whether every source partition has completed a snapshot and spoke at most 3 s before `now_ms`."""
+        return self._all_stand() and self.data_age_ms(now_ms) <= ALIVE_TIMEOUT_MS
+
+    def data_age_ms(self, now_ms: int) -> int:
+        """Age of the oldest source partition's counts, at least 0; without counts of one of them as old as time: `now_ms`."""
+        if not self._all_stand():
+            return now_ms
+        return max(0, now_ms - min(source.spoke_ms for source in self._expected()))
+
+    def known_from_ms(self) -> int | None:
+        """Start of the first pane every source partition knows in full; None while one has never completed a snapshot."""
+        if not self._all_stand():
+            return None
+        return max(source.known_from_ms for source in self._expected())
+
+    def _all_stand(self) -> bool:
+        found = [source.standing for number in range(self.source_partitions) if (source := self.sources.get(number))]
+        return 0 < self.source_partitions == len(found) and None not in found
+
+    def _expected(self) -> list[Source]:
+        return [self.sources[number] for number in range(self.source_partitions)]

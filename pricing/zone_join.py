@@ -1,0 +1,141 @@
+"""Join `supply-cells` and `demand-cells` of one partition number into the state of its zones.
+
+A record is judged once for the partition (`sources`) and once by each zone it is about, which ignores offsets it already
+includes. Zones may run ahead of the partition, after a restart, but never behind it: `zone_rows` writes the partition last.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricing.pane_counts import PaneCounts, matrix
+from pricing.sources import Standing, TopicProgress
+from pricing.zone_state import KEPT_MS, CarCounts, ZoneState
+from pricing.zone_view import layout_of
+from topics.counts import DemandCellsCounted, SupplyCellsCounted
+from windows.epochs import Epoch
+
+
+@dataclass(slots=True)
+class PartitionState:
+    """One partition number of the zone topics: how far each topic was read, and its zones."""
+
+    partition: int
+    supply: TopicProgress = field(default_factory=TopicProgress)
+    demand: TopicProgress = field(default_factory=TopicProgress)
+    zones: dict[int, ZoneState] = field(default_factory=dict)
+    changed: bool = False
+
+    def zone(self, zone: int) -> ZoneState:
+        """State of the zone, a blank one if nothing was said of it yet."""
+        return self.zones.setdefault(zone, ZoneState(zone))
+
+    def is_complete(self, now_ms: int) -> bool:
+        """Whether supply and demand of every source partition are there and alive; if not, no price may rise."""
+        return self.supply.is_complete(now_ms) and self.demand.is_complete(now_ms)
+
+    def data_age_ms(self, now_ms: int) -> int:
+        """Age of the oldest counts of any source partition of the two topics."""
+        return max(self.supply.data_age_ms(now_ms), self.demand.data_age_ms(now_ms))
+
+
+def apply_supply(state: PartitionState, record: SupplyCellsCounted, offset: int) -> list[int]:
+    """Take in the record at `offset` of supply-cells and return the zones it changed; applied offsets are ignored.
+
+    Raises ValueError if the lengths of its arrays contradict each other.
+    """
+    epoch, source = Epoch(record.epoch_generation, record.epoch_started_ms), record.source_partition
+    standing = state.supply.hear(
+        offset=offset,
+        kind=record.kind,
+        source=source,
+        source_partitions=record.source_partitions,
+        epoch=epoch,
+        now_ms=record.now_ms,
+        complete_from_ms=record.now_ms,
+    )
+    state.changed |= offset == state.supply.applied_offset
+    match standing:
+        case Standing.COUNTED:
+            zones = [zone] if (zone := state.zone(record.zone)).count_cars(source, car_counts(record), offset) else []
+        case Standing.HELD:
+            zones = [zone] if (zone := state.zone(record.zone)).hold_cars(source, car_counts(record), offset) else []
+        case Standing.COMPLETED:
+            zones = [z for z in state.zones.values() if z.complete_cars(source, epoch, record.now_ms, offset)]
+        case Standing.NOTHING:
+            zones = []
+    return [zone.zone for zone in zones]
+
+
+def apply_demand(state: PartitionState, record: DemandCellsCounted, offset: int) -> list[int]:
+    """Take in the record at `offset` of demand-cells and return the zones it changed; applied offsets are ignored.
+
+    Raises ValueError if the lengths of its arrays contradict each other.
+    """
+    epoch, source, pane = Epoch(record.epoch_generation, record.epoch_started_ms), record.source_partition, record.pane_start_ms
+    standing = state.demand.hear(
+        offset=offset,
+        kind=record.kind,
+        source=source,
+        source_partitions=record.source_partitions,
+        epoch=epoch,
+        now_ms=record.now_ms,
+        complete_from_ms=record.complete_from_ms,
+    )
+    state.changed |= offset == state.demand.applied_offset
+    match standing:
+        case Standing.COUNTED if state.demand.complete_from_ms(source) <= pane and pane >= record.now_ms - KEPT_MS:
+            zones = [zone] if (zone := state.zone(record.zone)).count_riders(pane, source, rider_counts(record), offset) else []
+        case Standing.HELD:
+            zones = [zone] if (zone := state.zone(record.zone)).hold_riders(pane, source, rider_counts(record), offset) else []
+        case Standing.COMPLETED:
+            from_ms = record.complete_from_ms
+            zones = [z for z in state.zones.values() if z.complete_riders(source, epoch, from_ms, offset)]
+        case _:
+            zones = []
+    return [zone.zone for zone in zones]
+
+
+def car_counts(record: SupplyCellsCounted) -> CarCounts:
+    """The record's counts by row of the zone's layout; cells beyond the halo are left out, no price here depends on them."""
+    at, kept = _rows(record.zone, record.cells)
+    k = len(record.cells)
+    return CarCounts(
+        epoch=Epoch(record.epoch_generation, record.epoch_started_ms),
+        pings_offset=record.pings_offset,
+        now_ms=record.now_ms,
+        products=tuple(record.products),
+        at=at,
+        idle=matrix(record.idle, k, 1)[kept, 0],
+        idle_by_product=matrix(record.idle_by_product, k, len(record.products))[kept],
+        busy=matrix(record.busy, k, 1)[kept, 0],
+        soon_free=matrix(record.soon_free, k, 1)[kept, 0],
+    )
+
+
+def rider_counts(record: DemandCellsCounted) -> PaneCounts:
+    """The record's counts by row of the zone's layout; cells beyond the halo are left out, no price here depends on them."""
+    at, kept = _rows(record.zone, record.cells)
+    shape = len(record.cells), len(record.products)
+    return PaneCounts(
+        epoch=Epoch(record.epoch_generation, record.epoch_started_ms),
+        requests_offset=record.requests_offset,
+        decisions_offset=record.decisions_offset,
+        now_ms=record.now_ms,
+        products=tuple(record.products),
+        at=at,
+        requests=matrix(record.requests, *shape)[kept],
+        bookings=matrix(record.bookings, *shape)[kept],
+    )
+
+
+def _rows(zone: int, cells: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Rows in the zone's layout of those `cells` it has, and which of them it has."""
+    layout = layout_of(zone)
+    wanted = np.asarray(cells, np.int64)
+    place = np.minimum(np.searchsorted(layout.cells, wanted, sorter=layout.by_cell), layout.cells.size - 1)
+    at = layout.by_cell[place]
+    kept = layout.cells[at] == wanted
+    return at[kept], kept

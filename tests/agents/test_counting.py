@@ -1,0 +1,132 @@
+"""The flush loop: what is published when, and that acknowledgement comes last."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from agents.runtime.batches import Epoch
+from agents.runtime.counting import CountingService, Outgoing
+from agents.runtime.telemetry import Meter
+from topics.catalogue import SUPPLY_CELLS
+
+EPOCH = Epoch(1, 100)
+
+
+def say(word: str) -> Outgoing:
+    return Outgoing(SUPPLY_CELLS, 0, b"*", word)
+
+
+class Words:
+    """A source partition that publishes words."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def observe(self, batch: Any) -> Iterable[Outgoing]:
+        self.heard.append(batch.word)
+        return [say(f"refused {batch.word}")] if batch.word.startswith("bad") else []
+
+    def changes(self, now_ms: int) -> Iterable[Outgoing]:
+        heard, self.heard = self.heard, []
+        return [say(word) for word in heard]
+
+    def snapshot_complete(self, now_ms: int) -> Iterable[Outgoing]:
+        return [say("complete")]
+
+    def alive(self, now_ms: int) -> Iterable[Outgoing]:
+        return [say(f"alive {now_ms}")]
+
+
+class Stage:
+    """A service over hand-made parts: clock, broker, and whether the partition has caught up."""
+
+    def __init__(self) -> None:
+        self.now_ms, self.caught_up, self.sent, self.acked = 5_000, True, [], []
+        self.broker_answers = asyncio.Event()
+        self.broker_answers.set()
+        self.service = CountingService(
+            open_partition=lambda _partition, _epoch: Words(),
+            caught_up=lambda _partition: self.caught_up,
+            send=self.send,
+            meter=Meter(service="supply", worker="test"),
+            now_ms=lambda: self.now_ms,
+        )
+        self.service.assigned([0], EPOCH)
+
+    async def send(self, outgoing: Sequence[Outgoing]) -> None:
+        self.sent += [o.record for o in outgoing]
+        await self.broker_answers.wait()
+
+    def take(self, word: str) -> None:
+        self.service.take(SimpleNamespace(partition=0, word=word), lambda: self.acked.append(word))
+
+
+async def test_the_first_flush_ends_with_snapshot_complete_and_alive() -> None:
+    """All counts come before the word that they are complete, and ALIVE is of the same instant."""
+    stage = Stage()
+    stage.take("a")
+    await stage.service.flush()
+    assert stage.sent == ["a", "complete", "alive 5000"]
+
+
+async def test_nothing_is_published_or_acknowledged_before_the_partition_caught_up() -> None:
+    """A replay rebuilds state only; the flush after it tells everything at once."""
+    stage = Stage()
+    stage.caught_up = False
+    stage.take("a")
+    await stage.service.flush()
+    assert (stage.sent, stage.acked) == ([], [])
+    stage.caught_up = True
+    await stage.service.flush()
+    assert (stage.sent, stage.acked) == (["a", "complete", "alive 5000"], ["a"])
+
+
+async def test_a_batch_is_acknowledged_only_after_the_broker_has_answered() -> None:
+    """A batch taken while the broker is still to answer waits for the next flush."""
+    stage = Stage()
+    stage.take("a")
+    stage.broker_answers.clear()
+    flush = asyncio.create_task(stage.service.flush())
+    await asyncio.sleep(0)
+    stage.take("b")
+    assert stage.acked == []
+    stage.broker_answers.set()
+    await flush
+    assert stage.acked == ["a"]
+
+
+@pytest.mark.parametrize(("after_ms", "alive"), [(999, False), (1_000, True)])
+async def test_alive_is_said_every_second_with_or_without_news(after_ms: int, alive: bool) -> None:
+    """A silent partition is told from a quiet one."""
+    stage = Stage()
+    await stage.service.flush()
+    stage.sent.clear()
+    stage.now_ms += after_ms
+    await stage.service.flush()
+    assert stage.sent == ([f"alive {5_000 + after_ms}"] if alive else [])
+
+
+async def test_refused_records_go_out_with_the_flush_that_commits_them() -> None:
+    """A dead letter is acknowledged before the record it came from is committed."""
+    stage = Stage()
+    stage.take("bad")
+    await stage.service.flush()
+    assert stage.sent[0] == "refused bad"
+    assert stage.acked == ["bad"]
+
+
+async def test_a_failed_send_acknowledges_nothing() -> None:
+    """The worker ends with the error; the records are read again."""
+    stage = Stage()
+
+    async def fail(_outgoing: Sequence[Outgoing]) -> None:
+        raise ConnectionError("broker gone")
+
+    stage.service._send = fail
+    stage.take("a")
+    with pytest.raises(ConnectionError):
+        await stage.service.flush()
+    assert stage.acked == []

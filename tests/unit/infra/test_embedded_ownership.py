@@ -1,0 +1,100 @@
+"""One data directory, one server, however the earlier one ended."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from infra.embedded.ownership import DataDirInUseError, Ownership
+
+REPOSITORY = Path(__file__).parents[3]
+
+# A process that claims the directory, hands its lock to a server that no death signal reaches, and waits.
+OWNER = """
+import subprocess, sys
+from pathlib import Path
+from infra.embedded.ownership import Ownership
+
+ownership = Ownership(Path(sys.argv[1]))
+server = subprocess.Popen(sys.argv[2:], pass_fds=(ownership.fd,), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+ownership.record_server(server.pid)
+print(server.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def owner(tmp_path):
+    """Start an owner with a server command; yields a function that returns (process, server's pid)."""
+    processes, servers = [], []
+
+    def begin(*command):
+        process = subprocess.Popen(
+            [sys.executable, "-c", OWNER, str(tmp_path), *command],
+            cwd=REPOSITORY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        servers.append(psutil.Process(int(process.stdout.readline())))
+        return process, servers[-1].pid
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.communicate()
+    for server in servers:
+        if server.is_running():
+            server.kill()
+
+
+def ended(pid):
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_second_owner_is_told_who_the_first_is(owner, tmp_path):
+    """A directory in use is refused at once, naming the process to stop."""
+    process, _ = owner("/bin/sleep", "300")
+    began_s = time.monotonic()
+    with pytest.raises(DataDirInUseError, match=f"in use by process {process.pid}: stop that one"):
+        Ownership(tmp_path)
+    assert time.monotonic() - began_s < 2
+
+
+def test_same_process_cannot_own_twice(tmp_path):
+    """Two servers of one program cannot share a directory either, and a released one is free again."""
+    with Ownership(tmp_path), pytest.raises(DataDirInUseError, match=f"in use by process {os.getpid()}"):
+        Ownership(tmp_path)
+    Ownership(tmp_path).release()
+
+
+def test_newcomer_waits_for_a_server_that_is_still_stopping(owner, tmp_path):
+    """After kill -9 of the owner its server may take a moment to end: the next start waits for it, no error."""
+    process, server_pid = owner("/bin/sleep", "1")
+    process.kill()
+    Ownership(tmp_path, patience_s=20).release()
+    assert ended(server_pid)
+
+
+def test_orphan_is_ended_by_the_next_owner(owner, tmp_path):
+    """A server that survived its owner is ended by whoever comes next, and only then the directory is theirs."""
+    process, server_pid = owner("/bin/sleep", "300")
+    process.kill()
+    Ownership(tmp_path, patience_s=2).release()
+    assert ended(server_pid)
+
+
+def test_pid_of_a_stranger_is_left_alone(owner, tmp_path):
+    """A recorded pid that another program uses by now is not touched: its start time tells it apart."""
+    process, server_pid = owner("/bin/sleep", "300")
+    record = tmp_path / "owner.json"
+    record.write_text(record.read_text().replace(f"{psutil.Process(server_pid).create_time()}", "1000.0"))
+    process.kill()
+    with pytest.raises(DataDirInUseError, match="still held by a server of an earlier run"):
+        Ownership(tmp_path, patience_s=0.5)
+    assert not ended(server_pid)

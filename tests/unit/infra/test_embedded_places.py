@@ -1,0 +1,115 @@
+"""Where embedded servers listen and keep their files."""
+
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from infra.embedded import postgres_user
+from infra.embedded.kafka import EmbeddedKafka, accepts_records
+from infra.embedded.ports import LOOPBACK, free_port, is_free, remembered_ports
+from infra.embedded.postgres_user import Account, PostgresUserError, can_enter, home_for
+from infra.embedded.registry import EmbeddedRegistry, answers
+
+STRANGER = Account("stranger", 4_000_000, 4_000_000)
+
+
+@pytest.fixture
+def taken_port():
+    """A port that this test listens on."""
+    with socket.socket() as server:
+        server.bind((LOOPBACK, 0))
+        server.listen()
+        yield server.getsockname()[1]
+
+
+def test_ports_stay_over_restarts(tmp_path):
+    """The same file gives the same ports while they are free."""
+    first = remembered_ports(tmp_path / "ports.json", ("broker", "controller"))
+    assert remembered_ports(tmp_path / "ports.json", ("broker", "controller")) == first
+    assert len(set(first.values())) == 2
+
+
+def test_a_port_taken_meanwhile_is_replaced_alone(tmp_path, taken_port):
+    """Only the port that is in use changes; the new choice is remembered."""
+    file, kept = tmp_path / "ports.json", free_port()
+    file.write_text(json.dumps({"broker": taken_port, "controller": kept}))
+    ports = remembered_ports(file, ("broker", "controller"))
+    assert ports["broker"] != taken_port
+    assert ports["controller"] == kept
+    assert json.loads(file.read_text()) == ports
+
+
+def test_a_port_asked_for_is_used_or_refused(tmp_path, taken_port):
+    """The caller's port wins over the remembered one, and is refused by name when in use."""
+    wish = free_port()
+    assert remembered_ports(tmp_path / "ports.json", ("broker",), fixed=wish) == {"broker": wish}
+    assert not is_free(taken_port)
+    with pytest.raises(ValueError, match=f"got {taken_port}"):
+        remembered_ports(tmp_path / "ports.json", ("broker",), fixed=taken_port)
+
+
+def test_a_port_where_nobody_serves_is_not_ready(taken_port):
+    """Neither a closed port nor one that accepts and stays silent counts as a server."""
+    closed = free_port()
+    assert not accepts_records(closed)
+    assert not answers(closed)
+    assert not accepts_records(taken_port)
+
+
+def test_paths_a_server_would_misread_are_refused():
+    """A comma or a semicolon in a data directory is refused by name before anything is written."""
+    with pytest.raises(ValueError, match="no comma"):
+        EmbeddedKafka(Path("/nowhere/a,b"), Path("/nowhere"))
+    with pytest.raises(ValueError, match="no semicolon"):
+        EmbeddedRegistry(Path("/nowhere/a;b"), Path("/nowhere"))
+
+
+def test_a_private_directory_above_is_noticed(tmp_path):
+    """One directory on the way that others may not pass is enough to be out of reach; its owner passes."""
+    inner = tmp_path / "inner"
+    inner.mkdir(mode=0o755)
+    tmp_path.chmod(0o700)
+    assert not can_enter(inner, STRANGER)
+    assert all(os.access(directory, os.X_OK) for directory in (inner, *inner.parents))
+
+
+def test_data_out_of_reach_of_the_server_are_kept_outside(tmp_path, monkeypatch):
+    """Below a private directory the data go to a place anyone may pass, the same one at every start."""
+    outside = tmp_path / "outside"
+    monkeypatch.setattr(postgres_user, "OUTSIDE", outside)
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    home = home_for(private / "postgres", STRANGER)
+    assert home.parent == outside
+    assert home.stat().st_mode & 0o777 == 0o755
+    assert home_for(private / "postgres", STRANGER) == home
+    assert private.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_new_checkout_at_the_same_path_begins_empty(tmp_path, monkeypatch):
+    """The outside place belongs to the data directory, not to its path: one made anew gets another."""
+    monkeypatch.setattr(postgres_user, "OUTSIDE", tmp_path / "outside")
+    tmp_path.chmod(0o700)
+    data_dir = tmp_path / "postgres"
+    first = home_for(data_dir, STRANGER)
+    (data_dir / "location").unlink()
+    assert home_for(data_dir, STRANGER) != first
+
+
+def test_data_that_became_unreachable_are_not_silently_replaced(tmp_path):
+    """Data made where they could be reached, then locked in, are an error with a remedy and no empty new database."""
+    tmp_path.chmod(0o700)
+    (tmp_path / "postgres" / "data").mkdir(parents=True)
+    with pytest.raises(PostgresUserError, match="cannot enter .*chmod"):
+        home_for(tmp_path / "postgres", STRANGER)
+
+
+def test_without_root_data_stay_in_their_directory(tmp_path):
+    """When the server runs as ourselves, nothing is moved and no mode is changed."""
+    data_dir = tmp_path / "postgres"
+    data_dir.mkdir(mode=0o700)
+    assert home_for(data_dir, Account("", os.geteuid(), os.getegid())) == data_dir
+    assert data_dir.stat().st_mode & 0o777 == 0o700
