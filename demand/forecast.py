@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from demand.base import DemandBase
 from windows.panes import WINDOWS_MS
 
-# Assumption: two of five who ask do not ride (Cohen et al. 2016, NBER 22627, table 2, see about 60 % of sessions converted).
+# Assumption: two of five who ask do not ride.
 REQUESTS_PER_PICKUP = 1.65
 LONGEST = len(WINDOWS_MS) - 1
 SHORT = WINDOWS_MS.index(8 * 60_000)
@@ -27,12 +27,15 @@ SHORT = WINDOWS_MS.index(8 * 60_000)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriorStrengths:
-    """How many expected requests a ratio's prior weighs: city at 32 and 8 min, a cell's memories, longest first, and at 32 min."""
+    """How many requests a ratio's prior weighs: city at 32 and 8 min, a cell's memories, longest first, and at 32 min.
 
-    city_long: float = 12.0
-    city_short: float = 40.0
-    memory: tuple[float, ...] = (60.0, 60.0, 30.0)
-    cell: float = 30.0
+    The defaults were chosen by deviance on June 2014 with a base of April and May; none is sharp.
+    """
+
+    city_long: float = 30.0
+    city_short: float = 150.0
+    memory: tuple[float, ...] = (100.0, 100.0, 30.0)
+    cell: float = 40.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,9 +70,7 @@ class LiveLevel:
     window_expected: NDArray[np.float64]
 
 
-def shrunk_ratio(
-    observed: NDArray[np.float64], expected: NDArray[np.float64], strength: float
-) -> NDArray[np.float64]:
+def shrunk_ratio(observed: NDArray[np.float64], expected: NDArray[np.float64], strength: float) -> NDArray[np.float64]:
     """Observed over expected, pulled towards 1 by a prior that weighs `strength` requests; elementwise.
 
     The posterior mean of a Poisson rate under a Gamma prior of mean 1 (Gelman et al., Bayesian Data Analysis, 2.6). The prior
@@ -99,9 +100,7 @@ def live_level(base: DemandBase, seen: Observed, strengths: PriorStrengths, *, s
     return LiveLevel(city=city, cell=cell, share=share, window_expected=window_expected)
 
 
-def city_level(
-    requests: NDArray[np.float64], expected: NDArray[np.float64], strengths: PriorStrengths
-) -> float:
+def city_level(requests: NDArray[np.float64], expected: NDArray[np.float64], strengths: PriorStrengths) -> float:
     """Ratio of the city to its usual week, from 32 and then 8 minutes; both arrays float64[6] per window."""
     expected = np.maximum(expected, 1e-9)
     long = shrunk_ratio(requests[LONGEST:], expected[LONGEST:], strengths.city_long)
@@ -124,5 +123,7 @@ def usual_requests(
     return (scale * base.city_expected(start_ms, end_ms) * city) * base.shares_of(cells)
 
 
-def _window_expectations(base: DemandBase, now_ms: int, covered_ms: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float64]:
+def _window_expectations(
+    base: DemandBase, now_ms: int, covered_ms: Sequence[int] | NDArray[np.int64]
+) -> NDArray[np.float64]:
     return np.array([base.city_expected(now_ms - int(covered), now_ms) for covered in covered_ms], np.float64)

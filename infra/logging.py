@@ -79,7 +79,7 @@ def _to_json(event: EventDict, **_options: Any) -> str:  # noqa: ANN401  what st
 
 def _route_stdlib(stream: TextIO, level: LogLevel, shared: Sequence[Processor], renderers: Sequence[Processor]) -> None:
     """Make the standard library's loggers write through the same processors."""
-    # filter_by_level needs the logger that made the line, which a foreign line no longer has; its own level filtered it.
+    # filter_by_level needs the logger that made the line, which a foreign line has lost; its own level filtered it.
     foreign = [step for step in shared if step is not structlog.stdlib.filter_by_level]
     handler = logging.StreamHandler(stream)
     handler.setFormatter(

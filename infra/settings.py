@@ -1,7 +1,7 @@
 """Every setting of Faretide, read from the environment.
 
-A setting `log_level` is the variable FARETIDE_LOG_LEVEL. There is no configuration file. Nothing is read when this module
-is imported; whoever needs settings calls `Settings()` once and passes values on. Secrets print as stars.
+A setting `log_level` is the variable FARETIDE_LOG_LEVEL. There is no configuration file. Importing reads nothing; whoever
+needs settings calls `read_settings()` once and passes values on. Secrets print as stars.
 """
 
 from enum import StrEnum
@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     )
     database_url: SecretStr = Field(
         default=SecretStr(""),
-        description="PostgreSQL, `postgresql://user:password@host:port/name`. Empty: the one that `faretide up` runs here.",
+        description="PostgreSQL, `postgresql://user:password@host:port/name`. Empty: the one `faretide up` runs here.",
     )
     state_dir: Path = Field(
         default=Path(".faretide"),
@@ -92,11 +92,11 @@ class Settings(BaseSettings):
         default=1,
         ge=1,
         le=9,
-        description="Copies of each partition. A write is acknowledged by all but one of them, by both if there are two.",
+        description="Copies of each partition. A write needs all but one of them, or both if there are two.",
     )
     instance_id: str = Field(
         default="",
-        description="Name of this worker that outlives a restart, unique per service (Kafka static membership). Empty: none.",
+        description="Name of this worker, kept over restarts, unique per service (Kafka static membership). Empty: none.",
     )
     log_format: LogFormat = Field(
         default=LogFormat.AUTO, description="`console`, `json`, or `auto`: console on a terminal, JSON lines otherwise."
@@ -109,7 +109,8 @@ class Settings(BaseSettings):
         description="`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`, for every connection to the brokers.",
     )
     kafka_sasl_mechanism: SaslMechanism = Field(
-        default=SaslMechanism.SCRAM_SHA_512, description="`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`; used by SASL only."
+        default=SaslMechanism.SCRAM_SHA_512,
+        description="`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`; used by SASL only.",
     )
     kafka_user: str = Field(default="", description="User name for the brokers; used by SASL only.")
     kafka_password: SecretStr = Field(default=SecretStr(""), description="Password for the brokers; used by SASL only.")
@@ -157,7 +158,8 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        raise SettingsInvalidError("; ".join(_sentence(issue["loc"], issue["msg"]) for issue in error.errors())) from None
+        sentences = [_sentence(issue["loc"], issue["msg"]) for issue in error.errors()]
+        raise SettingsInvalidError("; ".join(sentences)) from None
 
 
 def _sentence(location: tuple[int | str, ...], message: str) -> str:
@@ -200,9 +202,9 @@ def _default_of(value: object) -> str:
 _REFERENCE_HEAD = """\
 # Settings
 
-Made from `infra/settings.py` by `faretide reference settings`; a test keeps the two equal. Every setting is an environment
-variable. Unset means the default. `FARETIDE_BOOTSTRAP` and `FARETIDE_REGISTRY_URL` go together: set both to use your
-own servers, neither to use those that `faretide up` runs on this machine.
+Written by `python -m infra.cli.reference` from `infra/settings.py`; a test keeps the two equal. Every setting is an
+environment variable; unset means the default. `FARETIDE_BOOTSTRAP` and `FARETIDE_REGISTRY_URL` go together: set both to
+use your own servers, neither to use those that `faretide up` runs on this machine.
 
 | variable | default | meaning |
 |---|---|---|"""

@@ -1,9 +1,9 @@
 """Demand per pane and source partition: absolute values that replace each other, and those of a new writer held back.
 
-        e1   e1   e1   e1                  values of one source partition, one per pane
-                  e2   e2   e2             held until e2 says "complete from ┊"
-    ────┴────┴────┊────┴────┴───> pane
-        e1   e1   e2   e2   e2             after it; a pane from ┊ on that e2 did not name is gone
+    e1   e1   e1   e1                  values of one source partition, one per pane
+              e2   e2   e2             held until e2 says "complete from ┊"
+────┴────┴────┊────┴────┴───> pane
+    e1   e1   e2   e2   e2             after it; a pane from ┊ on that e2 did not name is gone
 """
 
 from collections.abc import Sequence
@@ -21,8 +21,8 @@ Order = tuple[Epoch, int, int, int]
 class PaneCounts:
     """What one source partition said of one pane.
 
-    `at` int64[k] says what each row is about (rows of a zone's layout, or zones of the city), each at most once; `requests`
-    and `bookings` int64[k, P] are distinct riders and accepted bookings, columns as in `products`.
+    `at` int64[k] says what each row is about (rows of a zone's layout, or zones of the city), each at most once;
+    `requests` and `bookings` int64[k, P] are distinct riders and accepted bookings, columns as in `products`.
     """
 
     epoch: Epoch
@@ -42,7 +42,7 @@ class PaneCounts:
 
 @dataclass(slots=True)
 class PanesBySource:
-    """`standing` is pane start → source → counts; `held` is source → pane start → counts of the newest epoch not complete."""
+    """What stands, by pane start and source, and what is held of the newest epoch, by source and pane start."""
 
     standing: dict[int, dict[int, PaneCounts]] = field(default_factory=dict)
     held: dict[int, dict[int, PaneCounts]] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class PanesBySource:
         return True
 
     def hold(self, pane: int, source: int, counts: PaneCounts) -> bool:
-        """Keep the counts of an epoch that is not complete; an older epoch's are dropped. Say whether anything changed."""
+        """Keep the counts of an epoch not complete and drop an older one's; say whether anything changed."""
         held = self.held.get(source)
         if not held or next(iter(held.values())).epoch < counts.epoch:
             held = self.held[source] = {}
@@ -68,12 +68,16 @@ class PanesBySource:
         return True
 
     def complete(self, source: int, epoch: Epoch, complete_from_ms: int) -> set[int] | None:
-        """Let `epoch` take over the panes from `complete_from_ms` on; returns those changed, None if nothing did at all."""
+        """Let `epoch` take over the panes from `complete_from_ms` on; return those changed, None if nothing did."""
         held = self.held.pop(source, None)
-        taken = {pane: counts for pane, counts in (held or {}).items() if counts.epoch == epoch and pane >= complete_from_ms}
+        taken = {
+            pane: counts for pane, counts in (held or {}).items() if counts.epoch == epoch and pane >= complete_from_ms
+        }
         left = [pane for pane, by in self.standing.items() if pane >= complete_from_ms and source in by]
         for pane in left:
             del self.standing[pane][source]
+            if not self.standing[pane]:
+                del self.standing[pane]
         for pane, counts in taken.items():
             self.standing.setdefault(pane, {})[source] = counts
         changed = taken.keys() | left

@@ -6,8 +6,8 @@ counts are held back until it says "snapshot complete", and the last completed e
     source 0 ──e1 cells──e1 complete──e1 cells──┬──e2 cells──e2 complete──┬──e1 cells──e2 cells──>
                                                 │ e2 held, e1 stands      │ e2 stands, e1 is a zombie
 
-Once a newer epoch has spoken, lower ones are ignored, also while it is held: their writer has lost the partition. Only the
-standing epoch's records say that a source is alive, since the others do not refresh what is counted.
+Once a newer epoch has spoken, lower ones are ignored, also while it is held: their writer has lost the partition. Only
+the standing epoch's records say that a source is alive, since the others do not refresh what is counted.
 """
 
 from dataclasses import dataclass, field
@@ -31,10 +31,10 @@ class Standing(Enum):
 
 @dataclass(slots=True)
 class Source:
-    """One source partition: the newest epoch that spoke, the one that stands (None before any), when that one last spoke.
+    """One source partition: the newest epoch that spoke, the one that stands (None before any) and when it last spoke.
 
-    `complete_from_ms` is the first instant the standing epoch knows in full, `known_from_ms` the start of the first pane any
-    epoch knew in full.
+    `complete_from_ms` is the first instant the standing epoch knows in full, `known_from_ms` the start of the first
+    pane that any epoch knew in full.
     """
 
     newest: Epoch
@@ -88,8 +88,9 @@ class TopicProgress:
         if kind is CountKind.UNKNOWN:
             return Standing.NOTHING
         self.source_partitions = max(self.source_partitions, source_partitions)
-        known = self.sources.setdefault(source, Source(epoch))
-        return known.judge(kind, epoch, now_ms, complete_from_ms)
+        if source not in self.sources:
+            self.sources[source] = Source(epoch)
+        return self.sources[source].judge(kind, epoch, now_ms, complete_from_ms)
 
     def complete_from_ms(self, source: int) -> int:
         """First instant the standing epoch of `source` knows in full; what it says of earlier panes is partial."""
@@ -100,13 +101,13 @@ class TopicProgress:
         return self._all_stand() and self.data_age_ms(now_ms) <= ALIVE_TIMEOUT_MS
 
     def data_age_ms(self, now_ms: int) -> int:
-        """Age of the oldest source partition's counts, at least 0; without counts of one of them as old as time: `now_ms`."""
+        """Age of the oldest source partition's counts, at least 0; `now_ms`, as old as time, if one has none."""
         if not self._all_stand():
             return now_ms
         return max(0, now_ms - min(source.spoke_ms for source in self._expected()))
 
     def known_from_ms(self) -> int | None:
-        """Start of the first pane every source partition knows in full; None while one has never completed a snapshot."""
+        """Start of the first pane every source partition knows in full; None while one has completed no snapshot."""
         if not self._all_stand():
             return None
         return max(source.known_from_ms for source in self._expected())

@@ -1,11 +1,12 @@
 """Join `supply-cells` and `demand-cells` of one partition number into the state of its zones.
 
 A record is judged once for the partition (`sources`) and once by each zone it is about, which ignores offsets it already
-includes. Zones may run ahead of the partition, after a restart, but never behind it: `zone_rows` writes the partition last.
+includes. After a restart zones may be ahead of the partition but never behind it: `zone_rows` writes it last.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,10 @@ class PartitionState:
 
     def zone(self, zone: int) -> ZoneState:
         """State of the zone, a blank one if nothing was said of it yet."""
-        return self.zones.setdefault(zone, ZoneState(zone))
+        found = self.zones.get(zone)
+        if found is None:
+            found = self.zones[zone] = ZoneState(zone)
+        return found
 
     def is_complete(self, now_ms: int) -> bool:
         """Whether supply and demand of every source partition are there and alive; if not, no price may rise."""
@@ -74,7 +78,11 @@ def apply_demand(state: PartitionState, record: DemandCellsCounted, offset: int)
 
     Raises ValueError if the lengths of its arrays contradict each other.
     """
-    epoch, source, pane = Epoch(record.epoch_generation, record.epoch_started_ms), record.source_partition, record.pane_start_ms
+    epoch, source, pane = (
+        Epoch(record.epoch_generation, record.epoch_started_ms),
+        record.source_partition,
+        record.pane_start_ms,
+    )
     standing = state.demand.hear(
         offset=offset,
         kind=record.kind,
@@ -87,9 +95,17 @@ def apply_demand(state: PartitionState, record: DemandCellsCounted, offset: int)
     state.changed |= offset == state.demand.applied_offset
     match standing:
         case Standing.COUNTED if state.demand.complete_from_ms(source) <= pane and pane >= record.now_ms - KEPT_MS:
-            zones = [zone] if (zone := state.zone(record.zone)).count_riders(pane, source, rider_counts(record), offset) else []
+            zones = (
+                [zone]
+                if (zone := state.zone(record.zone)).count_riders(pane, source, rider_counts(record), offset)
+                else []
+            )
         case Standing.HELD:
-            zones = [zone] if (zone := state.zone(record.zone)).hold_riders(pane, source, rider_counts(record), offset) else []
+            zones = (
+                [zone]
+                if (zone := state.zone(record.zone)).hold_riders(pane, source, rider_counts(record), offset)
+                else []
+            )
         case Standing.COMPLETED:
             from_ms = record.complete_from_ms
             zones = [z for z in state.zones.values() if z.complete_riders(source, epoch, from_ms, offset)]
@@ -99,7 +115,7 @@ def apply_demand(state: PartitionState, record: DemandCellsCounted, offset: int)
 
 
 def car_counts(record: SupplyCellsCounted) -> CarCounts:
-    """The record's counts by row of the zone's layout; cells beyond the halo are left out, no price here depends on them."""
+    """The record's counts by row of the zone's layout, without cells beyond the halo: no price here depends on them."""
     at, kept = _rows(record.zone, record.cells)
     k = len(record.cells)
     return CarCounts(
@@ -116,7 +132,7 @@ def car_counts(record: SupplyCellsCounted) -> CarCounts:
 
 
 def rider_counts(record: DemandCellsCounted) -> PaneCounts:
-    """The record's counts by row of the zone's layout; cells beyond the halo are left out, no price here depends on them."""
+    """The record's counts by row of the zone's layout, without cells beyond the halo: no price here depends on them."""
     at, kept = _rows(record.zone, record.cells)
     shape = len(record.cells), len(record.products)
     return PaneCounts(
@@ -133,9 +149,16 @@ def rider_counts(record: DemandCellsCounted) -> PaneCounts:
 
 def _rows(zone: int, cells: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Rows in the zone's layout of those `cells` it has, and which of them it has."""
-    layout = layout_of(zone)
+    by_cell, ascending = _by_cell(zone)
     wanted = np.asarray(cells, np.int64)
-    place = np.minimum(np.searchsorted(layout.cells, wanted, sorter=layout.by_cell), layout.cells.size - 1)
-    at = layout.by_cell[place]
-    kept = layout.cells[at] == wanted
-    return at[kept], kept
+    place = np.minimum(np.searchsorted(ascending, wanted), ascending.size - 1)
+    kept = ascending[place] == wanted
+    return by_cell[place[kept]], kept
+
+
+@lru_cache(4096)
+def _by_cell(zone: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of the zone's layout by ascending cell, and those cells."""
+    cells = layout_of(zone).cells
+    rows = np.argsort(cells)
+    return rows, cells[rows]

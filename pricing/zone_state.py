@@ -7,11 +7,11 @@ panes it stood in, by the records' `now_ms`:
     source 1   idle ──1────────────────────2───>
     pane              |  4 x 10 s  |  6 x … |            whoever reads adds what has stood since, up to their instant
 
-Whenever a record's instant passes the end of another pane by 30 s, what stands silently is settled up to that end, so that a
-settled pane does not change again. Demand is a flow, kept per pane (`pane_counts`).
+Whenever a record's instant passes the end of another pane by 30 s, what stands silently is settled up to that end, so
+that a settled pane does not change again. Demand is a flow, kept per pane (`pane_counts`).
 
-A zone changes by its own records only, and remembers the last offset of each topic that it includes. So it is a function
-of two logs, each up to an offset, in whatever order the two were read.
+A zone changes by its own records only, and remembers the last offset of each topic that it includes. So it is a
+function of two logs, each up to an offset, in whatever order the two were read.
 """
 
 from collections.abc import Iterator
@@ -56,9 +56,10 @@ class CarCounts:
 class ZoneState:
     """One zone.
 
-    `cars`, `held_cars` and `since_ms` are by source partition: what stands, what waits for its snapshot, and up to when what
-    stands is in the panes. `idle_car_ms` is pane start → int64[n]. `changed_panes` are those no row of their own holds yet,
-    `saved_panes` those with one (see `zone_rows`); `unread_panes` those the dense windows have not seen.
+    `cars`, `held_cars` and `since_ms` are by source partition: what stands, what waits for its snapshot, and up to when
+    what stands is in the panes. `idle_car_ms` is pane start → int64[n], car-milliseconds. `changed_panes` are those no
+    row of their own holds as they are, `saved_panes` those that have one (see `zone_rows`), `unread_panes` those that
+    `windows_of_zone` has not read.
     """
 
     zone: int
@@ -99,7 +100,7 @@ class ZoneState:
         return True
 
     def complete_cars(self, source: int, epoch: Epoch, now_ms: int, offset: int) -> bool:
-        """Let the epoch's held counts stand alone; without any the source has no cars here. Say whether the zone changed."""
+        """Let the epoch's held counts stand alone, none if it held none; say whether the zone changed."""
         if offset <= self.supply_offset or not (source in self.cars or source in self.held_cars):
             return False
         held = self.held_cars.pop(source, None)

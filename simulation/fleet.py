@@ -59,7 +59,9 @@ class Moved:
 class Fleet:
     """All cars of a city as columns of one length n. Random numbers come from the generator handed in."""
 
-    def __init__(self, plan: CityPlan, *, size: int, start_ms: int, around: tuple[Floats, Floats], rng: np.random.Generator):
+    def __init__(
+        self, plan: CityPlan, *, size: int, start_ms: int, around: tuple[Floats, Floats], rng: np.random.Generator
+    ) -> None:
         self._plan = plan
         self._start_ms = start_ms
         self._rng = rng
@@ -95,8 +97,10 @@ class Fleet:
         """Cars in `state`."""
         return int(np.count_nonzero(self.state == state))
 
-    def send(self, car: int, *, ride: int, pickup: tuple[float, float], dropoff: tuple[float, float], now_ms: int) -> None:
-        """Send an idle car to a rider and then to the dropoff, both in metres.
+    def send(
+        self, car: int, *, ride: int, pickup: tuple[float, float], dropoff: tuple[float, float], now_ms: int
+    ) -> int:
+        """Send an idle car to a rider and then to the dropoff, both in metres; ms it will need to the rider.
 
         Raises ValueError if the car is not idle.
         """
@@ -109,19 +113,25 @@ class Fleet:
         way_m = np.hypot(pickup[0] - self.x[car], pickup[1] - self.y[car])
         trip_m = np.hypot(dropoff[0] - pickup[0], dropoff[1] - pickup[1])
         self.free_at_ms[car] = now_ms + int(1_000 * (way_m + trip_m) / self._plan.speed_m_per_s)
+        return int(1_000 * way_m / self._plan.speed_m_per_s)
 
     def release(self, car: int) -> None:
         """Let go a car whose rider called off before it came; it stands idle where it is."""
         self._set_idle(np.array([car]))
 
-    def fill(self, share: float, *, now_ms: int) -> None:
-        """Put riders of no recorded ride into that share of the idle cars, somewhere on their way: a city in full swing."""
+    def fill(self, share: float, *, mean_left_m: float, now_ms: int) -> None:
+        """Put riders of no recorded ride into that share of the idle cars: a city in full swing.
+
+        What is left of their trips is exponential with that mean, straight metres, towards any spot where riders asked.
+        """
         idle = self.idle()
         cars = idle[self._rng.random(idle.size) < share]
         to = self._rng.integers(0, self._around[0].size, cars.size)
+        dx, dy = self._around[0][to] - self.x[cars], self._around[1][to] - self.y[cars]
+        way_m = np.maximum(np.hypot(dx, dy), 1.0)
+        left_m = np.minimum(self._rng.exponential(mean_left_m, cars.size), way_m)
         self.state[cars] = CarState.WITH_RIDER
-        self._to_x[cars], self._to_y[cars] = self._around[0][to], self._around[1][to]
-        left_m = np.hypot(self._to_x[cars] - self.x[cars], self._to_y[cars] - self.y[cars])
+        self._to_x[cars], self._to_y[cars] = self.x[cars] + dx * left_m / way_m, self.y[cars] + dy * left_m / way_m
         self.free_at_ms[cars] = now_ms + (1_000 * left_m / self._plan.speed_m_per_s).astype(np.int64)
 
     def staff(self, online: int, *, now_ms: int) -> None:
@@ -168,7 +178,11 @@ class Fleet:
 
     def _drift(self, cars: Ints) -> None:
         """Give some idle cars that stand at their place a new one: the nearest of a few spots where riders asked."""
-        standing = (self.state[cars] == CarState.IDLE) & (self.x[cars] == self._to_x[cars]) & (self.y[cars] == self._to_y[cars])
+        standing = (
+            (self.state[cars] == CarState.IDLE)
+            & (self.x[cars] == self._to_x[cars])
+            & (self.y[cars] == self._to_y[cars])
+        )
         going = cars[standing & (self._rng.random(cars.size) < self._plan.restless_share)]
         seen = self._rng.integers(0, self._around[0].size, (going.size, self._plan.drift_choices))
         x, y = self._around[0][seen], self._around[1][seen]

@@ -121,7 +121,8 @@ def scale_at(history: History, plan: CityPlan, utc_minute: int) -> float:
         return plan.scale
     recorded = history.recorded_per_min(utc_minute)
     mean = float(history.per_min[day_class(history.local_minute(utc_minute) // DAY_MIN)].mean())
-    return 60 * plan.requests_per_s * (recorded / max(mean, _LEAST_PER_MIN)) ** plan.daily_shape / recorded
+    level: float = (recorded / max(mean, _LEAST_PER_MIN)) ** plan.daily_shape
+    return 60 * plan.requests_per_s * level / recorded
 
 
 def expected_per_s(history: History, plan: CityPlan, utc_minute: int) -> float:
@@ -169,7 +170,8 @@ def expand(first: Ints, count: Ints) -> Ints:
     [5, 6, 9]
     """
     before = np.cumsum(count) - count
-    return np.arange(int(count.sum())) + np.repeat(first - before, count)
+    rows: Ints = np.arange(int(count.sum())) + np.repeat(first - before, count)
+    return rows
 
 
 def _superposed(history: History, plan: CityPlan, utc_minute: int) -> tuple[Ints, NDArray[np.bool_], float]:

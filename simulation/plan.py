@@ -5,6 +5,7 @@
 
 from dataclasses import dataclass
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductShare:
     """One product and the share of requests that ask for it."""
@@ -54,7 +55,9 @@ class CityPlan:
     patience_ms: int = 10_000  # assumption: then the rider stops waiting for a price; the request's deadline
 
     # Where they go. The recording has no dropoffs: one is drawn from pickups of the same half hours, weighted exp(−d/kernel).
-    kernel_m: float = 3_000.0  # gives a mean of about 3.5 km in a straight line, near the 2.9 road miles of NYC taxi trips
+    kernel_m: float = (
+        4_500.0  # gives a mean of about 3.5 km in a straight line, near the 2.9 road miles of NYC taxi trips
+    )
     least_trip_m: float = 400.0  # assumption: shorter ways are walked
     period_min: int = 30  # the half hours before and after
     riders: int = 500_000  # assumption: people who ever ask
@@ -89,7 +92,7 @@ class CityPlan:
     drift_choices: int = 8  # an idle car looks at this many recent pickups and heads for the nearest
 
     # Dispatch
-    reach_m: float = 4_000.0  # assumption: straight metres a car is sent at most
+    reach_m: float = 3_000.0  # assumption: straight metres a car is sent at most
     wait_for_car_ms: int = 300_000  # assumption: a booking that finds no car in this time is called off
     judged_within_ms: int = 30_000  # an acceptance not judged by then is counted undecided
     answer_grace_ms: int = 5_000  # after the deadline, in which "expired" may still be heard

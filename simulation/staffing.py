@@ -23,7 +23,9 @@ def seconds_per_ride(plan: CityPlan) -> float:
 
 def cars_online(history: History, plan: CityPlan, utc_minute: int) -> int:
     """Cars on the road in `utc_minute`, at least one."""
-    around = range(utc_minute - plan.staffing_half_window_min, utc_minute + plan.staffing_half_window_min + 1, _STEP_MIN)
+    around = range(
+        utc_minute - plan.staffing_half_window_min, utc_minute + plan.staffing_half_window_min + 1, _STEP_MIN
+    )
     per_s = float(np.mean([expected_per_s(history, plan, minute) for minute in around]))
     rides_per_s = per_s * plan.accepted_share * (1 - plan.cancelled_share)
     return max(1, ceil(plan.staffing_ratio * rides_per_s * seconds_per_ride(plan)))
@@ -35,3 +37,8 @@ def fleet_size(history: History, plan: CityPlan, utc_minute: int) -> int:
         return plan.drivers
     day = range(utc_minute - DAY_MIN // 2, utc_minute + DAY_MIN // 2, 60)
     return max(cars_online(history, plan, minute) for minute in day)
+
+
+def busy_share(plan: CityPlan) -> float:
+    """Share of the cars on the road that carry or fetch someone on average: what the city begins with."""
+    return min(1.0, 1 / plan.staffing_ratio)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from supply.counts import CellCounts
-from supply.drivers import DriverTable
+from supply.drivers import ROW, DriverTable
 from windows.panes import GRACE_MS
 
 PING_EXPIRY_MS = 30_000
@@ -63,11 +63,20 @@ class Fleet:
 
         Raises ValueError if the lengths differ.
         """
-        columns = {"at_ms": at_ms, "cell": cell, "status": status, "products": products, "free_at_ms": free_at_ms}
+        columns: dict[str, NDArray[np.generic]] = {
+            "at_ms": at_ms,
+            "cell": cell,
+            "status": status,
+            "products": products,
+            "free_at_ms": free_at_ms,
+        }
+        pings = np.empty(driver.size, ROW)
+        pings["driver"] = driver
         for name, column in columns.items():
             if column.shape != driver.shape:
                 raise ValueError(f"{name} must be as long as driver, {driver.size}, got {column.size}")
-        self._drivers.put(driver, at_ms, cell, status, products, free_at_ms)
+            pings[name] = column
+        self._drivers.put(pings)
 
     def counts(self, now_ms: int) -> CellCounts:
         """Cars per cell of the drivers alive at `now_ms`.
@@ -76,10 +85,10 @@ class Fleet:
         drivers make room; `now_ms` of one writer never goes back, so none of them could come alive again.
         """
         drivers = self._drivers
-        alive, *columns = drivers.count(since_ms=now_ms - PING_EXPIRY_MS, free_by_ms=now_ms + SOON_FREE_MS)
+        alive, cells, table = drivers.count(since_ms=now_ms - PING_EXPIRY_MS, free_by_ms=now_ms + SOON_FREE_MS)
         if drivers.size > max(_FEW, 2 * alive):
             drivers.drop_before(now_ms - PING_EXPIRY_MS)
-        cells, idle, busy, soon_free, idle_by_product = columns
+        idle, busy, soon_free = table[:, 0], table[:, 1], table[:, 2]
         return CellCounts(
-            now_ms=now_ms, cells=cells, idle=idle, busy=busy, soon_free=soon_free, idle_by_product=idle_by_product
+            now_ms=now_ms, cells=cells, idle=idle, busy=busy, soon_free=soon_free, idle_by_product=table[:, 3:]
         )

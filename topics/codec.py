@@ -1,6 +1,7 @@
 """Records of one topic, to framed Avro values and back, one object at a time.
 
-For whole chunks of outside events use `topics.columns`, which makes no objects; both refuse the same values by the same names.
+For whole chunks of outside events use `topics.columns`, which makes no objects; both refuse the same values by the
+same names.
 """
 
 import io
@@ -52,7 +53,8 @@ class ObjectCodec:
     def encode(self, record: Any) -> bytes:  # noqa: ANN401 - the topic's record class
         """`record` as a framed value.
 
-        Raises ValueError naming the field if a number does not fit its type: a value nobody could read is not published.
+        Raises ValueError naming the field if a number does not fit its type: a value nobody could read is not
+        published.
         """
         out = io.BytesIO()
         out.write(wire.frame(self.schema_id, b""))
@@ -66,8 +68,8 @@ class ObjectCodec:
     def decode(self, value: bytes | None, writer_schema: Schema | None = None) -> Any:  # noqa: ANN401 - as above
         """The record of a framed `value`, written with `writer_schema` (None: the current schema).
 
-        Fields the writer did not know take their defaults, those no longer known are dropped, enum symbols not known here
-        become the enum's default.
+        Fields the writer did not know take their defaults, those no longer known are dropped, enum symbols not known
+        here become the enum's default.
 
         Raises Undecodable naming field and rule, whatever the bytes are.
         """
@@ -131,7 +133,11 @@ def _plain_form(record: type[Any]) -> Convert:
 def _record_form(record: type[Any]) -> Convert:
     """From the dict fastavro reads to a record; it owns the dict."""
     nested = [(name, _record_form(kind)) for name, kind in _parts(record) if kind and is_dataclass(kind)]
-    enums = [(name, {str(member): member for member in kind}) for name, kind in _parts(record) if kind and not is_dataclass(kind)]
+    enums = [
+        (name, {str(member): member for member in kind})
+        for name, kind in _parts(record)
+        if kind and not is_dataclass(kind)
+    ]
 
     def convert(said: dict[str, Any]) -> Any:  # noqa: ANN401
         for name, members in enums:

@@ -1,21 +1,22 @@
 """Whole chunks of framed Avro values as NumPy columns, without one object per record.
 
-For the flat records outside producers send. Text becomes a 64-bit hash and a span of the chunk's bytes, decoded only where
-asked; lists of text likewise; enum symbols become their number in the reader's schema. A value that cannot be read is left out
-of the columns and named in `bad`; nothing is raised for it.
+For the flat records outside producers send. Text becomes a 64-bit hash and a span of the chunk's bytes, decoded only
+where asked; lists of text likewise; enum symbols become their number in the reader's schema. A value that cannot be
+read is left out of the columns and named in `bad`; nothing is raised for it.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from topics.columns_kernel import NO_ID, Bools, Bytes, Float64s, decode_rows, equal_spans, frame_ids
+from topics.arrays import Bools, Float64s, Int64s
+from topics.columns_chunk import Chunk, Joined, defaults_of, empty_chunk, join, list_of
+from topics.columns_kernel import NO_ID, decode_rows, equal_spans, frame_ids
 from topics.columns_plan import INTEGER, LIST, REAL, SYMBOL, TEXT, Column, Plan, columns_of, plan_for
 from topics.columns_rows import fill_rows
 from topics.hashing import hash_list, hash_text
-from topics.layout import Int64s
+from topics.layout import Layout, layout_of
 from topics.refusals import NO_FRAME, NULL_VALUE, OK, SCHEMA_UNKNOWN, UNRESOLVED, BadRow, bad_row
 from topics.schemas import Schema, parse
 
@@ -24,73 +25,39 @@ __all__ = ["ColumnDecoder", "Columns", "hash_list", "hash_text"]
 Rows = Int64s | Sequence[int] | None
 
 
-class Joined(NamedTuple):
-    """Byte strings laid end to end: number i is data[starts[i]:ends[i]]; None is empty, and True in `absent`."""
-
-    data: bytes
-    starts: Int64s
-    ends: Int64s
-    absent: Bools
-
-
-def join(parts: Sequence[bytes | None], tail: bytes = b"") -> Joined:
-    """`parts` end to end, then `tail`."""
-    count = len(parts)
-    absent = np.zeros(count, np.bool_)
-    if None in parts:
-        absent[:] = [part is None for part in parts]
-    whole = [part or b"" for part in parts] if absent.any() else parts
-    sizes = np.fromiter(map(len, whole), np.int64, count)  # type: ignore[arg-type]  # no None left
-    ends = np.cumsum(sizes)
-    return Joined(b"".join([*whole, tail]), ends - sizes, ends, absent)  # type: ignore[list-item]
-
-
-class Chunk(NamedTuple):
-    """Arrays of one chunk, a row per value; see `topics.columns_kernel` for their shapes."""
-
-    ints: Int64s
-    present: Bools
-    spans: Int64s
-    status: Int64s
-    fault: Int64s
-
-
 class Columns:
     """The readable records of one chunk, a row each, in the order of the values they came from.
 
-    `rows` counts them, `source_row` int64[rows] says which value each came from, `bad` says why the others are missing. A null
-    is 0, "" or [] in its column and False in `present`.
+    `rows` counts them, `source_row` int64[rows] says which value each came from, `bad` says why the others are
+    missing. A null is 0, "" or [] in its column and False in `present`.
     """
 
-    __slots__ = ("_buf", "_columns", "_data", "_ints", "_present", "_spans", "bad", "rows", "source_row")
+    __slots__ = ("_columns", "_data", "_ints", "_present", "_spans", "bad", "rows", "source_row")
 
     def __init__(self, columns: dict[str, Column], data: bytes, chunk: Chunk, bad: list[BadRow]) -> None:
-        good = np.flatnonzero(chunk.status == OK)
-        whole = good.size == chunk.status.size
-        self.rows: int = good.size
-        self.source_row: Int64s = good
         self.bad = bad
+        self.source_row: Int64s = np.flatnonzero(chunk.status == OK)
+        self.rows: int = self.source_row.size
+        good = self.source_row if bad else slice(None)
         self._columns, self._data = columns, data
-        self._buf: Bytes = np.frombuffer(data, np.uint8)
-        self._ints = chunk.ints if whole else chunk.ints[:, good]
-        self._present = chunk.present if whole else chunk.present[:, good]
-        self._spans = chunk.spans if whole else chunk.spans[:, :, good]
+        self._ints, self._present, self._spans = chunk.ints[:, good], chunk.present[:, good], chunk.spans[:, :, good]
 
     def ints(self, name: str) -> Int64s:
         """A whole-number field int64[rows]; booleans are 0 and 1, enums the number of their symbol."""
-        return self._ints[self._column(name, INTEGER, SYMBOL).slot]
+        return self._values(name, INTEGER, SYMBOL)
 
     def floats(self, name: str) -> Float64s:
         """A float or double field float64[rows]; what is not finite stays so."""
-        return self._ints.view(np.float64)[self._column(name, REAL).slot]
+        return self._values(name, REAL).view(np.float64)
 
     def hashes(self, name: str) -> Int64s:
         """Hash of a text or list field int64[rows]: equal to `hash_text` or `hash_list` of it. That of a null is 0."""
-        return self._ints[self._column(name, TEXT, LIST).slot]
+        return self._values(name, TEXT, LIST)
 
     def present(self, name: str) -> Bools:
         """Whether a field is not null bool[rows]."""
-        return self._present[self._column(name).slot]
+        present: Bools = self._present[self._column(name).slot]
+        return present
 
     def is_symbol(self, name: str, symbol: str) -> Bools:
         """Whether an enum field is `symbol` bool[rows].
@@ -100,12 +67,14 @@ class Columns:
         symbols = self._column(name, SYMBOL).symbols
         if symbol not in symbols:
             raise ValueError(f"symbol must be one of {', '.join(symbols)}, got {symbol!r}")
-        return self.ints(name) == symbols.index(symbol)
+        same: Bools = self.ints(name) == symbols.index(symbol)
+        return same & self.present(name)
 
     def sizes(self, name: str) -> Int64s:
-        """Bytes of a text field int64[rows], UTF-8."""
-        first, last = self._spans[:, self._column(name, TEXT).span]
-        return last - first
+        """Bytes of a text field int64[rows], as UTF-8."""
+        spans: Int64s = self._spans[:, self._column(name, TEXT).span]
+        sizes: Int64s = spans[1] - spans[0]
+        return sizes
 
     def texts(self, name: str, rows: Rows = None) -> list[str]:
         """A text field, for all rows or those numbered `rows`."""
@@ -113,16 +82,25 @@ class Columns:
 
     def lists(self, name: str, rows: Rows = None) -> list[list[str]]:
         """A list field, for all rows or those numbered `rows`. Equal rows may share one list: do not change it."""
-        known: dict[bytes, list[str]] = {}
         said = [self._data[first:last] for first, last in self._cuts(self._column(name, LIST), rows)]
-        return [known.get(coded) or known.setdefault(coded, _items(coded)) for coded in said]
+        known = {coded: list_of(coded) for coded in set(said)}
+        return [known[coded] for coded in said]
 
     def equals(self, name: str, others: Sequence[bytes | None]) -> Bools:
-        """Whether a text field is, byte for byte, the one of `others` at the same row bool[rows]; None equals nothing."""
+        """Whether a text field is, byte for byte, the one of `others` at the same row bool[rows]; None equals nothing.
+
+        Raises ValueError if there are not as many `others` as rows: compiled code would read beyond them.
+        """
+        if len(others) != self.rows:
+            raise ValueError(f"others must have {self.rows} entries, one per row, got {len(others)}")
         first, last = self._spans[:, self._column(name, TEXT).span]
-        joined = join(others)
-        same = equal_spans(self._buf, first, last, np.frombuffer(joined.data, np.uint8), joined.starts, joined.ends)
-        return same & ~joined.absent & self.present(name)
+        theirs = join(others)
+        same = equal_spans(np.frombuffer(self._data, np.uint8), first, last, theirs.buf, theirs.starts, theirs.ends)
+        return same & ~theirs.absent & self.present(name)
+
+    def _values(self, name: str, *holding: int) -> Int64s:
+        values: Int64s = self._ints[self._column(name, *holding).slot]
+        return values
 
     def _cuts(self, column: Column, rows: Rows) -> list[tuple[int, int]]:
         spans = self._spans[:, column.span] if rows is None else self._spans[:, column.span, np.asarray(rows, np.int64)]
@@ -131,50 +109,95 @@ class Columns:
     def _column(self, name: str, *holding: int) -> Column:
         column = self._columns.get(name)
         if column is None or (holding and column.holds not in holding):
-            fit = [c.name for c in self._columns.values() if not holding or c.holds in holding]
+            fit = [other.name for other in self._columns.values() if not holding or other.holds in holding]
             raise ValueError(f"field must be one of {', '.join(fit)}, got {name!r}")
         return column
+
+
+class _Writer(NamedTuple):
+    """One schema values name; without a plan they are read row by row."""
+
+    schema: Schema
+    layout: Layout
+    plan: Plan | None
 
 
 class ColumnDecoder:
     """Decodes chunks of one topic: `reader_schema` names the columns, `registry` the schemas the values may name.
 
-    The registry may grow between chunks; a schema is looked up when a value first names it.
+    The registry may grow between chunks: a schema is looked up when a value first names it.
 
     Raises ValueError if a field of `reader_schema` has no column form.
     """
 
     def __init__(self, reader_schema: Schema, registry: dict[int, Schema]) -> None:
-        self.schema = parse(reader_schema)
-        self.registry = registry
+        self.schema, self.registry = parse(reader_schema), registry
         self._columns = columns_of(self.schema)
         self._by_name = {column.name: column for column in self._columns}
-        self._plans: dict[int, tuple[Schema, Plan | None] | None] = {}
-        self._tail, self._defaults = _default_bytes(self._columns)
+        self._tail, self._defaults = defaults_of(self._columns)
+        self._writers: dict[int, _Writer | None] = {}
         own = plan_for(self.schema, self.schema, self._columns)
-        assert own is not None
-        self._read(join([]), np.empty(0, np.int64), own, self._empty(0))  # compiles, or loads from the cache
+        assert own is not None, "a schema with columns reads itself"
+        nothing = join([])
+        frame_ids(nothing.buf, nothing.starts, nothing.ends)
+        self._read(nothing, nothing.starts, own, empty_chunk(self._columns, 0))  # compiles now, not on the first chunk
 
     def decode(self, values: Sequence[bytes | None]) -> Columns:
         """The columns of `values`, each a framed value or None. Nothing about a value raises."""
         joined = join(values, self._tail)
-        chunk = self._empty(len(values))
-        ids = frame_ids(np.frombuffer(joined.data, np.uint8), joined.starts, joined.ends)
-        chunk.status[ids == NO_ID] = NO_FRAME
-        chunk.status[joined.absent] = NULL_VALUE
+        chunk = empty_chunk(self._columns, len(values))
+        ids = frame_ids(joined.buf, joined.starts, joined.ends)
         data = joined.data
-        names: dict[int, tuple[str, ...]] = {}
         for schema_id in _distinct(ids):
-            known = self._plan(schema_id)
             rows = np.flatnonzero(ids == schema_id)
-            if known is None:
-                chunk.status[rows] = SCHEMA_UNKNOWN if schema_id not in self.registry else UNRESOLVED
-                continue
-            writer, plan = known
-            if plan is None:
-                data = fill_rows(values, rows, writer, self.schema, self._columns, chunk, data)
+            writer = None if schema_id == NO_ID else self._writer(schema_id)
+            if writer is None:
+                known = schema_id in self.registry
+                chunk.status[rows] = NO_FRAME if schema_id == NO_ID else UNRESOLVED if known else SCHEMA_UNKNOWN
+            elif writer.plan is None:
+                data = fill_rows(
+                    values, rows.tolist(), writer[:2], (self.schema, self._columns), chunk=chunk, data=data
+                )
             else:
-                self._read(joined, rows, plan, chunk)
-                names[schema_id] = plan.layout.fields
-        bad = [_named(row, chunk, names.get(int(ids[row]), ())) for row in np.flatnonzero(chunk.status).tolist()]
+                self._read(joined, rows, writer.plan, chunk)
+        chunk.status[joined.absent] = NULL_VALUE
+        bad = [self._named(row, int(ids[row]), chunk) for row in np.flatnonzero(chunk.status).tolist()]
         return Columns(self._by_name, data, chunk, bad)
+
+    def _read(self, joined: Joined, rows: Int64s, plan: Plan, chunk: Chunk) -> None:
+        """Decode `rows` by `plan`, then give columns the writer did not know their defaults."""
+        places = (joined.buf, joined.starts, joined.ends, rows)
+        how = (plan.ops, plan.symbols, plan.layout.nodes, plan.layout.children)
+        decode_rows(*places, *how, chunk.ints, chunk.present, chunk.spans, chunk.status, chunk.fault)
+        tail = len(joined.data) - len(self._tail)
+        for column in plan.missing:
+            default = self._defaults[column.name]
+            chunk.ints[column.slot, rows] = default.bits
+            chunk.present[column.slot, rows] = default.present
+            if column.span >= 0:
+                chunk.spans[0, column.span, rows] = tail + default.first
+                chunk.spans[1, column.span, rows] = tail + default.last
+
+    def _writer(self, schema_id: int) -> _Writer | None:
+        """The schema of that id, made ready once; None if the registry does not know it or nothing can read it."""
+        if schema_id not in self._writers and schema_id in self.registry:
+            self._writers[schema_id] = self._prepared(self.registry[schema_id])
+        return self._writers.get(schema_id)
+
+    def _prepared(self, definition: Schema) -> _Writer | None:
+        try:
+            schema = parse(definition)
+            return _Writer(schema, layout_of(schema), plan_for(schema, self.schema, self._columns))
+        except ValueError:
+            return None
+
+    def _named(self, row: int, schema_id: int, chunk: Chunk) -> BadRow:
+        writer, fault = self._writers.get(schema_id), int(chunk.fault[row])
+        field = writer.layout.fields[fault] if writer is not None and fault >= 0 else ""
+        return bad_row(row, int(chunk.status[row]), field)
+
+
+def _distinct(ids: Int64s) -> list[int]:
+    """The schema ids of a chunk; there is nearly always one."""
+    one = ids.size == 0 or (ids == ids[0]).all()
+    return [int(schema_id) for schema_id in (ids[:1] if one else np.unique(ids))]

@@ -1,7 +1,7 @@
 """How values of one writer's schema become columns of the reader's: one operation per field the writer wrote.
 
-Follows Avro's schema resolution (specification 1.12, "Schema Resolution"): fields by name, defaults for what the writer did not
-know, enum symbols by name, numbers promoted to wider ones.
+Follows Avro's schema resolution (specification 1.12, "Schema Resolution"): fields by name, defaults for what the
+writer did not know, enum symbols by name, numbers promoted to wider ones.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from topics import layout
-from topics.layout import Int64s, Layout, layout_of
+from topics.arrays import Int64s
+from topics.layout import Layout, layout_of
 from topics.schemas import Schema
 
 # What a column holds.
@@ -26,7 +27,10 @@ _COLUMN = {
     layout.ENUM: SYMBOL,
 }
 # Promotions Avro allows into a column beyond a type's own.
-_PROMOTED = {(layout.INT, layout.LONG), *((n, r) for n in (layout.INT, layout.LONG) for r in (layout.FLOAT, layout.DOUBLE))}
+_PROMOTED = {
+    (layout.INT, layout.LONG),
+    *((n, r) for n in (layout.INT, layout.LONG) for r in (layout.FLOAT, layout.DOUBLE)),
+}
 _PROMOTED |= {(layout.FLOAT, layout.DOUBLE)}
 
 
@@ -48,10 +52,11 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`ops` int64[fields of the writer, 7]: kind, slot (-1: skip), span, branch that is null (-1: none), real, first, count.
+    """`ops` int64[writer's fields, 7]: kind, slot (-1: skip), span, branch that is null (-1: none), real, first, count.
 
-    `real` is 1 where a whole number is wanted as a float. `first` and `count` say where the symbols of an enum stand in
-    `symbols`, which maps the writer's numbers to the reader's (-1: refuse). `missing` are the columns that take their defaults.
+    `real` is 1 where a whole number is wanted as a float. `first` and `count` say where the symbols of an enum stand
+    in `symbols`, which maps the writer's numbers to the reader's (-1: refuse). `missing` are the columns that take
+    their defaults.
     """
 
     layout: Layout
@@ -71,7 +76,9 @@ def columns_of(schema: Schema) -> tuple[Column, ...]:
         kind, inner, null_at = _inner(field["type"])
         holds = _COLUMN.get(kind)
         if holds is None or (kind == layout.ARRAY and not _of_text(inner)):
-            raise ValueError(f"{field['name']} must be a number, boolean, text, enum or list of text, got {inner!r:.80}")
+            raise ValueError(
+                f"{field['name']} must be a number, boolean, text, enum or list of text, got {inner!r:.80}"
+            )
         of_enum = inner if kind == layout.ENUM else {}
         made.append(
             Column(

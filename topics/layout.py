@@ -1,15 +1,15 @@
 """A schema as a table, for compiled code to walk values by.
 
-Each row of `nodes` is one type: kind, argument, first child, number of children; `children` holds the rows of the children.
-The argument is the number of symbols of an enum, the number of branches of a union, the bytes of a fixed. Row 0 is the record
-itself, whose children are its fields in the order they are written.
+Each row of `nodes` is one type: kind, argument, first child, number of children; `children` holds the rows of the
+children. The argument is the number of symbols of an enum, the number of branches of a union, the bytes of a fixed.
+Row 0 is the record itself, whose children are its fields in the order they are written.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from topics.arrays import Int64s
 from topics.schemas import Schema
 
 NULL, BOOLEAN, INT, LONG, FLOAT, DOUBLE, STRING, BYTES, FIXED, ENUM, ARRAY, MAP, UNION, RECORD = range(14)
@@ -23,8 +23,6 @@ PRIMITIVES = {
     "string": STRING,
     "bytes": BYTES,
 }
-
-Int64s = npt.NDArray[np.int64]
 
 
 class Layout(NamedTuple):
@@ -76,18 +74,16 @@ def _describe(node: Any) -> tuple[int, int, list[Any]]:  # noqa: ANN401 - any Av
     name = node if isinstance(node, str) else node["type"]
     if name in PRIMITIVES:
         return PRIMITIVES[name], 0, []
-    match name:
-        case "record":
-            return RECORD, 0, [field["type"] for field in node["fields"]]
-        case "enum":
-            return ENUM, len(node["symbols"]), []
-        case "fixed":
-            return FIXED, node["size"], []
-        case "array":
-            return ARRAY, 0, [node["items"]]
-        case "map":
-            return MAP, 0, [node["values"]]
-    raise ValueError(f"type must be one Avro knows, got {name!r}")
+    parts: dict[str, tuple[int, int, list[Any]]] = {
+        "record": (RECORD, 0, [field["type"] for field in node.get("fields", ())]),
+        "enum": (ENUM, len(node.get("symbols", ())), []),
+        "fixed": (FIXED, node.get("size", 0), []),
+        "array": (ARRAY, 0, [node.get("items")]),
+        "map": (MAP, 0, [node.get("values")]),
+    }
+    if name not in parts:
+        raise ValueError(f"type must be one Avro knows, got {name!r}")
+    return parts[name]
 
 
 def _named(name: str, named: dict[str, Any]) -> Any:  # noqa: ANN401 - any named Avro type

@@ -43,7 +43,7 @@ class BadRow(NamedTuple):
     sentence: str
 
 
-class Undecodable(ValueError):
+class Undecodable(ValueError):  # noqa: N818 - named for what the value is, as dead letters name it
     """A single value that cannot be read as a record of its topic."""
 
     def __init__(self, error_class: str, field: str, rule: str, sentence: str) -> None:
@@ -66,7 +66,11 @@ _SAYS: dict[int, tuple[ErrorClass, str, str]] = {
     NOT_UTF8: (ErrorClass.UNDECODABLE, "text-is-utf-8", "the text is not UTF-8"),
     NO_SYMBOL: (ErrorClass.UNDECODABLE, "enum-known", "the symbol is not known here and has no default"),
     TRAILING: (ErrorClass.UNDECODABLE, "no-trailing-bytes", "bytes follow the end of the record"),
-    UNRESOLVED: (ErrorClass.UNDECODABLE, "schema-compatible", "a record of this schema cannot be read as the current one"),
+    UNRESOLVED: (
+        ErrorClass.UNDECODABLE,
+        "schema-compatible",
+        "a record of this schema cannot be read as the current one",
+    ),
 }
 
 

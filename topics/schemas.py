@@ -1,7 +1,7 @@
 """The Avro schemas of the topics: read from `avro/`, parsed once, free of logical types.
 
-Logical types are annotations: the bytes are those of the underlying type, and every consumer here wants that value. They are
-removed on parsing, so that a producer that calls its `long` a `timestamp-millis` is read like any other.
+Logical types are annotations: the bytes are those of the underlying type, and every consumer here wants that value.
+They are removed on parsing, so that a producer that calls its `long` a `timestamp-millis` is read like any other.
 """
 
 import json

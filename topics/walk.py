@@ -1,14 +1,15 @@
-"""Compiled walk over one Avro value: does it follow its schema, and where does each part end?
+"""Compiled walk over one Avro value: whether it follows its schema, and where each part ends.
 
-Stricter than most Avro libraries, which read a negative enum index from the wrong end and a cut string as a short one: every
-length is checked against the end of the value, an `int` has 32 bits, a varint has 64, a boolean is 0 or 1, indexes of enums and
-unions exist, text is UTF-8. Nothing outside [start, end) is ever read. A walk returns the next position, or minus one of the
-outcomes of `topics.refusals`.
+Stricter than most Avro libraries, which read a negative enum index from the wrong end and a cut string as a short
+one: every length is checked against the end of the value, an `int` has 32 bits, a varint has 64, a boolean is 0 or 1,
+indexes of enums and unions exist, text is UTF-8. Nothing outside [start, end) is ever read. A walk returns the next
+position, or minus one of the outcomes of `topics.refusals`.
 """
 
 import numpy as np
 from numba import njit
 
+from topics.arrays import Bytes, Int64, Int64s
 from topics.layout import (
     ARRAY,
     BOOLEAN,
@@ -18,24 +19,22 @@ from topics.layout import (
     FIXED,
     FLOAT,
     INT,
-    LONG,
     MAP,
     NULL,
     RECORD,
     STRING,
     UNION,
-    Int64s,
     Layout,
 )
 from topics.refusals import MISMATCH, NOT_UTF8, OK, TRAILING
 
 _LAST_SHIFT = 63
-_INT_MAX = 2**31 - 1
-_INT_MIN = -(2**31)
+INT_MAX = 2**31 - 1
+INT_MIN = -(2**31)
 
 
 @njit(cache=True, nogil=True)
-def varint(buf: object, start: int, end: int) -> tuple[int, int]:
+def varint(buf: Bytes, start: Int64, end: Int64) -> tuple[Int64, Int64]:
     """Zigzag varint at `start`: its value and the next position, which is negative if it does not end before `end`."""
     bits = np.uint64(0)
     shift = np.uint64(0)
@@ -49,20 +48,20 @@ def varint(buf: object, start: int, end: int) -> tuple[int, int]:
         if byte < np.uint64(128):
             return np.int64(bits >> np.uint64(1)) ^ -np.int64(bits & np.uint64(1)), p
         shift += np.uint64(7)
-    return np.int64(0), np.int64(-MISMATCH)
+    return 0, -MISMATCH
 
 
 @njit(cache=True, nogil=True)
-def sized(buf: object, start: int, end: int) -> tuple[int, int]:
+def sized(buf: Bytes, start: Int64, end: Int64) -> tuple[Int64, Int64]:
     """Length-prefixed bytes at `start`: where they begin and end; the end is negative if they do not fit."""
     size, p = varint(buf, start, end)
     if p < 0 or size < 0 or size > end - p:
-        return np.int64(0), np.int64(-MISMATCH)
+        return 0, -MISMATCH
     return p, p + size
 
 
 @njit(cache=True, nogil=True)
-def is_utf8(buf: object, start: int, end: int) -> bool:
+def is_utf8(buf: Bytes, start: Int64, end: Int64) -> bool:
     """Whether buf[start:end] is UTF-8: no overlong form, no surrogate, nothing above U+10FFFF (Unicode table 3-7)."""
     p = start
     while p < end:
@@ -85,51 +84,51 @@ def is_utf8(buf: object, start: int, end: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def skip_scalar(buf: object, start: int, end: int, kind: int, argument: int) -> int:
+def skip_scalar(buf: Bytes, start: Int64, end: Int64, kind: Int64, argument: Int64) -> Int64:
     """Position after a value without parts, or minus why it is none."""
-    if kind == NULL:
-        return start
-    if kind in (FLOAT, DOUBLE, FIXED):
-        size = 4 if kind == FLOAT else 8 if kind == DOUBLE else argument
-        return start + size if end - start >= size else -MISMATCH
-    if kind == BOOLEAN:
-        return start + 1 if start < end and buf[start] <= 1 else -MISMATCH
+    p: Int64 = np.int64(start)
     if kind in (STRING, BYTES):
         first, p = sized(buf, start, end)
         if p >= 0 and kind == STRING and not is_utf8(buf, first, p):
-            return -NOT_UTF8
-        return p
-    value, p = varint(buf, start, end)
-    if kind == INT and (value < _INT_MIN or value > _INT_MAX):
-        return -MISMATCH
-    if kind == ENUM and (value < 0 or value >= argument):
-        return -MISMATCH
+            p = -NOT_UTF8
+    elif kind in (FLOAT, DOUBLE, FIXED):
+        size = 4 if kind == FLOAT else 8 if kind == DOUBLE else argument
+        p = p + size if end - p >= size else -MISMATCH
+    elif kind == BOOLEAN:
+        p = p + 1 if p < end and buf[p] <= 1 else -MISMATCH
+    elif kind != NULL:
+        value, p = varint(buf, start, end)
+        wide = kind == INT and (value < INT_MIN or value > INT_MAX)
+        if wide or (kind == ENUM and (value < 0 or value >= argument)):
+            p = -MISMATCH
     return p
 
 
 @njit(cache=True, nogil=True)
-def block(buf: object, start: int, end: int) -> tuple[int, int]:
+def block(buf: Bytes, start: Int64, end: Int64) -> tuple[Int64, Int64]:
     """Items of the array or map block at `start` and where they begin; the position is negative if it is malformed.
 
-    A block of negative count also states its bytes, which this reads past: items say their own length. No item is shorter than
-    a byte here, so a count above the bytes left is refused before it is believed.
+    A block of negative count also states its bytes, which this reads past: items say their own length. No item is
+    shorter than a byte here, so a count above the bytes left is refused before it is believed.
     """
     count, p = varint(buf, start, end)
     if p >= 0 and count < 0:
         size, p = varint(buf, p, end)
         if p >= 0 and (size < 0 or size > end - p):
-            p = np.int64(-MISMATCH)
+            p = -MISMATCH
         count = -count
     if p < 0 or count < 0 or count > end - p:
-        return np.int64(0), np.int64(-MISMATCH)
+        return 0, -MISMATCH
     return count, p
 
 
 @njit(cache=True, nogil=True)
-def skip(buf: object, start: int, end: int, node: int, nodes: Int64s, children: Int64s) -> int:
+def skip(  # noqa: PLR0917 - compiled code takes arguments by position
+    buf: Bytes, start: Int64, end: Int64, node: Int64, nodes: Int64s, children: Int64s
+) -> Int64:
     """Position after a value of type `node`, or minus why it is none."""
     kind, argument, first, below = nodes[node, 0], nodes[node, 1], nodes[node, 2], nodes[node, 3]
-    p = np.int64(start)
+    p: Int64 = np.int64(start)
     if kind == RECORD:
         for i in range(below):
             if p >= 0:
@@ -138,7 +137,7 @@ def skip(buf: object, start: int, end: int, node: int, nodes: Int64s, children: 
     if kind == UNION:
         branch, p = varint(buf, p, end)
         if p < 0 or branch < 0 or branch >= argument:
-            return np.int64(-MISMATCH)
+            return -MISMATCH
         return np.int64(skip(buf, p, end, children[first + branch], nodes, children))
     if kind not in (ARRAY, MAP):
         return np.int64(skip_scalar(buf, p, end, kind, argument))
@@ -155,9 +154,9 @@ def skip(buf: object, start: int, end: int, node: int, nodes: Int64s, children: 
 
 
 @njit(cache=True, nogil=True)
-def _fault(buf: object, start: int, nodes: Int64s, children: Int64s) -> tuple[int, int]:
+def _fault(buf: Bytes, start: Int64, nodes: Int64s, children: Int64s) -> tuple[Int64, Int64]:
     """Outcome of walking the record in buf[start:], and the number of the field at fault (-1: none)."""
-    p = np.int64(start)
+    p: Int64 = np.int64(start)
     for i in range(nodes[0, 3]):
         p = skip(buf, p, buf.size, children[nodes[0, 2] + i], nodes, children)
         if p < 0:
@@ -168,4 +167,4 @@ def _fault(buf: object, start: int, nodes: Int64s, children: Int64s) -> tuple[in
 def fault(value: bytes, start: int, layout: Layout) -> tuple[int, str]:
     """Why value[start:] is not exactly one record of `layout`, and the field at fault: (OK, "") if it is one."""
     status, index = _fault(np.frombuffer(value, np.uint8), start, layout.nodes, layout.children)
-    return status, layout.fields[index] if index >= 0 else ""
+    return int(status), layout.fields[index] if index >= 0 else ""

@@ -18,10 +18,10 @@ Headers = list[tuple[str, bytes]]
 
 
 def frame(schema_id: int, body: bytes) -> bytes:
-    """`body` as a value whose schema the registry knows by `schema_id`.
+    r"""`body` as a value whose schema the registry knows by `schema_id`.
 
     >>> frame(7, b"ab")
-    b'\\x00\\x00\\x00\\x00\\x07ab'
+    b'\x00\x00\x00\x00\x07ab'
     """
     return _FRAME.pack(0, schema_id) + body
 

@@ -1,4 +1,4 @@
-"""What every service shares: the batching transport, its guarantees, publishing, broadcast reading, starting and stopping.
+"""What every service shares: batching transport, publishing, broadcast reading, starting and ending.
 
 How a record travels, and where each promise is kept:
 

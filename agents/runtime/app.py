@@ -9,11 +9,14 @@ _create_directories                      tables live in memory, nothing is writt
 on_start, on_started, on_stop, on_shutdown  publisher and watchdog live as long as the app
 """
 
+# ruff: noqa: ANN401  # Faust takes any setting
+
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import faust
 from faust.types import TP
+from faust.types.transports import ConsumerT
 
 from agents.runtime import pins
 from agents.runtime.batches import BatchSchema, Epoch, Reading
@@ -29,9 +32,11 @@ Began = Callable[[Epoch, Mapping[TP, Span]], Awaitable[None]]
 """Told of a new epoch and its batched partitions, before the first of their records is delivered."""
 Lost = Callable[[set[TP]], Awaitable[None]]
 """Told of batched partitions taken away; the epoch is over."""
+Drain = Callable[[], Awaitable[None]]
+"""Asked to publish and acknowledge what is held, since partitions are about to go or the worker stops."""
 
 
-class WorkerApp(faust.App):  # type: ignore[misc]  # Faust ships no types
+class WorkerApp(faust.App):
     """The app of one worker."""
 
     settings: WorkerSettings
@@ -42,6 +47,7 @@ class WorkerApp(faust.App):  # type: ignore[misc]  # Faust ships no types
         self.settings = settings
         self._began: list[Began] = []
         self._lost: list[Lost] = []
+        self._drain: list[Drain] = []
         self.publisher = Publisher(
             settings.bootstrap,
             client_id=settings.client_id,
@@ -64,6 +70,10 @@ class WorkerApp(faust.App):  # type: ignore[misc]  # Faust ships no types
     def on_lost(self, listener: Lost) -> None:
         """Have `listener` awaited when partitions are taken away."""
         self._lost.append(listener)
+
+    def on_drain(self, listener: Drain) -> None:
+        """Have `listener` awaited before partitions go and before the worker stops, for 2 s at most."""
+        self._drain.append(listener)
 
     @property
     def epoch(self) -> Epoch | None:
@@ -120,12 +130,16 @@ class WorkerApp(faust.App):  # type: ignore[misc]  # Faust ships no types
         for listener in self._lost if partitions else ():
             await listener(partitions)
 
+    async def drain(self) -> None:
+        """Have the agents finish what they hold."""
+        for listener in self._drain:
+            await listener()
+
     # ---- overrides
 
     @property
     def _reader(self) -> Consumer:
-        reader: Consumer = self.consumer
-        return reader
+        return cast("Consumer", self.consumer)
 
     def _new_transport(self) -> Transport:
         return Transport(self.conf.broker_consumer, self)
@@ -133,12 +147,12 @@ class WorkerApp(faust.App):  # type: ignore[misc]  # Faust ships no types
     def _new_producer_transport(self) -> Transport:
         return Transport(self.conf.broker_producer, self)
 
-    async def _consumer_wait_empty(self, consumer: Consumer, _logger: Any) -> None:
-        await consumer.finish_working()
+    async def _consumer_wait_empty(self, consumer: ConsumerT, logger: object) -> None:  # noqa: ARG002  # theirs
+        await cast("Consumer", consumer).finish_working()
 
     def _crash(self, reason: BaseException) -> None:
         if not self.should_stop:
-            end_process(FAILED, f"worker crashed: {reason!r}")
+            end_process(FAILED, "worker crashed", reason)
         super()._crash(reason)
 
     def _create_directories(self) -> None:

@@ -4,18 +4,22 @@
         ...                                 # work, publish, await the broker's acknowledgement
                                             # going on acknowledges; an exception, break or return does not
 
+    async for batch, ack in held_batches(stream):       # the same, acknowledged by calling `ack()`, in any order,
+        ...                                             # for agents that publish for several batches at once
+
 A batch of a former epoch is dropped unseen: its partitions were taken away and will be read again by their new owner.
 """
 
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, cast
 
 import faust
 from aiokafka import ConsumerRecord
-from faust.types import TP, ConsumerMessage
+from faust.types import TP, AppT, ConsumerMessage, Message
 
 from agents.runtime.rewind import Rewind
 from agents.runtime.schema_ids import SchemaIds
@@ -34,7 +38,7 @@ class Epoch(NamedTuple):
     started_ms: int
 
 
-class Batch(ConsumerMessage):  # type: ignore[misc]  # Faust ships no types
+class Batch(ConsumerMessage):
     """Consecutive records of one partition; for Faust one message, with the offset of its last record.
 
     `records` are in offset order and never empty unless a raw transport delivers decoded `columns` in their place.
@@ -105,32 +109,53 @@ class Reading:
             raise ValueError(f"max_records must be positive, got {self.max_records}")
 
 
-class BatchSchema(faust.Schema):  # type: ignore[misc]  # Faust ships no types
+class BatchSchema(faust.Schema[None, Any]):
     """Marks a topic as batched. Nothing is decoded here: a record that cannot be decoded is for the agent to judge."""
 
     def __init__(self, reading: Reading) -> None:
         super().__init__(key_type=bytes, value_type=bytes)
         self.reading = reading
 
-    def loads_key(self, _app: faust.App, _message: Batch, **_: Any) -> None:
+    def loads_key(self, app: AppT, message: Message, **options: object) -> None:
         """Return None: a batch has no key."""
 
-    def loads_value(self, _app: faust.App, message: Batch, **_: Any) -> Batch:
+    def loads_value(self, app: AppT, message: Message, **options: object) -> Message:  # noqa: ARG002  # Faust's
         """Return the batch itself."""
         return message
 
 
-async def batches(stream: faust.Stream) -> AsyncIterator[Batch]:
+class _Reader(Protocol):
+    """What `batches` needs of the consumer."""
+
+    epoch: Epoch | None
+
+    def begin(self, batch: Batch) -> None: ...
+
+    def end(self, batch: Batch) -> None: ...
+
+
+async def batches(stream: faust.StreamT[Any]) -> AsyncIterator[Batch]:
     """Yield each batch of the current epoch; it is acknowledged when the loop asks for the next one."""
+    async for batch, ack in held_batches(stream):
+        yield batch
+        ack()
+
+
+async def held_batches(stream: faust.StreamT[Any]) -> AsyncIterator[tuple[Batch, Callable[[], None]]]:
+    """Yield each batch of the current epoch with the function that acknowledges it, to be called in the event loop.
+
+    The order of acknowledging does not matter: an offset is committed once everything below it is acknowledged. An
+    acknowledgement after the end of the epoch has no effect.
+    """
     stream.enable_acks = False  # else the stream acknowledges also when the agent raised
-    consumer = stream.app.consumer
+    reader = cast("_Reader", stream.app.consumer)
     async for event in stream.events():
-        batch = event.message
-        if batch.epoch != consumer.epoch:
-            continue
-        consumer.begin(batch)
-        try:
-            yield batch
-            event.ack()
-        finally:
-            consumer.end(batch)
+        batch = cast("Batch", event.message)
+        if batch.epoch == reader.epoch:
+            reader.begin(batch)
+            yield batch, partial(_finish, event, reader)
+
+
+def _finish(event: faust.EventT[Any], reader: _Reader) -> None:
+    event.ack()
+    reader.end(cast("Batch", event.message))

@@ -1,7 +1,7 @@
 """Faust's consumer, delivering one message per run of records instead of one per record.
 
-Faust keeps flow control, back-pressure, commits and rebalancing. Overridden of `faust.transport.drivers.aiokafka.Consumer`
-(pinned by `pins`), each for one reason:
+Faust keeps flow control, back-pressure, commits and rebalancing. Overridden of Faust's aiokafka `Consumer` (pinned by
+`pins`), each for one reason:
 
 getmany                       one message per run; records of a former assignment are dropped
 _wait_next_records            blocked partitions are left out, and a full agent is looked at again soon (stock: 1 s)
@@ -17,10 +17,12 @@ _new_consumer_thread          the thread half is ours
 Topics without a BatchSchema, changelogs first of all, keep one message per record.
 """
 
+# ruff: noqa: ANN401  # messages and sets of topics are untyped in Faust
+
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiokafka import ConsumerRecord
 from faust.transport.drivers import aiokafka
@@ -32,15 +34,19 @@ from agents.runtime.deliveries import Deliveries
 from agents.runtime.parking import Parking
 from agents.runtime.schema_ids import first_unknown
 
+if TYPE_CHECKING:
+    from agents.runtime.app import WorkerApp
+
 SOON_S = 0.01
 """Pause before looking again at a partition that is full, held or parked."""
 DRAIN_S = 2.0
-"""How long a revocation or a stop waits for the batch an agent is working on."""
+"""How long a revocation or a stop waits for the batches that agents hold."""
 
 
-class Consumer(aiokafka.Consumer):  # type: ignore[misc]  # Faust ships no types
+class Consumer(aiokafka.Consumer):
     """Consumer of one worker: deliveries, epoch and blocks of its batched partitions."""
 
+    app: "WorkerApp"
     _thread: ConsumerThread
 
     def on_init(self) -> None:
@@ -55,12 +61,13 @@ class Consumer(aiokafka.Consumer):  # type: ignore[misc]  # Faust ships no types
 
     def reading(self, topic: str) -> Reading | None:
         """Return how this topic is read, None if it is not batched."""
-        channels = self.app.topics._topic_name_index.get(topic, ())
+        conductor: Any = self.app.topics
+        channels = conductor._topic_name_index.get(topic, ())
         return next((c.schema.reading for c in channels if isinstance(c.schema, BatchSchema)), None)
 
     # ---- delivering
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:  # noqa: ASYNC109  # Faust's signature
         """Yield the next messages, at most `timeout` seconds after the call if there are none."""
         fetched, _ = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id  # after the wait, which may span a rebalance
@@ -115,16 +122,17 @@ class Consumer(aiokafka.Consumer):  # type: ignore[misc]  # Faust ships no types
             if tp in self.deliveries and not self.parking.parked(tp):
                 self.deliveries[tp].read_to(position)
 
-    async def _wait_next_records(self, timeout: float) -> tuple[Fetched, None]:
+    async def _wait_next_records(self, timeout: float) -> tuple[Fetched, None]:  # noqa: ASYNC109  # the same
         if not self.flow_active:
-            await self.wait(self.can_resume_flow)
+            await self.wait(self.can_resume_flow.wait())
         wanted = self._get_active_partitions() - self.parking.blocked
         if not wanted:
             await asyncio.sleep(SOON_S)
             return Fetched(), None
         if self._buffered_partitions or self.parking.waiting:
             timeout = SOON_S
-        return await self._getmany(wanted, timeout) or Fetched(), None
+        fetched = await self._getmany(wanted, timeout)
+        return fetched if isinstance(fetched, Fetched) else Fetched(), None  # {} while the flow is stopped
 
     # ---- acknowledging
 
@@ -134,7 +142,7 @@ class Consumer(aiokafka.Consumer):  # type: ignore[misc]  # Faust ships no types
         self._idle.clear()
 
     def end(self, batch: Batch) -> None:
-        """Note that the agent has left it, done or not."""
+        """Note that the agent has acknowledged it."""
         self._working.discard(batch)
         if not self._working:
             self._idle.set()
@@ -168,11 +176,13 @@ class Consumer(aiokafka.Consumer):  # type: ignore[misc]  # Faust ships no types
             await super()._add_gap(tp, offset_from, offset_to)
 
     async def finish_working(self) -> None:
-        """Wait a bounded time for the batches agents work on, then commit what is done."""
+        """Have agents publish and acknowledge what they hold, for a bounded time, then commit what is done."""
         try:
-            await asyncio.wait_for(self._idle.wait(), DRAIN_S)
+            async with asyncio.timeout(DRAIN_S):
+                await self.app.drain()
+                await self._idle.wait()
         except TimeoutError:
-            self.log.warning("an agent did not finish its batch in %s s: it will be read again", DRAIN_S)
+            self.log.warning("agents did not finish in %s s: their batches will be read again", DRAIN_S)
         await self.commit()
 
     # ---- epochs
@@ -203,6 +213,8 @@ class Consumer(aiokafka.Consumer):  # type: ignore[misc]  # Faust ships no types
         self.epoch = None
         self.deliveries = {}
         self.parking.forget()
+        self._working.clear()
+        self._idle.set()
 
     async def on_task_error(self, _exc: BaseException) -> None:
         """Do nothing: the supervisor ends the process."""

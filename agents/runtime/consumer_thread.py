@@ -5,34 +5,46 @@ Overridden of `AIOKafkaConsumerThread` (pinned by `pins`), each for one reason:
 _create_worker_consumer  short fetch waits, commit notes, and no assignor but Faust's co-partitioning one
 on_start                 a held partition may not hold back the others' fetches; the fence of `fencing`
 _fetch_records           each fetch is marked with the epoch it was made under
+_complain                aiokafka keeps fatal errors of the group (refused session timeout, no permission) to itself
+                         until asked, and Faust never asks: the worker would look healthy and read nothing
 """
 
+# ruff: noqa: ANN401  # aiokafka ships no types
+
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiokafka import TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 from faust.exceptions import ImproperlyConfigured
 from faust.transport.drivers import aiokafka
 from faust.types import TP
+from mode import Service
 
 from agents.runtime import fencing
 from agents.runtime.batches import Epoch
 from agents.runtime.rewind import CommitNote, Log, Rewind, Span, epoch_start, span
+
+if TYPE_CHECKING:
+    from agents.runtime.consumer import Consumer
 
 FETCH_WAIT_MS = 50
 """aiokafka keeps one fetch in flight per broker: Faust's fixed 1500 ms let quiet partitions hold back busy ones."""
 PREFETCH_BACKOFF_S = 0.005
 """How long a partition that is not drained holds back the next fetch from its broker (aiokafka: 0.1 s)."""
 
+COMPLAIN_EVERY_S = 0.5
+"""How often the group is asked for fatal errors."""
+
 
 class Fetched(dict[TP, list[Any]]):
     """Records by partition, the epoch they were fetched under, and the fetch positions after them."""
 
     epoch: Epoch | None = None
-    positions: Mapping[TP, int] = {}  # noqa: RUF012  # never changed in place
+    positions: Mapping[TP, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +55,10 @@ class Seeked:
     spans: Mapping[TP, Span]
 
 
-class ConsumerThread(aiokafka.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust ships no types
+class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
     """Fetching, seeking, committing and heartbeats."""
 
+    consumer: "Consumer"
     epoch: Epoch | None = None
     last_heartbeat_s: float | None = None
     """Monotonic time at which the last heartbeat accepted by the group was sent."""
@@ -53,8 +66,9 @@ class ConsumerThread(aiokafka.AIOKafkaConsumerThread):  # type: ignore[misc]  # 
     async def on_start(self) -> None:
         """Start the aiokafka consumer."""
         await super().on_start()
-        self._consumer._fetcher._prefetch_backoff = PREFETCH_BACKOFF_S
-        fencing.watch(self._consumer._coordinator, self)
+        client = self._ensure_consumer()
+        client._fetcher._prefetch_backoff = PREFETCH_BACKOFF_S
+        fencing.watch(client._coordinator, self)
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -73,6 +87,12 @@ class ConsumerThread(aiokafka.AIOKafkaConsumerThread):  # type: ignore[misc]  # 
 
         consumer.commit = commit_with_notes
         return consumer
+
+    @Service.task
+    async def _complain(self) -> None:
+        while not self.should_stop:
+            self._ensure_consumer()._coordinator.check_errors()
+            await asyncio.sleep(COMPLAIN_EVERY_S)
 
     async def _fetch_records(self, consumer: Any, *args: Any, **kwargs: Any) -> Fetched:
         fetched = Fetched({TP(*tp): r for tp, r in (await super()._fetch_records(consumer, *args, **kwargs)).items()})
@@ -125,9 +145,5 @@ async def _logs(
     }
     times = await consumer.offsets_for_times(points) if points else {}
     rewound = {tp: t.offset for tp, t in times.items() if t is not None}
-    return {
-        tp: Log(
-            first[tp], end[tp], commits[tp].offset if tp in commits else None, notes.get(tp), rewound.get(tp)
-        )  # fmt: skip
-        for tp in tps
-    }
+    offsets = {tp: c.offset for tp, c in commits.items()}
+    return {tp: Log(first[tp], end[tp], offsets.get(tp), notes.get(tp), rewound.get(tp)) for tp in tps}

@@ -24,12 +24,13 @@ ALIVE_EVERY_MS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A record on its way out: to a partition of a topic, or to every partition of it where `partition` is None."""
+    """A record on its way out to one partition of a topic."""
 
     topic: Topic
-    partition: int | None
+    partition: int
     key: bytes
     record: Any
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class SourcePartition(Protocol):

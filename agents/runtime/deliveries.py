@@ -1,7 +1,7 @@
 """What one partition delivered since its assignment, and how much of it is acknowledged.
 
-A queue of batches in offset order; acknowledged ones leave at its head, at once, since they hold the data. The offset to
-commit is the end of what has left: it never covers an unacknowledged batch, never falls below the offset committed
+A queue of batches in offset order; acknowledged ones leave at its head, at once, since they hold the data. The offset
+to commit is the end of what has left: it never covers an unacknowledged batch, never falls below the offset committed
 before the assignment, and never goes back.
 
     start          resume                position           read_to

@@ -1,12 +1,14 @@
 """Ending a process that lost its place in the consumer group.
 
 aiokafka knows no FencedInstanceId. Told "unknown member", a static member joins again with the same instance id and
-throws out the process that replaced it, which does the same in turn, for ever. So a static member that is told so ends at
-once. A dynamic one joins again and gets a new epoch.
+throws out the process that replaced it, which does the same in turn, for ever. So a static member that is told so ends
+at once. A dynamic one joins again and gets a new epoch.
 
-A process that was stopped for longer than the session does not know yet that it was replaced; `Member.confirmed` lets it
-wait for the group's next answer before it publishes.
+A process that was stopped for longer than the session does not know yet that it was replaced; `Member.confirmed` lets
+it wait for the group's next answer before it publishes.
 """
+
+# ruff: noqa: ANN401  # aiokafka ships no types
 
 import asyncio
 import time
@@ -63,5 +65,5 @@ class Member:
         After a pause of the process this waits for the answer to the next heartbeat, which either confirms it or ends
         it; while the broker is away it waits for the broker.
         """
-        while not self.fresh:
+        while not self.fresh:  # noqa: ASYNC110  # heartbeats are sent by another thread
             await asyncio.sleep(self._look_again_s)

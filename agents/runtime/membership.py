@@ -1,7 +1,7 @@
 """Taking static members out of their consumer group.
 
-A static member never leaves by itself: when a service is scaled down, its partitions would wait a whole session for a new
-owner, and when its subscription changes, the group would silently keep the old assignment.
+A static member never leaves by itself: when a service is scaled down, its partitions would wait a whole session for a
+new owner, and when its subscription changes, the group would silently keep the old assignment.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from aiokafka.protocol.types import Array, Int16, Int32, Schema, String
 _UNKNOWN_MEMBER = 25
 
 
-class _LeaveGroupResponse(Response):  # type: ignore[misc]  # aiokafka ships no types
+class _LeaveGroupResponse(Response):
     API_KEY = 13
     API_VERSION = 3
     SCHEMA = Schema(
@@ -28,7 +28,7 @@ class _LeaveGroupResponse(Response):  # type: ignore[misc]  # aiokafka ships no 
     )
 
 
-class _LeaveGroupRequestV3(RequestStruct):  # type: ignore[misc]  # aiokafka ships no types
+class _LeaveGroupRequestV3(RequestStruct):
     API_KEY = 13
     API_VERSION = 3
     RESPONSE_TYPE = _LeaveGroupResponse
@@ -38,7 +38,7 @@ class _LeaveGroupRequestV3(RequestStruct):  # type: ignore[misc]  # aiokafka shi
     )
 
 
-class _LeaveGroup(Request[_LeaveGroupRequestV3]):  # type: ignore[misc]  # aiokafka ships no types
+class _LeaveGroup(Request[_LeaveGroupRequestV3]):
     """LeaveGroup by instance id, which aiokafka does not have (protocol version 3, Kafka 2.4)."""
 
     API_KEY = 13

@@ -1,7 +1,7 @@
 """The versions of Faust and aiokafka this room was written for.
 
-It overrides private parts of both. A version that changed one of them would not fail loudly but lose records or hang, so
-a worker refuses to start with any other. After an upgrade: read the new source of everything named here, run
+It overrides private parts of both. A version that changed one of them would not fail loudly but lose records or hang,
+so a worker refuses to start with any other. After an upgrade: read the new source of everything named here, run
 `tests/broker`, then change the versions.
 """
 

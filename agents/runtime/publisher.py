@@ -5,6 +5,8 @@ order of the calls. The producer is idempotent: a retry neither repeats nor reor
 choice, since outputs follow their input's partition number or their key's partitioner.
 """
 
+# ruff: noqa: ANN401  # aiokafka ships no types
+
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence

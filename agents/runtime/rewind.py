@@ -74,8 +74,8 @@ def back_by(horizon_ms: int) -> Rewind:
 class Log:
     """What the broker says of one partition.
 
-    `first` and `end` are the log's bounds `[first, end)`; `committed` is None if the group never committed; `rewound` is
-    the first offset appended at or after the rewind point, None if there is none.
+    `first` and `end` are the log's bounds `[first, end)`; `committed` is None if the group never committed; `rewound`
+    is the first offset appended at or after the rewind point, None if there is none.
     """
 
     first: int

@@ -13,7 +13,10 @@ import uvloop
 
 
 def run(app: faust.App) -> None:
-    """Run until SIGTERM or SIGINT, then return. Raises what kept the worker from starting, e.g. KafkaConnectionError."""
+    """Run until SIGTERM or SIGINT, then return.
+
+    Raises what kept the worker from starting, for example KafkaConnectionError.
+    """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_signal(app))
 

@@ -14,9 +14,9 @@ class WorkerSettings:
     `bootstrap` is "host:port[,host:port…]". All workers of a service share its group. With `instance_id`, unique in the
     group and stable over restarts, the worker is a static member: a restart within the session moves no partition.
     `security` holds aiokafka's client arguments (`security_protocol`, `ssl_context`, `sasl_mechanism`,
-    `sasl_plain_username`, `sasl_plain_password`). An agent that acknowledges nothing for `hang_limit_s` although there is
-    something to read ends the process. `table_standbys` is the number of other workers that follow each table; it must be
-    at least 1, also without tables (it selects the assignor that keeps partition numbers together).
+    `sasl_plain_username`, `sasl_plain_password`). An agent that acknowledges nothing for `hang_limit_s` although there
+    is something to read ends the process. `table_standbys` is the number of other workers that follow each table; it
+    must be at least 1, also without tables (it selects the assignor that keeps partition numbers together).
     """
 
     bootstrap: str

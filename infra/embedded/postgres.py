@@ -92,7 +92,7 @@ class EmbeddedPostgres:
             self._server.kill()
 
     def __enter__(self) -> Self:
-        return self.start()
+        return self if self.pid is not None else self.start()
 
     def __exit__(self, *_error: object) -> None:
         self.stop()

@@ -82,10 +82,11 @@ def _may_search(status: os.stat_result, account: Account) -> bool:
     return bool(status.st_mode & (stat.S_IXGRP if status.st_gid == account.gid else stat.S_IXOTH))
 
 
-def home_for(data_dir: Path, account: Account) -> Path:
-    """Return the directory, made if missing, that holds data and password: `data_dir` if `account` can enter it.
+def home_for(data_dir: Path, account: Account, *, outside: Path = OUTSIDE) -> Path:
+    """Return the directory, made if missing, that holds data and password.
 
-    `data_dir` is ours and is opened for passing through; its contents keep their own modes.
+    That is `data_dir` if `account` can enter it, else one below `outside`. `data_dir` is ours and is opened for passing
+    through; its contents keep their own modes.
 
     Raises PostgresUserError if there are data in `data_dir` from a time when it could be entered.
     """
@@ -103,7 +104,7 @@ def home_for(data_dir: Path, account: Account) -> Path:
             f"the user {account.name} cannot enter {data_dir}, where the data are: open the directories above it "
             "(chmod o+x), or move it to where anyone may pass"
         )
-    home = OUTSIDE / f"postgres-{uuid.uuid4()}"
+    home = outside / f"postgres-{uuid.uuid4()}"
     _write_whole(location, str(home))
     return _make_open(home)
 
@@ -143,11 +144,11 @@ def _copy_programs(package: Path, copy: Path) -> None:
 
 
 def _make_open(directory: Path) -> Path:
-    """Make `directory`, its parent too, so that anyone may pass, whatever the umask."""
-    directory.mkdir(parents=True, exist_ok=True)
-    for made in (directory, directory.parent):
-        if made.is_relative_to(OUTSIDE):
-            made.chmod(0o755)
+    """Make `directory`, and its parent if missing, so that anyone may pass, whatever the umask."""
+    for wanted in (directory.parent, directory):
+        if not wanted.exists():
+            wanted.mkdir(parents=True, exist_ok=True)
+            wanted.chmod(0o755)
     return directory
 
 

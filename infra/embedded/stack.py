@@ -54,6 +54,7 @@ class EmbeddedStack:
 
         Raises what the first that failed raised (see the servers).
         """
+        self._stopping = False
         try:
             run_side_by_side([partial(self._start, server) for server in self._servers])
         except BaseException:
@@ -73,7 +74,7 @@ class EmbeddedStack:
             server.stop()
 
     def __enter__(self) -> Self:
-        return self.start()
+        return self if any(server.pid is not None for server in self._servers) else self.start()
 
     def __exit__(self, *_error: object) -> None:
         self.stop()

@@ -33,6 +33,7 @@ class Toy:
     instance_id: str | None = None
     misbehave: str = ""
     hang_limit_s: float = 60.0
+    session_timeout_s: float = 5.0
 
 
 @dataclasses.dataclass
@@ -110,6 +111,8 @@ def main() -> None:
         group_prefix="",
         instance_id=toy.instance_id,
         hang_limit_s=toy.hang_limit_s,
+        session_timeout_s=toy.session_timeout_s,
+        heartbeat_s=toy.session_timeout_s / 5,
         commit_interval_s=0.2,
     )
     app = make_app(toy.group, settings=settings)

@@ -5,7 +5,6 @@ import json
 import tarfile
 import threading
 from dataclasses import asdict
-from pathlib import Path
 
 import pytest
 

@@ -47,7 +47,9 @@ def owner(tmp_path):
     yield begin
     for process in processes:
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
     for server in servers:
         if server.is_running():
             server.kill()

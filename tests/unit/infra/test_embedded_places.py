@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from infra.embedded import postgres_user
 from infra.embedded.kafka import EmbeddedKafka, accepts_records
 from infra.embedded.ports import LOOPBACK, free_port, is_free, remembered_ports
 from infra.embedded.postgres_user import Account, PostgresUserError, can_enter, home_for
@@ -76,34 +75,32 @@ def test_a_private_directory_above_is_noticed(tmp_path):
     assert all(os.access(directory, os.X_OK) for directory in (inner, *inner.parents))
 
 
-def test_data_out_of_reach_of_the_server_are_kept_outside(tmp_path, monkeypatch):
+def test_data_out_of_reach_of_the_server_are_kept_outside(tmp_path):
     """Below a private directory the data go to a place anyone may pass, the same one at every start."""
     outside = tmp_path / "outside"
-    monkeypatch.setattr(postgres_user, "OUTSIDE", outside)
     private = tmp_path / "private"
     private.mkdir(mode=0o700)
-    home = home_for(private / "postgres", STRANGER)
+    home = home_for(private / "postgres", STRANGER, outside=outside)
     assert home.parent == outside
     assert home.stat().st_mode & 0o777 == 0o755
-    assert home_for(private / "postgres", STRANGER) == home
+    assert home_for(private / "postgres", STRANGER, outside=outside) == home
     assert private.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_new_checkout_at_the_same_path_begins_empty(tmp_path, monkeypatch):
+def test_a_new_checkout_at_the_same_path_begins_empty(tmp_path):
     """The outside place belongs to the data directory, not to its path: one made anew gets another."""
-    monkeypatch.setattr(postgres_user, "OUTSIDE", tmp_path / "outside")
     tmp_path.chmod(0o700)
     data_dir = tmp_path / "postgres"
-    first = home_for(data_dir, STRANGER)
+    first = home_for(data_dir, STRANGER, outside=tmp_path / "outside")
     (data_dir / "location").unlink()
-    assert home_for(data_dir, STRANGER) != first
+    assert home_for(data_dir, STRANGER, outside=tmp_path / "outside") != first
 
 
 def test_data_that_became_unreachable_are_not_silently_replaced(tmp_path):
     """Data made where they could be reached, then locked in, are an error with a remedy and no empty new database."""
     tmp_path.chmod(0o700)
     (tmp_path / "postgres" / "data").mkdir(parents=True)
-    with pytest.raises(PostgresUserError, match="cannot enter .*chmod"):
+    with pytest.raises(PostgresUserError, match=r"cannot enter .*chmod"):
         home_for(tmp_path / "postgres", STRANGER)
 
 

@@ -20,18 +20,27 @@ STUBBORN = ("/bin/sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.05; don
 
 PARENT = """
 import sys, threading
+import psutil
 from pathlib import Path
 from infra.embedded.processes import ServerProcess, plain_environment
 
 def start():
     server = ServerProcess("sleeper", Path(sys.argv[1]))
-    server.start(["/bin/sleep", "300"], is_ready=lambda pid: True, environment=plain_environment(), timeout_s=5,
-                 user=sys.argv[2])
-    print(server.pid, flush=True)
+    # Ready once it sleeps: the death signal has been asked for while this thread still lived.
+    server.start(
+        ["/bin/sleep", "300"],
+        is_ready=lambda pid: psutil.Process(pid).name() == "sleep",
+        environment=plain_environment(),
+        timeout_s=5,
+        user=sys.argv[2],
+    )
+    started.append(server.pid)
 
+started = []
 thread = threading.Thread(target=start)
 thread.start()
 thread.join()
+print(started[0], flush=True)
 sys.stdin.read()
 """
 
@@ -67,7 +76,7 @@ def start(server, command=SLEEP, is_ready=lambda _pid: True, timeout_s=5):
 @pytest.fixture
 def parent(tmp_path):
     """A Python process that starts a sleeper from a thread that then ends; yields (process, sleeper's pid)."""
-    processes = []
+    processes, servers = [], []
 
     def begin(user=""):
         process = subprocess.Popen(
@@ -78,12 +87,18 @@ def parent(tmp_path):
             text=True,
         )
         processes.append(process)
-        return process, int(process.stdout.readline())
+        servers.append(psutil.Process(int(process.stdout.readline())))
+        return process, servers[-1].pid
 
     yield begin
     for process in processes:
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+    for server in servers:
+        if server.is_running():
+            server.kill()
 
 
 USERS = [
@@ -96,7 +111,7 @@ USERS = [
 def test_kill_9_of_the_parent_leaves_no_server(parent, user):
     """The server outlives the thread that started it, and ends when its process is killed without a chance to react."""
     process, server_pid = parent(user)
-    assert eventually(lambda: is_sleeping(server_pid))
+    assert is_sleeping(server_pid)
     assert psutil.Process(server_pid).username() == (user or psutil.Process().username())
     process.kill()
     assert eventually(lambda: not runs(server_pid))

@@ -1,0 +1,251 @@
+"""Price every zone: join supply and demand, and publish ticks.
+
+Reads   SUPPLY_CELLS, DEMAND_CELLS              by zone
+        CITY_DEMAND, PRICING_POLICY, MARKETS, MODELS   whole, outside the group
+        SURGE, FORECAST_STATE                   its own partitions read back after an assignment
+Writes  SURGE            one tick per zone, at most every 250 ms, at least every 5 s
+        FORECAST_STATE   one memory per zone every ten minutes
+Keeps   panes            a Faust table: the joined state of each zone, applied offsets included
+
+Nothing is decided here: the join is pricing.zone_join, the tick pricing.tick, the pace pricing.schedule.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from aiokafka import ConsumerRecord
+from faust.types import TP
+
+from agents.pricing_desk import PricingDesk
+from agents.runtime.app import WorkerApp
+from agents.runtime.batches import Batch, Epoch
+from agents.runtime.broadcast import BroadcastReader, LastMs, Start
+from agents.runtime.control import Control, decoded
+from agents.runtime.counting import Outgoing
+from agents.runtime.rewind import Span
+from agents.runtime.worker import Worker, now_ms, on_batches, report_telemetry
+from pricing.zone_rows import dirty_rows, restore
+from pricing.zone_state import KEPT_MS
+from topics.catalogue import (
+    CITY_DEMAND,
+    DEMAND_CELLS,
+    FORECAST_STATE,
+    MARKETS,
+    MODELS,
+    PRICING_POLICY,
+    SUPPLY_CELLS,
+    SURGE,
+    Topic,
+    dead_letters_of,
+    topic_named,
+)
+from topics.dead_letters import dead_letter
+from topics.refusals import BadRow, ErrorClass, Refusal, Undecodable
+from windows.hexagons import zone_key
+
+SERVICE = "pricing"
+SAVE_EVERY_S = 5.0
+LOOK_EVERY_S = 0.025
+TICKS_AT_ONCE = 8
+TICKS_BACK = LastMs(30_000)
+MEMORY_BACK = LastMs(2 * 3_600_000)
+CITY_BACK = LastMs(KEPT_MS + 60_000)
+
+
+class Pricing:
+    """The service."""
+
+    def __init__(self, app: WorkerApp, worker: Worker) -> None:
+        self._app, self._worker = app, worker
+        self._control = Control(app, worker, (PRICING_POLICY, MARKETS, MODELS), self._control_changed)
+        self._desk = PricingDesk(
+            markets=self._control.markets,
+            policies=self._control.policies,
+            models=self._control.models,
+            zone_partitions=worker.partitions[SURGE.name],
+        )
+        self._table = app.Table(
+            "panes",
+            key_type=bytes,
+            value_type=bytes,
+            partitions=worker.partitions[SUPPLY_CELLS.name],
+            help="joined state of each zone, see pricing.zone_rows",
+            extra_topic_configs=COMPACT_SOON,
+        )
+        self._back = self._reader("back", self._read_back)
+        self._city = self._reader("city", self._read_city)
+        self._acks: list[Callable[[], None]] = []
+        self._started = False
+        self._saving = asyncio.Lock()
+
+    def _reader(self, name: str, receive: Callable[[TP, Sequence[ConsumerRecord]], Any]) -> BroadcastReader:
+        worker = self._worker
+        return BroadcastReader(
+            worker.bootstrap, receive, client_id=f"{worker.name}-{name}", security=worker.security
+        )
+
+    # ---- assignments
+
+    async def began(self, epoch: Epoch, spans: Mapping[TP, Span]) -> None:
+        """Restore the zones of the assigned partitions and read back what was said of them."""
+        await self._start_readers()
+        numbers = sorted({tp.partition for tp in spans})
+        rows = list(self._table.data.items())
+        self._acks = []
+        self._desk.assigned(epoch, [restore(number, rows) for number in numbers])
+        wanted: dict[TP, Start] = {TP(SURGE.name, number): TICKS_BACK for number in numbers}
+        wanted |= {TP(FORECAST_STATE.name, number): MEMORY_BACK for number in numbers}
+        self._back.follow({})
+        await self._back.wait_ready()
+        self._back.follow(wanted)
+        await self._back.wait_ready()
+        self._back.follow({})
+        self._desk.read_back()
+        self._desk.follow_markets(now_ms())
+
+    async def lost(self, _partitions: set[TP]) -> None:
+        """Price nothing until the next assignment."""
+        self._desk.revoked()
+        self._acks = []
+
+    async def _start_readers(self) -> None:
+        if self._started:
+            return
+        self._started = True
+        await self._control.start()
+        await self._city.follow_topics([CITY_DEMAND.name], CITY_BACK)
+        self._app.add_future(self._city.run())
+        self._app.add_future(self._back.run())
+        await self._city.wait_ready()
+
+    # ---- inputs
+
+    def take(self, batch: Batch, ack: Callable[[], None]) -> None:
+        """Take in one batch of either cells topic; it is acknowledged once the table holds it."""
+        topic = topic_named(batch.topic)
+        apply = self._desk.supply if topic is SUPPLY_CELLS else self._desk.demand
+        at_ms = now_ms()
+        for record in batch.records:
+            try:
+                apply(batch.partition, self._worker.contracts.decode(topic, record.value), record.offset, at_ms)
+            except Undecodable as error:
+                self._refuse(topic, record, error)
+            except ValueError as error:
+                self._refuse(topic, record, BadRow(0, ErrorClass.INVALID_FIELD, "", "arrays-match", str(error)))
+        self._acks.append(ack)
+        size = sum(len(record.value or b"") for record in batch.records)
+        self._worker.meter.read(
+            batch.topic, batch.partition, records=batch.count, size=size, offset=batch.last_offset
+        )
+
+    def _refuse(self, topic: Topic, record: ConsumerRecord, error: Refusal) -> None:
+        letter = dead_letter(record, topic, error, service=SERVICE, now_ms=now_ms())
+        self._worker.meter.count("dead_letters")
+        self._app.add_future(
+            self._worker.publish(self._app, [Outgoing(dead_letters_of(topic), 0, record.key or b"", letter)])
+        )
+
+    async def _read_city(self, tp: TP, records: Sequence[ConsumerRecord]) -> None:
+        for record in records:
+            with contextlib.suppress(Undecodable):  # the writer is our own; a foreign record has no total to add
+                self._desk.city_demand(await decoded(self._worker, CITY_DEMAND, record.value), record.offset)
+        self._worker.meter.read(tp.topic, tp.partition, records=len(records), size=0, offset=records[-1].offset)
+
+    async def _read_back(self, tp: TP, records: Sequence[ConsumerRecord]) -> None:
+        topic = topic_named(tp.topic)
+        remember = self._desk.remember_tick if topic is SURGE else self._desk.remember_memory
+        for record in records:
+            with contextlib.suppress(Undecodable):  # without it the zone starts from 1.0, as one that has no tick
+                remember(await decoded(self._worker, topic, record.value), record.offset, now_ms())
+
+    def _control_changed(self) -> None:
+        self._desk.follow_markets(now_ms())
+
+    # ---- outputs
+
+    async def price(self) -> None:
+        """Publish the ticks that are due, a few at a time."""
+        while not self._app.should_stop:
+            due = self._desk.due(now_ms())
+            if not due:
+                await asyncio.sleep(LOOK_EVERY_S)
+                continue
+            await self._price(due[:TICKS_AT_ONCE])
+
+    async def _price(self, zones: Sequence[int]) -> None:
+        ticks = []
+        for zone in zones:
+            at_ms = now_ms()
+            tick = self._desk.tick(zone, at_ms)
+            if tick is not None:
+                ticks.append(tick)
+                self._worker.meter.latency("tick_ms", now_ms() - at_ms)
+                self._worker.meter.count("ticks" if tick.model else "ticks_without_model")
+            await asyncio.sleep(0)
+        keys = [zone_key(tick.zone) for tick in ticks]
+        outgoing = [
+            Outgoing(SURGE, self._desk.partition_of_zone(tick.zone), key, tick)
+            for tick, key in zip(ticks, keys, strict=True)
+        ]
+        offsets = await self._worker.publish(self._app, outgoing) if outgoing else []
+        for tick, offset in zip(ticks, offsets, strict=True):
+            self._desk.ticked(tick, offset)
+
+    async def save(self) -> None:
+        """Write what changed to the table, and acknowledge what it includes, until told to stop."""
+        while not self._app.should_stop:
+            await asyncio.sleep(SAVE_EVERY_S)
+            await self._save()
+            await self._remember()
+
+    async def _save(self) -> None:
+        async with self._saving:
+            acks, self._acks = self._acks, []
+            for number, state in self._desk.partitions.items():
+                for key, row in dirty_rows(state, now_ms()):
+                    self._write(number, key, row)
+            await self._app.flush_tables()
+            for ack in acks:
+                ack()
+            self._desk.city.forget(now_ms())
+            self._worker.meter.gauge("table_rows", len(self._table.data))
+
+    def _write(self, partition: int, key: bytes, row: bytes | None) -> None:
+        # Outside a stream iteration Faust does not know the partition, so item assignment would fail.
+        self._table.send_changelog(partition, key, row)
+        if row is None:
+            self._table.data.pop(key, None)
+        else:
+            self._table.data[key] = row
+
+    async def _remember(self) -> None:
+        memories = self._desk.memories(now_ms())
+        outgoing = [
+            Outgoing(FORECAST_STATE, self._desk.partition_of_zone(m.zone), zone_key(m.zone), m) for m in memories
+        ]
+        offsets = await self._worker.publish(self._app, outgoing) if outgoing else []
+        for memory, offset in zip(memories, offsets, strict=True):
+            self._desk.remembered(memory, offset)
+
+
+COMPACT_SOON = {
+    # Rows are overwritten every few seconds; recovery reads the log, so it is kept short.
+    "cleanup.policy": "compact",
+    "segment.ms": "60000",
+    "min.cleanable.dirty.ratio": "0.1",
+    "delete.retention.ms": "60000",
+}
+
+
+def register(app: WorkerApp, worker: Worker) -> None:
+    """Wire the service to its topics."""
+    service = Pricing(app, worker)
+    app.on_began(service.began)
+    app.on_lost(service.lost)
+    for topic in (SUPPLY_CELLS, DEMAND_CELLS):
+        on_batches(app, worker, topic, service.take, None)
+    app.task(service.price)
+    app.task(service.save)
+    report_telemetry(app, worker)

@@ -1,0 +1,252 @@
+"""What one PRICING worker knows of the zones it was assigned, and the ticks it owes them.
+
+Holds the joined state of each partition number, the newest tick and the long memory of each zone, and the city's totals.
+Every rule stands in `pricing`; this module keeps their inputs together and names their offsets.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from agents.runtime.partitioning import partition_of
+from pricing.city_totals import CityTotals
+from pricing.markets import Market, MarketBook
+from pricing.memory import due_memory, memory_of, next_memory
+from pricing.models import Choice, ModelBook
+from pricing.policy import PolicyBook
+from pricing.schedule import Due, due_zones, first_due
+from pricing.tick import TickInputs, TickOffsets, price_zone
+from pricing.windows_of_zone import WindowsOfZone, view_of
+from pricing.zone_join import PartitionState, apply_demand, apply_supply
+from pricing.zone_state import ZoneState
+from pricing.zone_view import CityView, layout_of
+from topics.control import ForecastStateKept
+from topics.counts import CityDemandCounted, DemandCellsCounted, SupplyCellsCounted
+from topics.prices import SurgeTicked
+from windows.epochs import Epoch
+from windows.hexagons import zone_key, zone_of
+
+
+@dataclass(slots=True)
+class _Zone:
+    """One assigned zone: when it is due, its newest tick and memory with their offsets, and the reader of its windows."""
+
+    due: Due
+    tick: SurgeTicked | None = None
+    tick_offset: int = -1
+    memory: ForecastStateKept | None = None
+    memory_offset: int = -1
+    state: ZoneState | None = None
+    windows: WindowsOfZone | None = None
+
+
+@dataclass(slots=True)
+class _MarketZones:
+    """The zones of one market version: all of them for city totals."""
+
+    market: Market
+    zones: frozenset[int]
+
+
+@dataclass(slots=True)
+class PricingDesk:
+    """State of the assigned partitions; empty between assignments."""
+
+    markets: MarketBook
+    policies: PolicyBook
+    models: ModelBook
+    zone_partitions: int
+    epoch: Epoch = Epoch(0, 0)
+    partitions: dict[int, PartitionState] = field(default_factory=dict)
+    city: CityTotals = field(default_factory=CityTotals)
+    _zones: dict[int, _Zone] = field(default_factory=dict)
+    _floor: dict[int, tuple[int, int]] = field(default_factory=dict)
+    _market_zones: dict[str, _MarketZones] = field(default_factory=dict)
+
+    def assigned(self, epoch: Epoch, states: Iterable[PartitionState]) -> None:
+        """Begin an epoch with what the table held of each partition."""
+        self.epoch = epoch
+        self.partitions = {state.partition: state for state in states}
+        self._zones = {}
+        self._floor = {number: _furthest(state) for number, state in self.partitions.items()}
+
+    def revoked(self) -> None:
+        """Price nothing until the next assignment."""
+        self.partitions = {}
+        self._zones = {}
+
+    def partition_of_zone(self, zone: int) -> int:
+        """Number of the partition that holds the zone in all zone topics."""
+        return partition_of(zone_key(zone), self.zone_partitions)
+
+    # ---- inputs
+
+    def supply(self, partition: int, record: SupplyCellsCounted, offset: int, now_ms: int) -> None:
+        """Take in a record of supply-cells."""
+        for zone in apply_supply(self.partitions[partition], record, offset):
+            self._zone(zone, now_ms).due.heard(now_ms)
+
+    def demand(self, partition: int, record: DemandCellsCounted, offset: int, now_ms: int) -> None:
+        """Take in a record of demand-cells."""
+        for zone in apply_demand(self.partitions[partition], record, offset):
+            self._zone(zone, now_ms).due.heard(now_ms)
+
+    def city_demand(self, record: CityDemandCounted, offset: int) -> None:
+        """Take in a record of city-demand."""
+        self.city.apply(record, offset)
+
+    def remember_tick(self, tick: SurgeTicked, offset: int, now_ms: int) -> None:
+        """Learn a tick read back from the topic: of several epochs the highest, of one the last, is the newest."""
+        zone = self._zone(tick.zone, now_ms)
+        if zone.tick is None or _epoch_of(tick) >= _epoch_of(zone.tick):
+            zone.tick, zone.tick_offset = tick, offset
+
+    def remember_memory(self, memory: ForecastStateKept, offset: int, now_ms: int) -> None:
+        """Learn a zone's long memory read back from the topic."""
+        zone = self._zone(memory.zone, now_ms)
+        if zone.memory is None or memory.through_ms >= zone.memory.through_ms:
+            zone.memory, zone.memory_offset = memory, offset
+
+    def follow_markets(self, now_ms: int) -> None:
+        """Have every zone of every market in force priced, be it quiet or not."""
+        for market in self.markets.in_force(now_ms):
+            known = self._market_zones.get(market.name)
+            if known is None or known.market is not market:
+                zones = frozenset(zone_of(cell) for cell in market.jurisdiction_of)
+                self._market_zones[market.name] = known = _MarketZones(market, zones)
+            for zone in known.zones:
+                if self.partition_of_zone(zone) in self.partitions:
+                    self._zone(zone, now_ms)
+
+    # ---- ticks
+
+    def due(self, now_ms: int) -> list[int]:
+        """Zones to price now, of partitions that have read what their newest ticks had, the longest waiting first."""
+        ready = {number for number, state in self.partitions.items() if self._has_caught_up(number, state)}
+        zones = ((zone, known.due) for zone, known in self._zones.items() if self.partition_of_zone(zone) in ready)
+        return due_zones(zones, now_ms)
+
+    def tick(self, zone: int, now_ms: int) -> SurgeTicked | None:
+        """The zone's tick; None outside every market. It counts once `ticked` says that it was written."""
+        known = self._zones[zone]
+        known.due.ticked(now_ms)
+        inputs = self._inputs(zone, known, now_ms)
+        return None if inputs is None else price_zone(inputs)
+
+    def ticked(self, tick: SurgeTicked, offset: int) -> None:
+        """Note that the broker has the tick."""
+        known = self._zones.get(tick.zone)
+        if known is not None:
+            known.tick, known.tick_offset = tick, offset
+
+    def memories(self, now_ms: int) -> list[ForecastStateKept]:
+        """Long memories that are due: of each zone whose newest one is ten minutes old."""
+        due = []
+        for zone, known in self._zones.items():
+            state = self._state(zone)
+            market = self._market(zone, now_ms)
+            model = self.models.champion().model
+            if market is None or model is None or not due_memory(known.memory, now_ms):
+                continue
+            city = self._city(market, now_ms)
+            due.append(
+                next_memory(
+                    known.memory,
+                    state,
+                    model,
+                    city,
+                    epoch=self.epoch,
+                    now_ms=now_ms,
+                    demand_offset=self.partitions[self.partition_of_zone(zone)].demand.applied_offset,
+                )
+            )
+        return due
+
+    def remembered(self, memory: ForecastStateKept, offset: int) -> None:
+        """Note that the broker has the memory."""
+        known = self._zones.get(memory.zone)
+        if known is not None:
+            known.memory, known.memory_offset = memory, offset
+
+    # ---- parts
+
+    def _inputs(self, zone: int, known: _Zone, now_ms: int) -> TickInputs | None:
+        market = self._market(zone, now_ms)
+        if market is None:
+            return None
+        partition = self.partitions[self.partition_of_zone(zone)]
+        choice = self.models.champion()
+        windows = self._windows(zone, known, market).read(partition, now_ms)
+        observed, expected = memory_of(known.memory, zone, now_ms, choice.model)
+        return TickInputs(
+            view=view_of(windows, partition, memory_observed=observed, memory_expected=expected),
+            city=self._city(market, now_ms),
+            market=market,
+            policy=self.policies.at(market.name, now_ms),
+            model=choice.model,
+            fallback=choice.fallback,
+            previous=known.tick,
+            epoch=self.epoch,
+            offsets=self._offsets(partition, known, choice),
+        )
+
+    def _offsets(self, partition: PartitionState, known: _Zone, choice: Choice) -> TickOffsets:
+        return TickOffsets(
+            previous=known.tick_offset,
+            supply=partition.supply.applied_offset,
+            demand=partition.demand.applied_offset,
+            city=self.city.progress.applied_offset,
+            models=choice.offset,
+            forecast=known.memory_offset,
+        )
+
+    def _zone(self, zone: int, now_ms: int) -> _Zone:
+        known = self._zones.get(zone)
+        if known is None:
+            known = self._zones[zone] = _Zone(first_due(zone, now_ms))
+        return known
+
+    def _state(self, zone: int) -> ZoneState:
+        """State of the zone; one without any is not kept, so that quiet zones cost the table nothing."""
+        return self.partitions[self.partition_of_zone(zone)].zones.get(zone) or ZoneState(zone)
+
+    def _windows(self, zone: int, known: _Zone, market: Market) -> WindowsOfZone:
+        state = self.partitions[self.partition_of_zone(zone)].zones.get(zone)
+        stale = known.windows is None or known.state is not state or known.windows.products != market.product_ids
+        if stale or known.windows is None:
+            known.state = state
+            known.windows = WindowsOfZone(state or ZoneState(zone), market.product_ids)
+        return known.windows
+
+    def _market(self, zone: int, now_ms: int) -> Market | None:
+        for known in self._market_zones.values():
+            if zone in known.zones:
+                return self.markets.of_zone(layout_of(zone).home_cells, now_ms)
+        return None
+
+    def _city(self, market: Market, now_ms: int) -> CityView:
+        windows = self.city.windows(now_ms, self._market_zones[market.name].zones)
+        return CityView(requests=windows.requests, covered_ms=windows.covered_ms)
+
+    def _has_caught_up(self, number: int, state: PartitionState) -> bool:
+        supply, demand = self._floor[number]
+        return state.supply.applied_offset >= supply and state.demand.applied_offset >= demand
+
+    def read_back(self) -> None:
+        """Ticks were read back: price no zone of a partition before it has read what its newest ticks had."""
+        for zone, known in self._zones.items():
+            if known.tick is not None:
+                number = self.partition_of_zone(zone)
+                supply, demand = self._floor[number]
+                self._floor[number] = max(supply, known.tick.supply_offset), max(demand, known.tick.demand_offset)
+
+
+def _epoch_of(tick: SurgeTicked) -> tuple[int, int, int]:
+    return tick.epoch_generation, tick.epoch_started_ms, tick.now_ms
+
+
+def _furthest(state: PartitionState) -> tuple[int, int]:
+    """The last offsets any zone of the partition includes; zones may be ahead of the partition after a restart."""
+    zones = state.zones.values()
+    supply = max((zone.supply_offset for zone in zones), default=-1)
+    demand = max((zone.demand_offset for zone in zones), default=-1)
+    return supply, demand

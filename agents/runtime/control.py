@@ -1,0 +1,89 @@
+"""Markets, policies and models, read whole by every worker that needs them.
+
+A record that makes no sense is dead-lettered and the version before it stays in force.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import ConsumerRecord
+from faust.types import TP
+
+from agents.runtime.app import WorkerApp
+from agents.runtime.broadcast import Beginning, BroadcastReader
+from agents.runtime.counting import Outgoing
+from agents.runtime.schema_ids import RegistryUnavailableError, backoff_s
+from agents.runtime.worker import Worker, now_ms
+from pricing.markets import MarketBook
+from pricing.models import ModelBook
+from pricing.policy import PolicyBook
+from topics.catalogue import MARKETS, MODELS, PRICING_POLICY, Topic, dead_letters_of
+from topics.dead_letters import dead_letter
+from topics.refusals import BadRow, ErrorClass, Refusal, Undecodable
+from topics.wire import schema_id
+
+_log = structlog.get_logger(__name__)
+
+
+class Control:
+    """The three books of one worker. `changed()` is called after anything was learnt."""
+
+    def __init__(self, app: WorkerApp, worker: Worker, topics: Iterable[Topic], changed: Callable[[], None]) -> None:
+        self.markets, self.policies, self.models = MarketBook(), PolicyBook(), ModelBook()
+        self._learn: dict[str, Callable[[Any, int], None]] = {
+            MARKETS.name: self.markets.learn,
+            PRICING_POLICY.name: self.policies.learn,
+            MODELS.name: self.models.learn,
+        }
+        self._app, self._worker, self._changed = app, worker, changed
+        self._topics = {topic.name: topic for topic in topics}
+        self._reader = BroadcastReader(
+            worker.bootstrap, self._receive, client_id=f"{worker.name}-control", security=worker.security
+        )
+
+    async def start(self) -> None:
+        """Return once everything said so far has been read."""
+        await self._reader.follow_topics(self._topics, Beginning())
+        self._app.add_future(self._reader.run())
+        await self._reader.wait_ready()
+
+    async def _receive(self, tp: TP, records: Sequence[ConsumerRecord]) -> None:
+        topic = self._topics[tp.topic]
+        for record in records:
+            try:
+                self._learn[tp.topic](await decoded(self._worker, topic, record.value), record.offset)
+            except Undecodable as error:
+                await self._refuse(topic, record, error)
+            except ValueError as error:
+                await self._refuse(topic, record, BadRow(0, ErrorClass.INVALID_FIELD, "", "makes-sense", str(error)))
+        self._changed()
+
+    async def _refuse(self, topic: Topic, record: ConsumerRecord, error: Refusal) -> None:
+        _log.error("control record refused", topic=topic.name, offset=record.offset, sentence=error.sentence)
+        letter = dead_letter(record, topic, error, service=self._worker.service, now_ms=now_ms())
+        self._worker.meter.count("dead_letters")
+        await self._worker.publish(self._app, [Outgoing(dead_letters_of(topic), 0, record.key or b"", letter)])
+
+
+async def decoded(worker: Worker, topic: Topic, value: bytes | None) -> Any:  # noqa: ANN401  the topic's record class
+    """The record of `value`; its schema is looked up first where it is not known, for as long as that takes.
+
+    Raises Undecodable naming field and rule.
+    """
+    written = schema_id(value) if value is not None else None
+    if written is not None and not worker.schema_ids.known(written):
+        await _look_up(worker, written)
+    return worker.contracts.decode(topic, value)
+
+
+async def _look_up(worker: Worker, written: int) -> None:
+    for pause_s in backoff_s():
+        try:
+            await worker.schema_ids.lookup(written)
+        except RegistryUnavailableError as error:
+            _log.warning("schema lookup failed", schema_id=written, error=str(error), retry_in_s=pause_s)
+            await asyncio.sleep(pause_s)
+        else:
+            return

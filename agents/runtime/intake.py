@@ -1,0 +1,99 @@
+"""A batch of outside records, decoded and judged: good rows as columns, the others as dead letters."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from aiokafka import ConsumerRecord
+
+from agents.runtime.batches import Batch
+from agents.runtime.counting import Outgoing
+from agents.runtime.telemetry import Meter
+from topics.arrays import Bools, Int64s
+from topics.catalogue import LATE_EVENTS, Topic, dead_letters_of
+from topics.columns import ColumnDecoder, Columns
+from topics.dead_letters import dead_letter
+from topics.refusals import BadRow
+from windows.lateness import arrived_late
+
+Check = Callable[[Columns, Sequence[bytes | None], Int64s], tuple[Bools, list[BadRow]]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Taken:
+    """What a batch held.
+
+    `columns` are its readable rows, `rows` int64[k] those that break no rule, `appended_ms` int64[k] their append times.
+    `refused` are dead letters of its live records.
+    """
+
+    batch: Batch
+    columns: Columns
+    rows: Int64s
+    appended_ms: Int64s
+    refused: list[Outgoing]
+
+    def record_of(self, place: int) -> ConsumerRecord:
+        """The record that the good row number `place` came from."""
+        return self.batch.records[int(self.columns.source_row[self.rows[place]])]
+
+    def is_live(self, place: int) -> bool:
+        """Whether that record is at or above the committed offset, so that it may have effects."""
+        return int(self.columns.source_row[self.rows[place]]) >= self.batch.replayed
+
+
+class Intake:
+    """Decodes and judges the batches of one topic."""
+
+    def __init__(self, topic: Topic, decoder: ColumnDecoder, check: Check, *, service: str, meter: Meter) -> None:
+        self._topic, self._decoder, self._check = topic, decoder, check
+        self._service, self._meter = service, meter
+        self._dlq = dead_letters_of(topic)
+
+    def take(self, batch: Batch) -> Taken:
+        """Columns of the batch, the rows that may be used, and what was refused."""
+        records = batch.records
+        values = [record.value for record in records]
+        columns = self._decoder.decode(values)
+        appended = np.fromiter((record.timestamp for record in records), np.int64, len(records))
+        good, broken = self._check(columns, [record.key for record in records], appended)
+        rows = np.flatnonzero(good)
+        refused = [self._dead(records[bad.row], bad) for bad in (*columns.bad, *broken) if bad.row >= batch.replayed]
+        if refused:
+            self._meter.count("dead_letters", len(refused))
+        size = sum(len(value) for value in values if value is not None)
+        self._meter.read(
+            self._topic.name,
+            batch.partition,
+            records=len(records) - batch.replayed,
+            size=size,
+            offset=batch.last_offset,
+        )
+        return Taken(batch, columns, rows, appended[columns.source_row[rows]], refused)
+
+    def late(self, taken: Taken, late: Bools, id_field: str) -> list[Outgoing]:
+        """Ledger entries of the live rows that `late` bool[k] marks."""
+        places = [place for place in np.flatnonzero(late).tolist() if taken.is_live(place)]
+        if places:
+            self._meter.count("late_events", len(places))
+        return list(self._entries(taken, places, id_field))
+
+    def _entries(self, taken: Taken, places: Iterable[int], id_field: str) -> Iterable[Outgoing]:
+        at_ms = taken.columns.ints("at_ms")[taken.rows]
+        for place in places:
+            record = taken.record_of(place)
+            entry = arrived_late(
+                topic=self._topic.name,
+                partition=record.partition,
+                offset=record.offset,
+                event_id=taken.columns.texts(id_field, [int(taken.rows[place])])[0],
+                at_ms=int(at_ms[place]),
+                appended_ms=record.timestamp,
+                service=self._service,
+            )
+            yield Outgoing(LATE_EVENTS, 0, record.key or b"", entry)
+
+    def _dead(self, record: ConsumerRecord, bad: BadRow) -> Outgoing:
+        letter = dead_letter(record, self._topic, bad, service=self._service, now_ms=time.time_ns() // 1_000_000)
+        return Outgoing(self._dlq, 0, record.key or b"", letter)

@@ -1,0 +1,132 @@
+"""What every worker has around its service, and the wiring that counting services share."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import faust
+from faust.types import TP
+
+from agents.runtime.app import WorkerApp
+from agents.runtime.batches import Batch, Epoch, Reading, held_batches
+from agents.runtime.contracts import Contracts
+from agents.runtime.counting import CountingService, Outgoing, SourcePartition
+from agents.runtime.publisher import Record
+from agents.runtime.rewind import Rewind, Span
+from agents.runtime.schema_ids import SchemaIds
+from agents.runtime.telemetry import Meter
+from topics.catalogue import TELEMETRY, Topic
+
+TELEMETRY_EVERY_S = 1.0
+
+
+def now_ms() -> int:
+    """The worker's clock, epoch milliseconds UTC."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """Surroundings of one service: topics with their partition counts, schemas, measurements."""
+
+    service: str
+    name: str
+    partitions: Mapping[str, int]
+    contracts: Contracts
+    schema_ids: SchemaIds
+    meter: Meter
+    bootstrap: str
+    security: Mapping[str, Any]
+
+    def reading(self, rewind: Rewind | None = None) -> Reading:
+        """How a topic in Confluent format is read."""
+        return Reading(rewind=rewind, schema_ids=self.schema_ids)
+
+    async def publish(self, app: WorkerApp, outgoing: Sequence[Outgoing]) -> list[int]:
+        """Encode and publish; the offsets, once acknowledged."""
+        records = [self.contracts.record(o.topic, o.partition, o.key, o.record, o.headers) for o in outgoing]
+        offsets = await app.publisher.send(records)
+        self._count(records, offsets)
+        return offsets
+
+    def _count(self, records: Sequence[Record], offsets: Sequence[int]) -> None:
+        sums: dict[tuple[str, int], list[int]] = {}
+        for record, offset in zip(records, offsets, strict=True):
+            counted = sums.setdefault((record.topic, record.partition), [0, 0, 0])
+            counted[0] += 1
+            counted[1] += len(record.value or b"")
+            counted[2] = offset
+        for (topic, partition), (count, size, offset) in sums.items():
+            self.meter.wrote(topic, partition, records=count, size=size, offset=offset)
+
+
+def report_telemetry(app: WorkerApp, worker: Worker) -> None:
+    """Publish a sample of the worker's meter once a second."""
+
+    @app.task  # type: ignore[untyped-decorator]  # Faust ships no types
+    async def telemetry() -> None:
+        while not app.should_stop:
+            await asyncio.sleep(TELEMETRY_EVERY_S)
+            sample = worker.meter.sample(now_ms())
+            record = worker.contracts.record(TELEMETRY, 0, worker.name.encode(), sample)
+            await app.publisher.send([record])
+
+
+def on_batches(
+    app: WorkerApp,
+    worker: Worker,
+    topic: Topic,
+    take: Callable[[Batch, Callable[[], None]], None],
+    rewind: Rewind | None,
+) -> None:
+    """Have `take(batch, ack)` called with each batch of `topic`."""
+
+    async def read(stream: faust.Stream) -> None:
+        async for batch, ack in held_batches(stream):
+            take(batch, ack)
+
+    name = f"{worker.service}.{topic.name}"
+    app.agent(app.batched_topic(topic.name, worker.reading(rewind)), name=name)(read)
+
+
+def wire_counting(
+    app: WorkerApp,
+    worker: Worker,
+    inputs: Mapping[Topic, Rewind],
+    open_partition: Callable[[int, Epoch], SourcePartition],
+) -> None:
+    """Connect a counting service: its inputs share a partition count, and partition n of each makes one source."""
+    taken: dict[TP, int] = {}
+    spans: dict[TP, Span] = {}
+
+    def caught_up(partition: int) -> bool:
+        sources = [TP(topic.name, partition) for topic in inputs]
+        return all(taken.get(tp, -1) >= spans[tp].resume or app.caught_up(tp) for tp in sources)
+
+    async def send(outgoing: Sequence[Outgoing]) -> None:
+        await worker.publish(app, outgoing)
+
+    service = CountingService(open_partition=open_partition, caught_up=caught_up, send=send, meter=worker.meter)
+
+    def take(batch: Batch, ack: Callable[[], None]) -> None:
+        taken[batch.tp] = batch.next_offset
+        service.take(batch, ack)
+
+    async def began(epoch: Epoch, assigned: Mapping[TP, Span]) -> None:
+        taken.clear()
+        spans.clear()
+        spans.update(assigned)
+        service.assigned({tp.partition for tp in assigned}, epoch)
+
+    async def lost(_partitions: set[TP]) -> None:
+        service.revoked()
+
+    for topic, rewind in inputs.items():
+        on_batches(app, worker, topic, take, rewind)
+    app.on_began(began)
+    app.on_lost(lost)
+    app.task(partial(service.run, lambda: app.should_stop))
+    report_telemetry(app, worker)

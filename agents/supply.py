@@ -1,0 +1,127 @@
+"""Keep each zone's supply current.
+
+Reads   DRIVER_PINGS   by driver
+Writes  SUPPLY_CELLS   by zone: absolute counts of the zones that changed, snapshot complete, alive
+        LATE_EVENTS    pings after their pane's grace
+        driver-pings.v1.dlq
+Keeps   Fleet          last ping of each driver, in memory, rebuilt by reading one expiry and grace again
+
+The rules are supply.fleet and supply.cells; nothing is decided here.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from agents.runtime.app import WorkerApp
+from agents.runtime.batches import Batch, Epoch
+from agents.runtime.contracts import Contracts
+from agents.runtime.counting import Outgoing
+from agents.runtime.intake import Intake
+from agents.runtime.partitioning import partition_of
+from agents.runtime.telemetry import Meter
+from agents.runtime.worker import Worker, wire_counting
+from supply.cells import SupplyBook
+from supply.fleet import Fleet, rewind_start
+from supply.products import ProductAxis, mask_of
+from topics.arrays import Int64s
+from topics.catalogue import DRIVER_PINGS, SUPPLY_CELLS
+from topics.columns import Columns
+from topics.counts import SupplyCellsCounted
+from topics.validity import check_pings
+from windows.hexagons import cells_of, zone_key
+from windows.panes import is_late
+
+SERVICE = "supply"
+
+
+class SupplyPartition:
+    """Drivers of one source partition."""
+
+    def __init__(
+        self, partition: int, epoch: Epoch, *, source_partitions: int, zone_partitions: int, intake: Intake, meter: Meter
+    ) -> None:
+        self._axis = ProductAxis()
+        self._masks: dict[int, int] = {}
+        self._fleet = Fleet()
+        self._book = SupplyBook(
+            source_partition=partition, source_partitions=source_partitions, epoch=epoch, products=self._axis
+        )
+        self._zone_partitions = zone_partitions
+        self._intake, self._meter, self._partition = intake, meter, partition
+        self._offset = -1
+
+    def observe(self, batch: Batch) -> Iterable[Outgoing]:
+        """Take in pings; return what is refused or late."""
+        taken = self._intake.take(batch)
+        columns, rows = taken.columns, taken.rows
+        at_ms = columns.ints("at_ms")[rows]
+        late = is_late(at_ms, taken.appended_ms)
+        kept = rows[~late]
+        self._fleet.observe(
+            driver=columns.hashes("driver_id")[kept],
+            at_ms=at_ms[~late],
+            cell=cells_of(columns.floats("lat")[kept], columns.floats("lon")[kept]),
+            status=columns.ints("status")[kept].astype(np.int8),
+            products=self._product_masks(columns, kept),
+            free_at_ms=np.where(columns.present("free_at_ms")[kept], columns.ints("free_at_ms")[kept], -1),
+        )
+        self._offset = batch.last_offset
+        return [*taken.refused, *self._intake.late(taken, late, "driver_id")]
+
+    def changes(self, now_ms: int) -> Iterable[Outgoing]:
+        """Counts of the zones that changed."""
+        counts = self._fleet.counts(now_ms)
+        self._meter.gauge(f"drivers.{self._partition}", len(self._fleet))
+        for record in self._book.changes(counts, pings_offset=self._offset):
+            key = zone_key(record.zone)
+            yield Outgoing(SUPPLY_CELLS, partition_of(key, self._zone_partitions), key, record)
+
+    def snapshot_complete(self, now_ms: int) -> Iterable[Outgoing]:
+        """To every zone partition: all this epoch knows stands above."""
+        return self._to_all(self._book.snapshot_complete(pings_offset=self._offset, now_ms=now_ms))
+
+    def alive(self, now_ms: int) -> Iterable[Outgoing]:
+        """To every zone partition: this source partition is read."""
+        return self._to_all(self._book.alive(pings_offset=self._offset, now_ms=now_ms))
+
+    def _to_all(self, record: SupplyCellsCounted) -> Iterable[Outgoing]:
+        return [Outgoing(SUPPLY_CELLS, partition, b"*", record) for partition in range(self._zone_partitions)]
+
+    def _product_masks(self, columns: Columns, rows: Int64s) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+        hashes = columns.hashes("products")[rows]
+        sets, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+        for hashed, row in zip(sets.tolist(), rows[first].tolist(), strict=True):
+            if hashed not in self._masks:
+                self._masks[hashed] = self._mask(columns.lists("products", [row])[0])
+        masks = np.array([self._masks[hashed] for hashed in sets.tolist()], np.uint64)
+        return masks[inverse] if sets.size else np.empty(0, np.uint64)
+
+    def _mask(self, products: list[str]) -> int:
+        """Bits of the products; one that no longer fits the axis counts for none, and that is told."""
+        mask = 0
+        for product in products:
+            try:
+                mask |= mask_of(self._axis, [product])
+            except ValueError:
+                self._meter.count("products_ignored")
+        return mask
+
+
+def register(app: WorkerApp, worker: Worker) -> None:
+    """Wire the service to its topics."""
+    intake = Intake(
+        DRIVER_PINGS, worker.contracts.columns(DRIVER_PINGS), check_pings, service=SERVICE, meter=worker.meter
+    )
+
+    def open_partition(partition: int, epoch: Epoch) -> SupplyPartition:
+        return SupplyPartition(
+            partition,
+            epoch,
+            source_partitions=worker.partitions[DRIVER_PINGS.name],
+            zone_partitions=worker.partitions[SUPPLY_CELLS.name],
+            intake=intake,
+            meter=worker.meter,
+        )
+
+    wire_counting(app, worker, {DRIVER_PINGS: rewind_start}, open_partition)

@@ -1,0 +1,32 @@
+"""What competes for what: the cars that can reach a cell, and the riders those cars can reach.
+
+A cell is priced on the weighted sums of its rings 0–2, demand and supply with the same weights, so a rider at the edge of a
+cell does not pay for the border. Sums run over the disk in one fixed order: the same cell gets the same bits whichever
+zone computes it.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricing.zone_view import RING_SIZES
+
+# Assumption: from a ring out a car is half as likely to be sent, from two rings out a fifth.
+RING_WEIGHTS = (1.0, 0.5, 0.2)
+CELL_KM2 = 0.737  # mean of resolution 8, H3 documentation, table of average areas
+CATCHMENT_KM2 = CELL_KM2 * math.fsum(size * weight for size, weight in zip(RING_SIZES, RING_WEIGHTS, strict=True))
+_PLACE_WEIGHTS = tuple(weight for size, weight in zip(RING_SIZES, RING_WEIGHTS, strict=True) for _ in range(size))
+
+
+def catchment_sums(values: NDArray[np.float64], neighbours: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Weighted sum of each home cell's disk: float64[home, ...] of `values` float64[n, ...], rows as in the layout.
+
+    `neighbours` int64[home, 19] may name row n, which counts as zero.
+    """
+    padded = np.concatenate([values, np.zeros_like(values[:1])])
+    gathered = padded[neighbours]
+    total = gathered[:, 0] * _PLACE_WEIGHTS[0]
+    for place in range(1, len(_PLACE_WEIGHTS)):
+        total = total + gathered[:, place] * _PLACE_WEIGHTS[place]
+    return total

@@ -1,0 +1,35 @@
+"""How long a rider waits for a car, from how densely idle cars stand.
+
+For cars scattered at random the mean distance to the nearest is 1 / (2 sqrt(density)) (Clark and Evans 1954, Ecology 35);
+waits of real dispatch follow the same root (Castillo, Knoepfle, Weyl 2017, "Surge pricing solves the wild goose chase").
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Assumptions for New York: time to match and set off; detour of streets; speed of a car on its way to a rider.
+MATCH_S = 60.0
+STREET_DETOUR = 1.3
+PICKUP_KM_PER_H = 18.0
+LONGEST_S = 1800.0
+_S_PER_ROOT = STREET_DETOUR / 2.0 / PICKUP_KM_PER_H * 3600.0
+
+
+def eta_s(cars_per_km2: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean wait in seconds, at most half an hour, never longer where there are more cars; elementwise, density >= 0.
+
+    >>> eta_s(np.array([0.0, 0.25, 1.0, 4.0])).tolist()
+    [1800.0, 320.0, 190.0, 125.0]
+    """
+    return np.minimum(LONGEST_S, MATCH_S + _S_PER_ROOT / np.sqrt(np.maximum(cars_per_km2, 1e-9)))
+
+
+def cars_per_km2_for(wait_s: float) -> float:
+    """Density at which the mean wait is `wait_s`; infinite if no density is enough.
+
+    >>> cars_per_km2_for(190.0)
+    1.0
+    """
+    if wait_s <= MATCH_S:
+        return float("inf")
+    return (_S_PER_ROOT / (wait_s - MATCH_S)) ** 2

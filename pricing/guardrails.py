@@ -1,0 +1,103 @@
+"""What stands between the best multiplier and the one that is published, in a fixed order.
+
+    missing data, stale data, warming up    unsure data never raises a price
+    hysteresis, rate limit                  in time, from the previous tick
+    neighbour step                          in space, by lowering the higher cell
+    jurisdiction bounds, emergency cap      of the cell's own jurisdiction
+    freeze, override                        by hand; bounds still hold for an override
+
+Each rule maps multipliers to multipliers, in hundredths, int64[n, P]; whoever applies it notes what it changed.
+
+A limit per minute must not lose its fractions at four ticks a second, so a tick may move by the whole hundredths that the
+limit has passed since the previous tick on one clock: `floor(rate * now) - floor(rate * then)`. Over any series of ticks
+these add up to the limit exactly.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricing.policy import UNMOVED
+from pricing.reasons import Reason
+from windows.panes import MINUTE_MS
+
+Hundredths = NDArray[np.int64]
+# After a longer pause a price still moves by at most a minute's worth.
+LONGEST_STRIDE_MS = MINUTE_MS
+
+
+@dataclass(slots=True)
+class Trail:
+    """Multipliers on their way through the rules, and what moved them."""
+
+    value: Hundredths
+    notes: list[tuple[Reason, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = field(default_factory=list)
+
+    def take(self, reason: Reason, after: Hundredths) -> None:
+        """Go on with `after`; note (reason, position, before, after) where it differs."""
+        at = np.flatnonzero(after != self.value)
+        if at.size:
+            self.notes.append((reason, at, self.value.reshape(-1)[at], after.reshape(-1)[at]))
+        self.value = after
+
+    def by_position(self) -> tuple[list[int], list[int], list[int], list[int]]:
+        """Positions, codes, before and after of all notes, by position and within it in the order of the rules."""
+        if not self.notes:
+            return [], [], [], []
+        at = np.concatenate([note[1] for note in self.notes])
+        codes = np.concatenate([np.full(note[1].size, int(note[0]), np.int64) for note in self.notes])
+        before = np.concatenate([note[2] for note in self.notes])
+        after = np.concatenate([note[3] for note in self.notes])
+        order = np.argsort(at, kind="stable")
+        return at[order].tolist(), codes[order].tolist(), before[order].tolist(), after[order].tolist()
+
+
+def stride(rate_per_min: int, then_ms: int, now_ms: int) -> int:
+    """Hundredths a multiplier may move between two instants at so many hundredths per minute.
+
+    >>> [stride(30, t, t + 250) for t in (0, 1750, 2000)], stride(30, 0, 60_000)
+    ([0, 1, 0], 30)
+    """
+    since_ms = max(then_ms, now_ms - LONGEST_STRIDE_MS)
+    return max(0, rate_per_min * now_ms // MINUTE_MS - rate_per_min * since_ms // MINUTE_MS)
+
+
+def never_raised(wanted: Hundredths, previous: Hundredths) -> Hundredths:
+    """What data that cannot be trusted may do: lower a multiplier, not raise it."""
+    return np.minimum(wanted, previous)
+
+
+def stepped_down(previous: Hundredths, fall: int) -> Hundredths:
+    """The way back to 1.00 by at most `fall`; a multiplier below 1.00 stays, since to go up is to raise a price.
+
+    >>> stepped_down(np.array([150, 103, 90]), 5).tolist()
+    [145, 100, 90]
+    """
+    return np.minimum(previous, np.maximum(UNMOVED, previous - fall))
+
+
+def steadied(wanted: Hundredths, previous: Hundredths, hysteresis: int) -> Hundredths:
+    """The previous multiplier where the wanted one differs by less than `hysteresis`; the way back to 1.00 is always free."""
+    small = (np.abs(wanted - previous) < hysteresis) & (wanted != UNMOVED)
+    return np.where(small, previous, wanted)
+
+
+def rate_limited(wanted: Hundredths, previous: Hundredths, *, rise: int, fall: int) -> Hundredths:
+    """At most `rise` above and `fall` below the previous multiplier."""
+    return np.clip(wanted, previous - fall, previous + rise)
+
+
+def stepped_in_space(wanted: Hundredths, adjacent: NDArray[np.int64], step: int) -> Hundredths:
+    """At most `step` above any adjacent cell of the zone; the highest values for which this holds, none raised.
+
+    `adjacent` int64[n, 6]: rows of the neighbours, n where there is none in the zone.
+    """
+    unbounded = np.full((1, wanted.shape[1]), np.iinfo(np.int64).max - step, np.int64)
+    value = wanted
+    while True:
+        around = np.concatenate([value, unbounded])[adjacent]
+        lowered = np.minimum(value, np.min(around, axis=1) + step)
+        if np.array_equal(lowered, value):
+            return value
+        value = lowered

@@ -1,0 +1,112 @@
+"""Markets made ready for pricing: which cells they hold, whose rules apply in each, and what is sold."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from h3.api import basic_int as h3
+from numpy.typing import NDArray
+
+from pricing.timetable import Timetable
+from topics.control import LatLon, MarketDefined, Product
+from windows.hexagons import CELL_RESOLUTION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Market:
+    """One version of a market, compiled.
+
+    `jurisdiction_of`: the market's cells, each with the id of the first jurisdiction that holds its centre. `products` keep the
+    order of the definition, which is the product axis everywhere; `product_index` inverts it.
+    """
+
+    name: str
+    offset: int
+    time_zone: str
+    currency: str
+    products: tuple[Product, ...]
+    product_index: dict[str, int]
+    jurisdiction_of: dict[int, str]
+
+    @property
+    def product_ids(self) -> tuple[str, ...]:
+        """Product ids in order."""
+        return tuple(self.product_index)
+
+    def demand_shares(self) -> NDArray[np.float64]:
+        """Share of requests per product where nothing is known yet, float64[P], adding up to 1."""
+        shares = np.array([max(product.demand_share_hundredths, 0) for product in self.products], np.float64)
+        total = float(np.add.reduce(shares))
+        return shares / total if total > 0 else np.full(shares.size, 1 / shares.size)
+
+
+def market_of(defined: MarketDefined, offset: int) -> Market:
+    """The market compiled; `offset` is where its definition stands in `markets.v1`.
+
+    Raises ValueError if it has no product, a product twice, or a boundary of fewer than three points.
+    """
+    ids = [product.product for product in defined.products]
+    if not ids or len(set(ids)) != len(ids):
+        raise ValueError(f"products must be one or more, each once, got {ids}")
+    return Market(
+        name=defined.market,
+        offset=offset,
+        time_zone=defined.time_zone,
+        currency=defined.currency,
+        products=tuple(defined.products),
+        product_index={product: index for index, product in enumerate(ids)},
+        jurisdiction_of=_jurisdictions(defined),
+    )
+
+
+def _jurisdictions(defined: MarketDefined) -> dict[int, str]:
+    """Jurisdiction of every cell of the market; empty where none claims the cell."""
+    cells = sorted(_cells_inside(defined.boundary))
+    areas = [(area.jurisdiction, _cells_inside(area.boundary) if area.boundary else None) for area in defined.jurisdictions]
+    return {
+        cell: next((name for name, inside in areas if inside is None or cell in inside), "") for cell in cells
+    }
+
+
+def _cells_inside(boundary: list[LatLon]) -> frozenset[int]:
+    """Cells whose centre lies in the polygon."""
+    if len(boundary) < 3:
+        raise ValueError(f"boundary must have at least three points, got {len(boundary)}")
+    shape = h3.LatLngPoly([(point.lat, point.lon) for point in boundary])
+    return frozenset(h3.h3shape_to_cells(shape, CELL_RESOLUTION))
+
+
+class MarketBook:
+    """All versions of all markets; asked by cell or by name for what is in force at an instant."""
+
+    __slots__ = ("_markets",)
+
+    def __init__(self) -> None:
+        self._markets: dict[str, Timetable[Market]] = {}
+
+    def learn(self, defined: MarketDefined, offset: int) -> None:
+        """Take in a definition read from `markets.v1`. Raises ValueError if it cannot be compiled."""
+        table = self._markets.setdefault(defined.market, Timetable())
+        table.add(defined.effective_from_ms, offset, market_of(defined, offset))
+
+    def named(self, market: str, now_ms: int) -> Market | None:
+        """The market of that id as in force at `now_ms`."""
+        table = self._markets.get(market)
+        return table.at(now_ms) if table else None
+
+    def holding(self, cell: int, now_ms: int) -> Market | None:
+        """The market that holds the cell at `now_ms`, the first by id if several do; None outside every market."""
+        for name in sorted(self._markets):
+            market = self._markets[name].at(now_ms)
+            if market is not None and cell in market.jurisdiction_of:
+                return market
+        return None
+
+    def of_zone(self, cells: NDArray[np.int64], now_ms: int) -> Market | None:
+        """The market that prices a zone with these home cells: the one holding most of them, the first by id on a tie."""
+        best, most = None, 0
+        for name in sorted(self._markets):
+            market = self._markets[name].at(now_ms)
+            held = sum(cell in market.jurisdiction_of for cell in cells.tolist()) if market else 0
+            if held > most:
+                best, most = market, held
+        return best

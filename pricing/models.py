@@ -1,0 +1,49 @@
+"""Which announced model a tick applies, or why it applies none."""
+
+from dataclasses import dataclass
+
+from pricing.artefact import BrokenModelError
+from pricing.demand_model import DemandModel, model_of
+from topics.control import ModelAnnounced
+
+CHAMPION = "champion"
+DEMAND = "demand"
+NONE_ANNOUNCED = "no-model"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """A model and the offset of its announcement, or no model and the code of the reason."""
+
+    model: DemandModel | None
+    offset: int
+    fallback: str
+
+
+class ModelBook:
+    """The champions by name: the newest announcement under that alias, broken or not.
+
+    A broken newest one is not replaced by an older one in silence: ticks fall back and say why.
+    """
+
+    __slots__ = ("_champions",)
+
+    def __init__(self) -> None:
+        self._champions: dict[str, Choice] = {}
+
+    def learn(self, announced: ModelAnnounced, offset: int) -> None:
+        """Take in an announcement read from `models.v1`."""
+        if announced.alias != CHAMPION:
+            return
+        try:
+            self._champions[announced.name] = Choice(model_of(announced), offset, "")
+        except BrokenModelError as error:
+            self._champions[announced.name] = Choice(None, offset, error.code)
+
+    def champion(self, name: str = DEMAND) -> Choice:
+        """The model to apply.
+
+        >>> ModelBook().champion().fallback
+        'no-model'
+        """
+        return self._champions.get(name, Choice(None, -1, NONE_ANNOUNCED))

@@ -1,0 +1,111 @@
+"""The rules that bound prices, made ready: bounds per jurisdiction, overrides, limits in time and space."""
+
+from dataclasses import dataclass
+
+from pricing.timetable import Timetable
+from topics.control import PricingPolicySet
+
+UNMOVED = 100
+BUILT_IN_OFFSET = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Policy:
+    """One version of a market's policy; multipliers in hundredths.
+
+    `bounds` floor and cap per jurisdiction; `overrides` by (cell, product), product empty for all.
+    """
+
+    rules: PricingPolicySet
+    offset: int
+    bounds: dict[str, tuple[int, int]]
+    overrides: dict[tuple[int, str], int]
+
+    def bounds_in(self, jurisdiction: str) -> tuple[int, int]:
+        """Floor and cap there, the emergency cap included; 100 and 100 in a jurisdiction without bounds."""
+        floor, cap = self.bounds.get(jurisdiction, (UNMOVED, UNMOVED))
+        emergency = self.rules.emergency_cap_hundredths
+        if emergency is not None:
+            cap = min(cap, emergency)
+        return min(floor, cap), cap
+
+    def override_of(self, cell: int, product: str) -> int | None:
+        """Multiplier set by hand for the product in the cell, before bounds; None if none is."""
+        if not self.overrides:
+            return None
+        named = self.overrides.get((cell, product))
+        return self.overrides.get((cell, "")) if named is None else named
+
+
+def policy_of(rules: PricingPolicySet, offset: int) -> Policy:
+    """The policy made ready; `offset` is where it stands in `pricing-policy.v1`, -1 for a built-in one.
+
+    Raises ValueError if a bound, limit or duration makes no sense.
+    """
+    for cap in rules.caps:
+        if not 0 < cap.floor_hundredths <= cap.cap_hundredths:
+            raise ValueError(f"caps must have 0 < floor <= cap, got {cap}")
+    _refuse_negative(rules)
+    return Policy(
+        rules=rules,
+        offset=offset,
+        bounds={cap.jurisdiction: (cap.floor_hundredths, cap.cap_hundredths) for cap in rules.caps},
+        overrides={(one.cell, one.product): one.multiplier_hundredths for one in rules.overrides},
+    )
+
+
+def _refuse_negative(rules: PricingPolicySet) -> None:
+    names = (
+        "wait_target_s",
+        "max_rise_hundredths_per_min",
+        "max_fall_hundredths_per_min",
+        "hysteresis_hundredths",
+        "max_step_between_neighbours_hundredths",
+        "lock_ms",
+        "stale_hold_ms",
+    )
+    for name in names:
+        value = getattr(rules, name)
+        if value < 0:
+            raise ValueError(f"{name} must not be negative, got {value}")
+    if any(one.multiplier_hundredths <= 0 for one in rules.overrides):
+        raise ValueError("multiplier_hundredths of an override must be positive")
+
+
+def built_in_policy(market: str) -> Policy:
+    """What holds in a market nobody has set a policy for: no surge, no discount."""
+    rules = PricingPolicySet(
+        policy_id=f"built-in-{market}",
+        market=market,
+        effective_from_ms=0,
+        author="faretide",
+        reason="no policy has been set for this market: prices do not move",
+        wait_target_s=300,
+        max_rise_hundredths_per_min=30,
+        max_fall_hundredths_per_min=30,
+        hysteresis_hundredths=3,
+        max_step_between_neighbours_hundredths=50,
+    )
+    return policy_of(rules, BUILT_IN_OFFSET)
+
+
+class PolicyBook:
+    """All versions of all markets' policies."""
+
+    __slots__ = ("_built_in", "_policies")
+
+    def __init__(self) -> None:
+        self._policies: dict[str, Timetable[Policy]] = {}
+        self._built_in: dict[str, Policy] = {}
+
+    def learn(self, rules: PricingPolicySet, offset: int) -> None:
+        """Take in a policy read from `pricing-policy.v1`. Raises ValueError if it makes no sense."""
+        self._policies.setdefault(rules.market, Timetable()).add(
+            rules.effective_from_ms, offset, policy_of(rules, offset)
+        )
+
+    def at(self, market: str, now_ms: int) -> Policy:
+        """The policy in force in the market; the built-in one if none has begun."""
+        table = self._policies.get(market)
+        found = table.at(now_ms) if table else None
+        return found or self._built_in.setdefault(market, built_in_policy(market))

@@ -1,0 +1,69 @@
+"""Everything about pricing a zone that only changes with its market and policy: rows, bounds, overrides, neighbours."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricing.markets import Market
+from pricing.policy import Policy
+from pricing.zone_view import ZoneLayout, layout_of
+
+NOT_SET = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PricedZone:
+    """The n cells of a zone that are inside the market, ascending, with P products.
+
+    `rows` int64[n] in the layout; `bounds` int64[n, 1] floor and cap of each cell's jurisdiction, the emergency cap apart;
+    `adjacent` int64[n, 6] neighbours among these cells, n where there is none; `overrides` int64[n, P], 0 where not set.
+    """
+
+    layout: ZoneLayout
+    market: Market
+    policy: Policy
+    cells: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    floor: NDArray[np.int64]
+    cap: NDArray[np.int64]
+    adjacent: NDArray[np.int64]
+    overrides: NDArray[np.int64]
+
+    @property
+    def emergency_cap(self) -> int | None:
+        """The cap over everything, hundredths; None if none is set."""
+        return self.policy.rules.emergency_cap_hundredths
+
+
+@lru_cache(4096)
+def priced_zone(zone: int, market: Market, policy: Policy) -> PricedZone:
+    """The zone as this version of market and policy sees it; remembered per version."""
+    layout = layout_of(zone)
+    inside = [row for row, cell in enumerate(layout.home_cells.tolist()) if cell in market.jurisdiction_of]
+    rows = np.array(inside, np.int64)
+    cells = layout.home_cells[rows]
+    jurisdictions = [market.jurisdiction_of[cell] for cell in cells.tolist()]
+    bounds = [policy.bounds.get(name, (100, 100)) for name in jurisdictions]
+    overrides = [
+        [policy.override_of(cell, product) or NOT_SET for product in market.product_ids] for cell in cells.tolist()
+    ]
+    return PricedZone(
+        layout=layout,
+        market=market,
+        policy=policy,
+        cells=cells,
+        rows=rows,
+        floor=np.array([[low] for low, _ in bounds], np.int64).reshape(-1, 1),
+        cap=np.array([[high] for _, high in bounds], np.int64).reshape(-1, 1),
+        adjacent=_adjacent(layout, rows),
+        overrides=np.array(overrides, np.int64).reshape(rows.size, len(market.products)),
+    )
+
+
+def _adjacent(layout: ZoneLayout, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Ring 1 of each row, renumbered to positions in `rows`; what is not among them becomes the spare position."""
+    position = np.full(layout.cells.size + 1, rows.size, np.int64)
+    position[rows] = np.arange(rows.size)
+    return position[layout.neighbours[rows, 1:7]]

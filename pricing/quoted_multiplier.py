@@ -1,0 +1,77 @@
+"""The multiplier a quote carries: the newest tick's, its age, and the newest policy, through one rule.
+
+A tick that is too old steps down to 1.00 at the policy's rate; no tick means 1.00; freeze, bounds and overrides of the
+newest policy apply at once, before any tick knows of them.
+"""
+
+from dataclasses import dataclass
+
+from pricing.policy import UNMOVED, Policy
+from pricing.prepared_tick import PreparedTick
+from pricing.reasons import Reason, wire_name_of
+from topics.prices import PriceReason
+from windows.panes import MINUTE_MS
+
+NO_TICK = "no-tick"
+STALE_TICK = "stale-tick"
+
+
+@dataclass(slots=True)
+class QuotedMultiplier:
+    """A multiplier in hundredths, the rules that made it, and why it does not rest on a fresh tick of a model, if so."""
+
+    hundredths: int
+    reasons: list[PriceReason]
+    fallback: str
+    eta_s: int
+
+    def move(self, reason: Reason, after: int) -> None:
+        """Go on with `after`, and say so if it differs."""
+        if after != self.hundredths:
+            self.reasons.append(_reason(reason.wire_name, self.hundredths, after))
+            self.hundredths = after
+
+
+def _reason(code: str, before: int, after: int) -> PriceReason:
+    return PriceReason(code=code, before_hundredths=before, after_hundredths=after)
+
+
+def quoted_multiplier(
+    tick: PreparedTick | None, policy: Policy, *, cell: int, product: str, jurisdiction: str, now_ms: int
+) -> QuotedMultiplier:
+    """The multiplier at `now_ms` of the product in the cell; `tick` is the zone's newest acknowledged one, None if none is."""
+    quoted = _ticked(tick, cell, product)
+    if tick is not None and quoted.fallback != NO_TICK:
+        _age(quoted, policy, now_ms - tick.tick.now_ms)
+    if policy.rules.freeze:
+        quoted.move(Reason.FREEZE, UNMOVED)
+    override = policy.override_of(cell, product)
+    if override is not None:
+        quoted.move(Reason.OVERRIDE, override)
+    if override is not None or not policy.rules.freeze:
+        floor, cap = policy.bounds_in(jurisdiction)
+        quoted.move(Reason.JURISDICTION_BOUNDS, min(max(quoted.hundredths, floor), cap))
+    return quoted
+
+
+def _ticked(tick: PreparedTick | None, cell: int, product: str) -> QuotedMultiplier:
+    """What the tick says, if there is one that prices the cell."""
+    position = tick.position_of(cell, product) if tick else -1
+    if tick is None or position < 0:
+        return QuotedMultiplier(hundredths=UNMOVED, reasons=[], fallback=NO_TICK, eta_s=-1)
+    return QuotedMultiplier(
+        hundredths=tick.tick.multiplier_hundredths[position],
+        reasons=[_reason(wire_name_of(code), before, after) for code, before, after in tick.reasons_at(position)],
+        fallback=tick.tick.fallback,
+        eta_s=tick.tick.eta_s[position],
+    )
+
+
+def _age(quoted: QuotedMultiplier, policy: Policy, age_ms: int) -> None:
+    """Hold while the tick is young enough, then step down to 1.00; a multiplier below 1.00 stays."""
+    over_ms = age_ms - policy.rules.stale_hold_ms
+    if over_ms <= 0:
+        return
+    fall = policy.rules.max_fall_hundredths_per_min * over_ms // MINUTE_MS
+    quoted.fallback = STALE_TICK
+    quoted.move(Reason.STALE_TICK, min(quoted.hundredths, max(UNMOVED, quoted.hundredths - fall)))

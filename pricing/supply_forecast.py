@@ -1,0 +1,30 @@
+"""How many cars will be there to take the next five minutes' riders.
+
+    cars = idle + SOON_FREE_SHARE x soon free x eligible share + INFLOW_SHARE x other busy x eligible share
+
+A car that serves several products counts in each, as a car can take either ride: every product is weighed against all cars
+that could serve it. Which products a busy car serves is not in the counts; the product's share of requests, relative to
+the largest, stands in for it, a constant, so that one more car never makes another product's supply smaller.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Assumptions: of cars about to be free half are so, and near, in time; of the others a few end their ride unannounced.
+SOON_FREE_SHARE = 0.5
+INFLOW_SHARE = 0.05
+
+
+def cars_expected(
+    idle: NDArray[np.float64],
+    busy: NDArray[np.float64],
+    soon_free: NDArray[np.float64],
+    demand_shares: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Cars available in the next five minutes, float64[n, P].
+
+    `idle` float64[n, P], `busy` and `soon_free` (part of busy) float64[n], `demand_shares` float64[P] of the market.
+    """
+    eligible = demand_shares / np.max(demand_shares)
+    coming = SOON_FREE_SHARE * soon_free + INFLOW_SHARE * np.maximum(busy - soon_free, 0.0)
+    return idle + coming[:, None] * eligible[None, :]

@@ -1,0 +1,187 @@
+"""Windows over one zone's panes: who asked, who booked and how many cars stood idle in the last 1, 2, … 32 minutes.
+
+    requests, bookings   the open pane whole, the oldest by its fraction
+    idle_mean            idle car-milliseconds / covered milliseconds; what stands now counts from when it began
+
+A window reaches back at most to the first pane that every source partition knew in full. How much of it is covered is
+said beside it; whoever needs full windows scales by it (`warming-up`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricing.pane_counts import PaneCounts
+from pricing.pane_ring import PaneRing
+from pricing.zone_join import PartitionState
+from pricing.zone_state import ZoneState
+from pricing.zone_view import ZoneView
+from windows.panes import PANE_MS, WINDOWS_MS, pane_start
+
+_WINDOWS_MS = np.array(WINDOWS_MS, np.int64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ZoneWindows:
+    """One zone at `now_ms`: n rows as in `layout_of(zone).cells`, P columns as in `products`, 6 windows of WINDOWS_MS.
+
+    requests, bookings          float64[n, P, 6]
+    idle_mean                   float64[n, 6]; where nothing is covered yet, the idle cars now
+    idle, busy, soon_free       int64[n]: cars now, each once
+    idle_by_product             int64[n, P]: idle cars now, once per product they serve
+    demand_covered_ms, supply_covered_ms    int64[6]: how much of each window is known
+    """
+
+    zone: int
+    now_ms: int
+    products: tuple[str, ...]
+    requests: NDArray[np.float64]
+    bookings: NDArray[np.float64]
+    idle_mean: NDArray[np.float64]
+    idle: NDArray[np.int64]
+    idle_by_product: NDArray[np.int64]
+    busy: NDArray[np.int64]
+    soon_free: NDArray[np.int64]
+    demand_covered_ms: NDArray[np.int64]
+    supply_covered_ms: NDArray[np.int64]
+
+
+class WindowsOfZone:
+    """Reads the windows of one zone. What it keeps only saves work: the answer depends on state and instant alone.
+
+    One reader per zone state; products the market does not have are left out.
+    """
+
+    __slots__ = ("_columns", "_now_ms", "_products", "_riders", "_state", "_stood")
+
+    def __init__(self, state: ZoneState, products: tuple[str, ...]) -> None:
+        self._state, self._products = state, products
+        self._columns: dict[tuple[str, ...], tuple[list[int], list[int]]] = {}
+        self._start(0)
+
+    def read(self, partition: PartitionState, now_ms: int) -> ZoneWindows:
+        """The zone at `now_ms`; `partition` says since when and how completely its sources are known."""
+        self._catch_up(now_ms)
+        cars = self._cars()
+        demand_from, supply_from = partition.demand.known_from_ms(), partition.supply.known_from_ms()
+        supply_covered_ms = covered_ms(now_ms, supply_from)
+        requests, bookings = self._demand(now_ms, demand_from)
+        return ZoneWindows(
+            zone=self._state.zone,
+            now_ms=now_ms,
+            products=self._products,
+            requests=requests,
+            bookings=bookings,
+            idle_mean=self._idle_mean(now_ms, supply_from, supply_covered_ms, cars[:, 0]),
+            idle=cars[:, 0],
+            busy=cars[:, 1],
+            soon_free=cars[:, 2],
+            idle_by_product=cars[:, 3:],
+            demand_covered_ms=covered_ms(now_ms, demand_from),
+            supply_covered_ms=supply_covered_ms,
+        )
+
+    def _start(self, now_ms: int) -> None:
+        rows = self._state.layout.cells.size
+        self._riders = PaneRing(2 * rows * len(self._products))
+        self._stood = PaneRing(rows)
+        self._state.unread_panes = self._state.panes()
+        self._now_ms = now_ms
+
+    def _catch_up(self, now_ms: int) -> None:
+        """Put the changed panes up to the open one into the rings; younger ones wait, so that they fit."""
+        if pane_start(now_ms) < pane_start(self._now_ms):
+            self._start(now_ms)  # its old panes may have left the ring
+        self._now_ms = now_ms
+        due = [pane for pane in self._state.unread_panes if pane <= now_ms]
+        self._state.unread_panes.difference_update(due)
+        for pane in due:
+            if pane >= pane_start(now_ms) - WINDOWS_MS[-1] - PANE_MS:
+                self._stood.put(pane, self._state.idle_car_ms.get(pane))
+                self._riders.put(pane, self._riders_of(self._state.demand.standing.get(pane, {})))
+
+    def _riders_of(self, by_source: dict[int, PaneCounts]) -> NDArray[np.int64]:
+        """Sum over sources, flattened from int64[n, 2, P]: requests, then bookings."""
+        sums = np.zeros((self._state.layout.cells.size, 2, len(self._products)), np.int64)
+        for counts in by_source.values():
+            theirs, ours = self._columns_of(counts.products)
+            if len(counts.at) and ours:
+                sums[counts.at[:, None], 0, ours] += counts.requests[:, theirs]
+                sums[counts.at[:, None], 1, ours] += counts.bookings[:, theirs]
+        return sums.reshape(-1)
+
+    def _columns_of(self, products: tuple[str, ...]) -> tuple[list[int], list[int]]:
+        """Which columns of a record's product axis go to which of ours."""
+        if products not in self._columns:
+            shared = [
+                (theirs, self._products.index(name)) for theirs, name in enumerate(products) if name in self._products
+            ]
+            self._columns[products] = [theirs for theirs, _ in shared], [ours for _, ours in shared]
+        return self._columns[products]
+
+    def _demand(self, now_ms: int, known_from_ms: int | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        shape = len(WINDOWS_MS), self._state.layout.cells.size, 2, len(self._products)
+        sums = self._riders.windows(now_ms, _or_never(known_from_ms, now_ms)).reshape(shape) / PANE_MS
+        return tuple(np.ascontiguousarray(np.moveaxis(sums[:, :, kind], 0, -1)) for kind in (0, 1))  # type: ignore[return-value]
+
+    def _cars(self) -> NDArray[np.int64]:
+        """Cars now, summed over sources, int64[n, 3 + P]: idle, busy, soon free, idle by product."""
+        cars = np.zeros((self._state.layout.cells.size, 3 + len(self._products)), np.int64)
+        for counts in self._state.cars.values():
+            theirs, ours = self._columns_of(counts.products)
+            columns = [counts.idle, counts.busy, counts.soon_free, *(counts.idle_by_product[:, it] for it in theirs)]
+            cars[counts.at[:, None], [0, 1, 2, *(3 + it for it in ours)]] += np.stack(columns, axis=1)
+        return cars
+
+    def _idle_mean(
+        self, now_ms: int, known_from_ms: int | None, covered: NDArray[np.int64], idle: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        car_ms = self._stood.windows(now_ms, _or_never(known_from_ms, now_ms))
+        for source, counts in self._state.cars.items():
+            stands_ms = np.clip(now_ms - self._state.since_ms[source], 0, covered)
+            car_ms[:, counts.at] += (stands_ms * PANE_MS)[:, None] * counts.idle
+        mean = car_ms / (np.maximum(covered, 1) * PANE_MS)[:, None]
+        return np.ascontiguousarray(np.where(covered[:, None] > 0, mean, idle).T)
+
+
+def view_of(
+    windows: ZoneWindows,
+    partition: PartitionState,
+    *,
+    memory_observed: NDArray[np.float64],
+    memory_expected: NDArray[np.float64],
+) -> ZoneView:
+    """What the pricing rules see: these windows, how complete and fresh they are, and long memory, float64[n, H]."""
+    return ZoneView(
+        zone=windows.zone,
+        now_ms=windows.now_ms,
+        products=windows.products,
+        requests=windows.requests,
+        covered_ms=windows.demand_covered_ms,
+        idle=windows.idle_by_product.astype(np.float64),
+        idle_total=windows.idle.astype(np.float64),
+        busy=windows.busy.astype(np.float64),
+        soon_free=windows.soon_free.astype(np.float64),
+        idle_mean=windows.idle_mean,
+        supply_complete=partition.supply.is_complete(windows.now_ms),
+        demand_complete=partition.demand.is_complete(windows.now_ms),
+        data_age_ms=partition.data_age_ms(windows.now_ms),
+        memory_observed=memory_observed,
+        memory_expected=memory_expected,
+    )
+
+
+def covered_ms(now_ms: int, known_from_ms: int | None) -> NDArray[np.int64]:
+    """How much of each window is known, int64[6]; nothing if `known_from_ms` is None.
+
+    >>> covered_ms(100_000, 10_000).tolist()
+    [60000, 90000, 90000, 90000, 90000, 90000]
+    """
+    covered: NDArray[np.int64] = np.clip(now_ms - _or_never(known_from_ms, now_ms), 0, _WINDOWS_MS)
+    return covered
+
+
+def _or_never(known_from_ms: int | None, now_ms: int) -> int:
+    """An instant after the open pane stands for what is not known at all."""
+    return pane_start(now_ms) + PANE_MS if known_from_ms is None else known_from_ms

@@ -1,0 +1,28 @@
+"""The real servers that broker tests share."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.embedded.stack import EmbeddedStack
+
+CACHE = Path(__file__).parents[2] / ".faretide" / "cache"
+
+
+@pytest.fixture(scope="session")
+def open_dir() -> Iterator[Path]:
+    """A temporary directory that anyone may pass; pytest's own lie below a private one, out of PostgreSQL's reach."""
+    directory = Path(tempfile.mkdtemp(prefix="faretide-"))
+    directory.chmod(0o711)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def stack(open_dir: Path) -> Iterator[EmbeddedStack]:
+    """Broker, registry and database of this test session: `bootstrap`, `registry_url`, `database_url`."""
+    with EmbeddedStack(open_dir / "stack", cache_dir=CACHE) as servers:
+        yield servers

@@ -1,0 +1,84 @@
+"""Records that wait: held partitions and unknown schema ids."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+from faust.types import TP
+
+from agents.runtime.parking import Parking
+from agents.runtime.schema_ids import RegistryUnavailableError, first_unknown
+
+A, B = TP("t", 0), TP("t", 1)
+
+
+class Registry:
+    """Knows the ids in `answers`; a lookup waits for `open`, fails `failures` times, then answers."""
+
+    def __init__(self, *known, failures=0):
+        self.answers, self.failures, self.open = set(known), failures, asyncio.Event()
+
+    def known(self, schema_id):
+        """Whether answered."""
+        return schema_id in self.answers
+
+    async def lookup(self, schema_id):
+        """Answer or fail."""
+        await self.open.wait()
+        if self.failures:
+            self.failures -= 1
+            raise RegistryUnavailableError("down")
+        self.answers.add(schema_id)
+
+
+def values(*raw):
+    """Return records with these values."""
+    return [SimpleNamespace(value=v) for v in raw]
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ([b"\0\0\0\0\1x", b"\0\0\0\0\1y"], None),
+        ([b"\0\0\0\0\1x", b"\0\0\0\0\2y", b"\0\0\0\0\3y"], (1, 2)),
+        ([None, b"", b"\0\0\0", b"\1\0\0\0\2x"], None),  # no frame: the decoder's question
+        ([b"\0\0\1\0\0"], (0, 65536)),
+    ],
+)
+def test_the_first_unknown_id(raw, expected):
+    """Only framed values have an id, and the first unknown one counts."""
+    assert first_unknown(values(*raw), Registry(1)) == expected
+
+
+def test_what_was_parked_comes_first_and_in_order():
+    """Records of a held partition wait, others pass; after the release the parked ones precede the fetched ones."""
+    parking = Parking()
+    parking.hold(A)
+    assert list(parking.due({A: [1, 2], B: [9]})) == [(B, [9])]
+    assert list(parking.due({A: [3]})) == []
+    assert (parking.parked(A), parking.waiting) == (True, True)
+    parking.release(A)
+    assert list(parking.due({A: [4]})) == [(A, [1, 2, 3]), (A, [4])]
+    assert not parking.waiting
+
+
+async def test_a_partition_is_blocked_until_the_registry_answers():
+    """A registry that fails twice and then answers unblocks it."""
+    parking, registry = Parking(), Registry(failures=2)
+    task = parking.look_up(A, 7, registry)
+    assert parking.blocked == {A}
+    registry.open.set()
+    await task
+    assert (registry.answers, parking.blocked) == ({7}, set())
+
+
+async def test_a_new_assignment_forgets_everything():
+    """Holds, lookups and parked records of the former one are gone, also when the lookup ends later."""
+    parking, registry = Parking(), Registry()
+    parking.hold(B)
+    parking.park(A, [1])
+    task = parking.look_up(A, 7, registry)
+    parking.forget()
+    assert (parking.blocked, parking.waiting) == (set(), False)
+    await asyncio.wait([task])
+    assert task.cancelled()

@@ -1,0 +1,80 @@
+"""When a worker is taken for hung, and what it refuses to run with."""
+
+import pytest
+
+from agents.runtime import pins
+from agents.runtime.settings import WorkerSettings
+from agents.runtime.supervision import Stall
+
+
+class Reading:
+    """How far a worker is, by hand."""
+
+    def __init__(self):
+        self.done, self.open, self.broker = 0, True, True
+
+    def acknowledged(self):
+        """Batches so far."""
+        return self.done
+
+    def behind(self):
+        """Whether there is work."""
+        return self.open
+
+    def connected(self):
+        """Whether the broker answers."""
+        return self.broker
+
+
+def test_a_stall_is_work_without_progress_while_the_broker_answers():
+    """Progress, nothing to do and an outage each start the count anew."""
+    stall, reading = Stall(limit_s=10), Reading()
+    assert not stall.observe(reading, 0)
+    assert not stall.observe(reading, 9)
+    reading.done = 1
+    assert not stall.observe(reading, 11)  #     progress
+    reading.open = False
+    assert not stall.observe(reading, 30)  #     nothing to do
+    reading.open, reading.broker = True, False
+    assert not stall.observe(reading, 60)  #     outage
+    reading.broker = True
+    assert not stall.observe(reading, 69)
+    assert stall.observe(reading, 70)
+
+
+def test_another_version_is_refused():
+    """A worker does not start with a Faust or aiokafka it was not written for."""
+    pins.check()
+    with pytest.raises(pins.UnsupportedVersionError, match=r"faust-streaming must be 0\.15\.3, found 0\.15\.4"):
+        pins.check(versions=lambda _: "0.15.4")
+
+
+def test_another_signature_is_refused():
+    """A patched build of the right version does not start either."""
+
+    def getmany(self, timeout, more):
+        """Take one argument more."""
+
+    with pytest.raises(pins.UnsupportedVersionError, match="getmany must take"):
+        pins.check(overridden={getmany: ("self", "timeout")})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"heartbeat_s": 2}, "heartbeat_s must be at most a third of session_timeout_s, got 2"),
+        ({"table_standbys": 0}, "table_standbys must be at least 1, got 0"),
+    ],
+)
+def test_settings_that_would_break_the_group_are_refused(wrong, message):
+    """By name, before anything runs."""
+    with pytest.raises(ValueError, match=message):
+        WorkerSettings(bootstrap="127.0.0.1:9092", **wrong)
+
+
+def test_an_unknown_security_protocol_is_refused():
+    """Instead of a silent fall back to plain text."""
+    settings = WorkerSettings(bootstrap="a:1,b:2", security={"security_protocol": "TLS"})
+    assert settings.broker_urls == "kafka://a:1;kafka://b:2"
+    with pytest.raises(ValueError, match="security_protocol must be PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"):
+        settings.credentials()

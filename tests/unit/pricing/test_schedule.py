@@ -1,0 +1,44 @@
+"""When a zone is priced again."""
+
+import pytest
+
+from pricing.schedule import MAX_INTERVAL_MS, Due, due_zones, first_due
+
+NOW = 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("since_tick_ms", "news", "is_due"),
+    [
+        (249, True, False),  # tick |--news--249| too soon
+        (250, True, True),  #  tick |--news--250| now
+        (4_999, False, False),  # nothing new, not yet five seconds
+        (5_000, False, True),  # nothing new, but the market wants a sign of life
+    ],
+)
+def test_a_zone_is_due_after_news_or_five_seconds(since_tick_ms: int, news: bool, is_due: bool) -> None:
+    """News waits for 250 ms after the last tick, silence for five seconds."""
+    due = Due(ticked_ms=NOW - since_tick_ms, news_since_ms=NOW - 100 if news else None)
+    assert due_zones([(1, due)], NOW) == ([1] if is_due else [])
+
+
+def test_the_longest_waiting_zone_goes_first() -> None:
+    """Order of waiting decides, not order of the table."""
+    zones = [(1, Due(NOW - 900, NOW - 100)), (2, Due(NOW - 300, NOW - 280)), (3, Due(NOW - 6_000))]
+    assert due_zones(zones, NOW) == [2, 1, 3]
+
+
+def test_news_is_waited_from_its_first_sign() -> None:
+    """Later news does not push a waiting zone back, and a tick covers all of it."""
+    due = Due(NOW)
+    due.heard(NOW + 10)
+    due.heard(NOW + 200)
+    assert due.news_since_ms == NOW + 10
+    due.ticked(NOW + 250)
+    assert due == Due(NOW + 250)
+
+
+def test_taken_over_zones_are_staggered_over_the_five_seconds() -> None:
+    """First ticks of many zones spread instead of falling together."""
+    seconds = {(NOW - first_due(zone << 36, NOW).ticked_ms) * 5 // MAX_INTERVAL_MS for zone in range(200)}
+    assert seconds == {0, 1, 2, 3, 4}
