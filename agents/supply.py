@@ -14,9 +14,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from agents.runtime.app import WorkerApp
-from agents.runtime.batches import Batch, Epoch
+from agents.runtime.batches import Batch
 from agents.runtime.contracts import Contracts
-from agents.runtime.counting import Outgoing
+from agents.runtime.counting import Outgoing, Source
 from agents.runtime.intake import Intake
 from agents.runtime.partitioning import partition_of
 from agents.runtime.telemetry import Meter
@@ -39,16 +39,19 @@ class SupplyPartition:
     """Drivers of one source partition."""
 
     def __init__(
-        self, partition: int, epoch: Epoch, *, source_partitions: int, zone_partitions: int, intake: Intake, meter: Meter
+        self, source: Source, *, source_partitions: int, zone_partitions: int, intake: Intake, meter: Meter
     ) -> None:
         self._axis = ProductAxis()
         self._masks: dict[int, int] = {}
         self._fleet = Fleet()
         self._book = SupplyBook(
-            source_partition=partition, source_partitions=source_partitions, epoch=epoch, products=self._axis
+            source_partition=source.partition,
+            source_partitions=source_partitions,
+            epoch=source.epoch,
+            products=self._axis,
         )
         self._zone_partitions = zone_partitions
-        self._intake, self._meter, self._partition = intake, meter, partition
+        self._intake, self._meter, self._partition = intake, meter, source.partition
         self._offset = -1
 
     def observe(self, batch: Batch) -> Iterable[Outgoing]:
@@ -114,10 +117,9 @@ def register(app: WorkerApp, worker: Worker) -> None:
         DRIVER_PINGS, worker.contracts.columns(DRIVER_PINGS), check_pings, service=SERVICE, meter=worker.meter
     )
 
-    def open_partition(partition: int, epoch: Epoch) -> SupplyPartition:
+    def open_partition(source: Source) -> SupplyPartition:
         return SupplyPartition(
-            partition,
-            epoch,
+            source,
             source_partitions=worker.partitions[DRIVER_PINGS.name],
             zone_partitions=worker.partitions[SUPPLY_CELLS.name],
             intake=intake,

@@ -1,7 +1,7 @@
 """How many riders a usual week brings: the city's rate by quarter of an hour, times each cell's share.
 
-The rate of an instant is read off the market's local week, so a day of 23 or 25 hours needs no rule of its own. Every UTC
-offset in use is a multiple of a quarter of an hour, so a slot never changes inside a quarter of UTC.
+The rate of an instant is read off the market's local week, so a day of 23 or 25 hours needs no rule of its own. Every
+UTC offset in use is a multiple of a quarter of an hour, so a slot never changes inside a quarter of UTC.
 """
 
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ SLOTS_PER_WEEK = 7 * SLOTS_PER_DAY
 class DemandBase:
     """A usual week.
 
-    `city_per_min` float64[672]: requests per minute in the whole market, per quarter of the local week from Monday 00:00.
-    `cells` int64[k], ascending, and `share` float64[k]: each cell's part of the city's requests.
+    `city_per_min` float64[672]: requests per minute in the whole market, per quarter of the local week from Monday
+    00:00. `cells` int64[k], ascending, and `share` float64[k]: each cell's part of the city's requests.
     `share_elsewhere`: the part of any other cell; positive, so that a ratio to it is defined everywhere.
     """
 
@@ -60,7 +60,7 @@ def slot_of(time_zone: str, quarter: int) -> int:
 
 
 def flat_base(time_zone: str, *, per_min: float, share: float) -> DemandBase:
-    """A week without shape, for a market nobody has measured: every cell and quarter alike, the live ratios do the rest."""
+    """A week without shape, for a market nobody has measured: the live ratios do the rest."""
     return DemandBase(
         time_zone=time_zone,
         city_per_min=np.full(SLOTS_PER_WEEK, per_min),

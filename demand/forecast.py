@@ -3,8 +3,8 @@
     forecast = base(city, horizon) x share(cell) x city ratio x cell ratio
 
 Each ratio is observed over expected, pulled towards 1 as a Gamma prior pulls a Poisson rate. Ratios are nested: the
-longest memory first, and each shorter one is measured against what the longer ones already explain, so nothing is counted
-twice in expectation. Everything is elementwise on rows: a cell's forecast does not depend on the other rows.
+longest memory first, and each shorter one is measured against what the longer ones already explain, so nothing is
+counted twice in expectation. Everything is elementwise on rows: a cell's forecast does not depend on the other rows.
 
 The base counts pickups, the stream counts riders who ask. The step from one to the other is `REQUESTS_PER_PICKUP`, an
 assumption; whatever it lacks, the city's ratio absorbs within half an hour.
@@ -42,8 +42,9 @@ class PriorStrengths:
 class Observed:
     """What was seen of n cells and of the city up to `now_ms`; zero coverage counts for nothing.
 
-    `requests` float64[n, 6] and `city_requests` float64[6] per window of `WINDOWS_MS`, `covered_ms` int64[6] how much of
-    each window was seen, `memory_observed`, `memory_expected` float64[n, H] the long memories, longest half-life first.
+    `requests` float64[n, 6] and `city_requests` float64[6] per window of `WINDOWS_MS`, `covered_ms` int64[6] how much
+    of each window was seen, `memory_observed`, `memory_expected` float64[n, H] the long memories, longest half-life
+    first.
     """
 
     now_ms: int
@@ -73,9 +74,10 @@ class LiveLevel:
 def shrunk_ratio(observed: NDArray[np.float64], expected: NDArray[np.float64], strength: float) -> NDArray[np.float64]:
     """Observed over expected, pulled towards 1 by a prior that weighs `strength` requests; elementwise.
 
-    The posterior mean of a Poisson rate under a Gamma prior of mean 1 (Gelman et al., Bayesian Data Analysis, 2.6). The prior
-    weighs `strength` requests of whichever is more, seen or expected: in a city twenty times busier than the base it does not
-    hold the ratio down. Never falls when `observed` rises; `expected` must be positive or `strength` be.
+    The posterior mean of a Poisson rate under a Gamma prior of mean 1 (Gelman et al., Bayesian Data Analysis, 2.6).
+    The prior weighs `strength` requests of whichever is more, seen or expected: in a city twenty times busier than
+    the base it does not hold the ratio down. Never falls when `observed` rises; `expected` must be positive or
+    `strength` be.
 
     >>> shrunk_ratio(np.array([0.0, 10.0, 2000.0]), np.array([10.0, 10.0, 100.0]), 10.0).round(3).tolist()
     [0.5, 1.0, 19.905]
@@ -119,7 +121,7 @@ def forecast(
 def usual_requests(
     base: DemandBase, cells: NDArray[np.int64], start_ms: int, end_ms: int, *, city: float, scale: float = 1.0
 ) -> NDArray[np.float64]:
-    """What a pane adds to the long memory's expectation, float64[n]: base and share at the city's ratio of that time."""
+    """What a pane adds to the long memory's expectation, float64[n]: base and share at the city's ratio then."""
     return (scale * base.city_expected(start_ms, end_ms) * city) * base.shares_of(cells)
 
 

@@ -1,8 +1,9 @@
 """What a cell has seen over hours and days: sums that fade with a half-life.
 
-Each pane adds its requests and its expectation; both fade alike, so their ratio does not move while nothing is added, and
-a worker may take up the memory of another after any pause. The expectation is the usual week at the city's ratio of the
-moment (`demand.forecast.usual_requests`): the memory of a cell says how it differs from the city, not how the city does.
+Each pane adds its requests and its expectation; both fade alike, so their ratio does not move while nothing is added,
+and a worker may take up the memory of another after any pause. The expectation is the usual week at the city's ratio
+of the moment (`demand.forecast.usual_requests`): the memory of a cell says how it differs from the city, not how the
+city does.
 """
 
 from dataclasses import dataclass

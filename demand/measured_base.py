@@ -1,11 +1,12 @@
 """The usual week of recorded pickups: smoothed over time and over neighbouring cells.
 
-Every step is circular within the week or local in space and uses only the pickups given, so what comes after them cannot
-leak in.
+Every step is circular within the week or local in space and uses only the pickups given, so what comes after them
+cannot leak in.
 """
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,10 +52,11 @@ def _week(at_ms: NDArray[np.int64], spans: Sequence[tuple[int, int]], time_zone:
     rate = _smoothed_along(pickups) / np.maximum(_smoothed_along(minutes), 1.0)
     days = rate.reshape(7, SLOTS_PER_DAY)
     mean_day = np.add.reduce(days, axis=0) / 7
-    return np.maximum((1 - DAY_BLEND) * days + DAY_BLEND * mean_day, LEAST_PER_MIN).reshape(-1)
+    blended: NDArray[np.float64] = np.maximum((1 - DAY_BLEND) * days + DAY_BLEND * mean_day, LEAST_PER_MIN)
+    return blended.reshape(-1)
 
 
-def _smoothed_along(week: NDArray[np.float64]) -> NDArray[np.float64]:
+def _smoothed_along(week: NDArray[Any]) -> NDArray[np.float64]:
     """Circular Gaussian smoothing of one value per slot of the week."""
     total = np.zeros(week.size)
     for shift in range(-8, 9):

@@ -1,7 +1,7 @@
 """Every setting of Faretide, read from the environment.
 
-A setting `log_level` is the variable FARETIDE_LOG_LEVEL. There is no configuration file. Importing reads nothing; whoever
-needs settings calls `read_settings()` once and passes values on. Secrets print as stars.
+A setting `log_level` is the variable FARETIDE_LOG_LEVEL. There is no configuration file. Importing reads nothing;
+whoever needs settings calls `read_settings()` once and passes values on. Secrets print as stars.
 """
 
 from enum import StrEnum
@@ -96,7 +96,7 @@ class Settings(BaseSettings):
     )
     instance_id: str = Field(
         default="",
-        description="Name of this worker, kept over restarts, unique per service (Kafka static membership). Empty: none.",
+        description="Name of this worker, kept over restarts and unique per service (a static member). Empty: none.",
     )
     log_format: LogFormat = Field(
         default=LogFormat.AUTO, description="`console`, `json`, or `auto`: console on a terminal, JSON lines otherwise."

@@ -1,7 +1,7 @@
 """The bytes a model travels in: `faretide-demand/1`.
 
-A zip of stored entries with a fixed date, so equal content gives equal bytes: `meta.json`, one `.npy` per array, `trees.ubj`.
-Its hash is checked before anything of it is read.
+A zip of stored entries with a fixed date, so equal content gives equal bytes: `meta.json`, one `.npy` per array,
+`trees.ubj`. Its hash is checked before anything of it is read.
 """
 
 import hashlib

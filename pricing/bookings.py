@@ -1,7 +1,8 @@
 """Whether the acceptance of a quote stands: known, the rider's own, unexpired, unaltered, and the first.
 
-An acceptance is judged by the broker's append time, so everyone who reads the log judges it alike. The same ride accepted
-twice gets the same decision twice; another ride on a quote already used is refused. A refusal does not use the quote up.
+An acceptance is judged by the broker's append time, so everyone who reads the log judges it alike. The same ride
+accepted twice gets the same decision twice; another ride on a quote already used is refused. A refusal does not use
+the quote up.
 """
 
 import hashlib
@@ -62,7 +63,7 @@ def judge(
 
 
 def refusal_of(acceptance: RideEventHappened, quote: RememberedQuote | None, appended_ms: int) -> str:
-    """Code of the first rule that refuses the acceptance; empty if it stands. The lock's last millisecond still holds."""
+    """Code of the first rule that refuses the acceptance; empty if it stands. The lock's last millisecond holds."""
     if quote is None:
         return UNKNOWN_QUOTE
     if quote.ride_hash not in {UNDECIDED, quote_id_hash(acceptance.ride_id)}:

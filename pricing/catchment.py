@@ -1,8 +1,8 @@
 """What competes for what: the cars that can reach a cell, and the riders those cars can reach.
 
-A cell is priced on the weighted sums of its rings 0–2, demand and supply with the same weights, so a rider at the edge of a
-cell does not pay for the border. Sums run over the disk in one fixed order: the same cell gets the same bits whichever
-zone computes it.
+A cell is priced on the weighted sums of its rings 0–2, demand and supply with the same weights, so a rider at the
+edge of a cell does not pay for the border. Sums run over the disk in one fixed order: the same cell gets the same
+bits whichever zone computes it.
 """
 
 import math

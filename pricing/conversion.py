@@ -2,8 +2,8 @@
 
     P(accept) = AT_REST x exp(-ELASTICITY x (multiplier - 1 + WAIT_COST x (wait - usual wait)))
 
-The elasticity of sessions is -0.4 to -0.6 (Cohen, Hahn, Hall, Levitt, Metcalfe 2016, NBER 22627); a minute of waiting costs a
-rider about 2.3 % of a fare ($19.38 per hour on $13.83; Castillo 2025). Exponential, hence monotone in both.
+The elasticity of sessions is -0.4 to -0.6 (Cohen, Hahn, Hall, Levitt, Metcalfe 2016, NBER 22627); a minute of waiting
+costs a rider about 2.3 % of a fare ($19.38 per hour on $13.83; Castillo 2025). Exponential, hence monotone in both.
 """
 
 import numpy as np

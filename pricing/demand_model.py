@@ -1,7 +1,8 @@
 """The demand model: a usual week, how far live ratios are believed, and trees that correct the closed form.
 
-The trees are one XGBoost model with Poisson loss whose base margin is the log of the closed form, so they learn only what
-that one leaves over. What they add is clipped to a stated band: a model may refine the forecast, never replace it.
+The trees are one XGBoost model with Poisson loss whose base margin is the log of the closed form, so they learn only
+what that one leaves over. What they add is clipped to a stated band: a model may refine the forecast, never replace
+it.
 """
 
 from dataclasses import dataclass
@@ -64,6 +65,8 @@ def model_from(parts: Parts, label: str) -> DemandModel:
     names = [feature.name for feature in FEATURES]
     if parts.meta.get("features") != names:
         raise BrokenModelError("model-features-differ", f"features must be {names}, got {parts.meta.get('features')}")
+    if parts.meta.get("half_lives_ms") != list(HALF_LIVES_MS):
+        raise BrokenModelError("model-features-differ", f"half_lives_ms must be {HALF_LIVES_MS}")
     try:
         return DemandModel(
             label=label,
@@ -105,6 +108,4 @@ def _trees_of(body: bytes) -> xgboost.Booster | None:
 
 def model_without_trees(base: DemandBase) -> DemandModel:
     """The closed form alone, on some base: what a market starts with before anything was trained."""
-    return DemandModel(
-        label="", base=base, strengths=PriorStrengths(), half_lives_ms=HALF_LIVES_MS, trees=None
-    )
+    return DemandModel(label="", base=base, strengths=PriorStrengths(), half_lives_ms=HALF_LIVES_MS, trees=None)

@@ -1,7 +1,8 @@
 """How long a rider waits for a car, from how densely idle cars stand.
 
-For cars scattered at random the mean distance to the nearest is 1 / (2 sqrt(density)) (Clark and Evans 1954, Ecology 35);
-waits of real dispatch follow the same root (Castillo, Knoepfle, Weyl 2017, "Surge pricing solves the wild goose chase").
+For cars scattered at random the mean distance to the nearest is 1 / (2 sqrt(density)) (Clark and Evans 1954, Ecology
+35); waits of real dispatch follow the same root (Castillo, Knoepfle, Weyl 2017, "Surge pricing solves the wild goose
+chase").
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
 """What the demand model looks at, each declared once: name, unit, meaning and array form.
 
-Training and live pricing call the same functions. No feature knows the size of the city: all are ratios to what the closed
-form expects, the calendar, or a cell's share, so a city twenty times busier gives the same features.
+Training and live pricing call the same functions. No feature knows the size of the city: all are ratios to what the
+closed form expects, the calendar, or a cell's share, so a city twenty times busier gives the same features.
 """
 
 from collections.abc import Callable
@@ -24,8 +24,9 @@ _MEMORY_NAMES = ("5d", "1d", "4h")
 class FeatureInputs:
     """What features are made of: n rows, one per cell, at one instant.
 
-    `own`, `ring1`, `ring2` float64[n, 6] and `city` float64[6]: requests per window; the same with `_expected`: what the
-    closed form expects there. `memory_*` float64[n, H]. `cell_ratio` and `share` float64[n] of `demand.forecast.LiveLevel`.
+    `own`, `ring1`, `ring2` float64[n, 6] and `city` float64[6]: requests per window; the same with `_expected`: what
+    the closed form expects there. `memory_*` float64[n, H]. `cell_ratio` and `share` float64[n] of
+    `demand.forecast.LiveLevel`.
     """
 
     now_ms: int
@@ -88,7 +89,9 @@ def _minutes(window: int) -> int:
     return WINDOWS_MS[window] // 60_000
 
 
-def _window_features(place: str, windows: tuple[int, ...], of: Callable[[int, FeatureInputs], Rows | float]) -> list[Feature]:
+def _window_features(
+    place: str, windows: tuple[int, ...], of: Callable[[int, FeatureInputs], Rows | float]
+) -> list[Feature]:
     return [
         Feature(
             name=f"{place}_{_minutes(window)}min",

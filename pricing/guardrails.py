@@ -8,9 +8,9 @@
 
 Each rule maps multipliers to multipliers, in hundredths, int64[n, P]; whoever applies it notes what it changed.
 
-A limit per minute must not lose its fractions at four ticks a second, so a tick may move by the whole hundredths that the
-limit has passed since the previous tick on one clock: `floor(rate * now) - floor(rate * then)`. Over any series of ticks
-these add up to the limit exactly.
+A limit per minute must not lose its fractions at four ticks a second, so a tick may move by the whole hundredths that
+the limit has passed since the previous tick on one clock: `floor(rate * now) - floor(rate * then)`. Over any series
+of ticks these add up to the limit exactly.
 """
 
 from dataclasses import dataclass, field
@@ -78,7 +78,7 @@ def stepped_down(previous: Hundredths, fall: int) -> Hundredths:
 
 
 def steadied(wanted: Hundredths, previous: Hundredths, hysteresis: int) -> Hundredths:
-    """The previous multiplier where the wanted one differs by less than `hysteresis`; the way back to 1.00 is always free."""
+    """The previous multiplier where the wanted one differs by less than `hysteresis`; 1.00 may always be reached."""
     small = (np.abs(wanted - previous) < hysteresis) & (wanted != UNMOVED)
     return np.where(small, previous, wanted)
 

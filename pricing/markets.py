@@ -15,8 +15,8 @@ from windows.hexagons import CELL_RESOLUTION
 class Market:
     """One version of a market, compiled.
 
-    `jurisdiction_of`: the market's cells, each with the id of the first jurisdiction that holds its centre. `products` keep the
-    order of the definition, which is the product axis everywhere; `product_index` inverts it.
+    `jurisdiction_of`: the market's cells, each with the id of the first jurisdiction that holds its centre.
+    `products` keep the order of the definition, which is the product axis everywhere; `product_index` inverts it.
     """
 
     name: str
@@ -61,10 +61,10 @@ def market_of(defined: MarketDefined, offset: int) -> Market:
 def _jurisdictions(defined: MarketDefined) -> dict[int, str]:
     """Jurisdiction of every cell of the market; empty where none claims the cell."""
     cells = sorted(_cells_inside(defined.boundary))
-    areas = [(area.jurisdiction, _cells_inside(area.boundary) if area.boundary else None) for area in defined.jurisdictions]
-    return {
-        cell: next((name for name, inside in areas if inside is None or cell in inside), "") for cell in cells
-    }
+    areas = [
+        (area.jurisdiction, _cells_inside(area.boundary) if area.boundary else None) for area in defined.jurisdictions
+    ]
+    return {cell: next((name for name, inside in areas if inside is None or cell in inside), "") for cell in cells}
 
 
 def _cells_inside(boundary: list[LatLon]) -> frozenset[int]:
@@ -102,7 +102,7 @@ class MarketBook:
         return None
 
     def of_zone(self, cells: NDArray[np.int64], now_ms: int) -> Market | None:
-        """The market that prices a zone with these home cells: the one holding most of them, the first by id on a tie."""
+        """The market that prices a zone with these home cells: the one holding most, the first by id on a tie."""
         best, most = None, 0
         for name in sorted(self._markets):
             market = self._markets[name].at(now_ms)

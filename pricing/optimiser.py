@@ -4,19 +4,19 @@ With x accepted requests and S cars in five minutes, trips follow the matching f
 
     T(x, S) = x S / (x^4 + S^4)^(1/4)          (den Haan, Ramey, Watson 2000, American Economic Review 90(3))
 
-and riders' worth of a ride beyond the multiplier m is exponential, as in `conversion`, so the mean worth of those who ride is
-m + 1/a, a the elasticity. The best m maximises trips times worth net of what a ride costs to provide,
+and riders' worth of a ride beyond the multiplier m is exponential, as in `conversion`, so the mean worth of those who
+ride is m + 1/a, a the elasticity. The best m maximises trips times worth net of what a ride costs to provide,
 
     J(m) = T(x(m), S) x (m + 1/a - COST),          x(m) = x(1) exp(-a (m - 1)).
 
-log J rises with m exactly while (x / S)^4 > a (m + 1/a - COST) - 1: more riders than cars make a higher price worth it, since
-it picks those who need the ride most; beyond, a higher price only loses trips. The left side falls with m and the right side
-rises, so the smallest grid point that fails the inequality is the maximum, and since x / S rises with demand and falls with
-supply, so does the maximum: more demand never lowers a price, more supply never raises one. Products are weighed each on
-its own, against all cars that could serve it.
+log J rises with m exactly while (x / S)^4 > a (m + 1/a - COST) - 1: more riders than cars make a higher price worth
+it, since it picks those who need the ride most; beyond, a higher price only loses trips. The left side falls with m
+and the right side rises, so the smallest grid point that fails the inequality is the maximum, and since x / S rises
+with demand and falls with supply, so does the maximum: more demand never lowers a price, more supply never raises
+one. Products are weighed each on its own, against all cars that could serve it.
 
-The wait target works the same way: m rises until the cars that stay idle keep the wait within the target, or until riders
-take so few of the cars that a higher price could not shorten the wait.
+The wait target works the same way: m rises until the cars that stay idle keep the wait within the target, or until
+riders take so few of the cars that a higher price could not shorten the wait.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ TAKEN_IS_SCARCE = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Optimum:
-    """`hundredths` int64[n, P] best multipliers before bounds other than the grid's; `eta_s` float64[n, P] waits before them."""
+    """`hundredths` int64[n, P] best multipliers on the grid; `eta_s` float64[n, P] waits they were weighed with."""
 
     hundredths: NDArray[np.int64]
     eta_s: NDArray[np.float64]
@@ -67,8 +67,8 @@ def best_multipliers(
 ) -> Optimum:
     """Best multiplier of each cell and product on the grid from floor to cap, hundredths.
 
-    `requests`, `cars`, `idle` float64[n, P] are catchment sums: requests and cars of the next five minutes, idle cars now.
-    Raises ValueError if `floor` is above `cap`.
+    `requests`, `cars`, `idle` float64[n, P] are catchment sums: requests and cars of the next five minutes, idle cars
+    now. Raises ValueError if `floor` is above `cap`.
     """
     if floor > cap:
         raise ValueError(f"floor must be at most cap {cap}, got {floor}")

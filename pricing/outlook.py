@@ -1,7 +1,8 @@
 """The next five minutes of one zone: requests and cars per cell and product.
 
-The closed form runs on home and halo rows alike, so every zone that sees a cell forecasts the same bits for it. The model's
-correction needs rings around a cell and therefore runs on home rows only; it scales the catchment sums of its cell.
+The closed form runs on home and halo rows alike, so every zone that sees a cell forecasts the same bits for it. The
+model's correction needs rings around a cell and therefore runs on home rows only; it scales the catchment sums of its
+cell.
 """
 
 from dataclasses import dataclass
@@ -40,9 +41,7 @@ def outlook_of(
     """What the next five minutes bring to each home cell."""
     seen = observed_of(view, city, layout)
     level = live_level(model.base, seen, model.strengths, scale=REQUESTS_PER_PICKUP)
-    total = forecast(
-        model.base, level, now_ms=view.now_ms, horizon_ms=HORIZON_MS, scale=REQUESTS_PER_PICKUP
-    )
+    total = forecast(model.base, level, now_ms=view.now_ms, horizon_ms=HORIZON_MS, scale=REQUESTS_PER_PICKUP)
     requests = total[:, None] * product_split(seen.requests, view.requests, demand_shares)
     correction = _correction(model, seen, level, layout)[:, None]
     cars = cars_expected(view.idle, view.busy, view.soon_free, demand_shares)
@@ -77,7 +76,7 @@ def observed_of(view: ZoneView, city: CityView, layout: ZoneLayout) -> Observed:
 def product_split(
     total: NDArray[np.float64], by_product: NDArray[np.float64], demand_shares: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Part of a cell's requests that asks for each product, float64[n, P], from its last half hour and the market's split."""
+    """Part of a cell's requests for each product, float64[n, P]: its last half hour, drawn to the market's split."""
     seen = by_product[:, :, -1] + SPLIT_STRENGTH * demand_shares
     return seen / (total[:, -1:] + SPLIT_STRENGTH)
 
@@ -86,8 +85,13 @@ def _correction(model: DemandModel, seen: Observed, level: LiveLevel, layout: Zo
     """The model's factor per home cell, float64[home]."""
     if model.trees is None:
         return np.ones(layout.home)
-    home = np.arange(layout.home)
     inputs = inputs_at(
-        model.base, seen, level, home, layout.neighbours, HORIZON_MS, scale=REQUESTS_PER_PICKUP
+        model.base,
+        seen,
+        level,
+        active=np.arange(layout.home),
+        neighbours=layout.neighbours,
+        horizon_ms=HORIZON_MS,
+        scale=REQUESTS_PER_PICKUP,
     )
     return model.correction(feature_matrix(inputs))

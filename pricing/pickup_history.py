@@ -65,12 +65,15 @@ class MinuteCounts:
         recent = self.counts[:, at - _LONGEST_MIN : at]
         city = self.city[at - _LONGEST_MIN : at]
         cells = [recent[:, _LONGEST_MIN - minutes :].sum(axis=1, dtype=np.float64) for minutes in _WINDOW_MINUTES]
-        return np.stack(cells, axis=1), np.array([city[_LONGEST_MIN - minutes :].sum() for minutes in _WINDOW_MINUTES], np.float64)
+        return np.stack(cells, axis=1), np.array(
+            [city[_LONGEST_MIN - minutes :].sum() for minutes in _WINDOW_MINUTES], np.float64
+        )
 
     def between(self, start_ms: int, end_ms: int) -> NDArray[np.float64]:
         """Pickups of each cell in `[start_ms, end_ms)`, both whole minutes: float64[k]."""
         first, last = (start_ms - self.start_ms) // MINUTE_MS, (end_ms - self.start_ms) // MINUTE_MS
-        return self.counts[:, first:last].sum(axis=1, dtype=np.float64)
+        total: NDArray[np.float64] = self.counts[:, first:last].sum(axis=1, dtype=np.float64)
+        return total
 
 
 def minute_counts(pickups: Pickups, cells: NDArray[np.int64], start_ms: int, end_ms: int) -> MinuteCounts:

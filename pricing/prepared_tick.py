@@ -29,6 +29,8 @@ class PreparedTick:
         if self._reasons is None:
             self._reasons = {}
             tick = self.tick
-            for at, *reason in zip(tick.reason_at, tick.reason_code, tick.reason_before, tick.reason_after, strict=True):
+            for at, *reason in zip(
+                tick.reason_at, tick.reason_code, tick.reason_before, tick.reason_after, strict=True
+            ):
                 self._reasons.setdefault(at, []).append((reason[0], reason[1], reason[2]))
         return self._reasons.get(position, [])

@@ -17,8 +17,9 @@ NOT_SET = 0
 class PricedZone:
     """The n cells of a zone that are inside the market, ascending, with P products.
 
-    `rows` int64[n] in the layout; `bounds` int64[n, 1] floor and cap of each cell's jurisdiction, the emergency cap apart;
-    `adjacent` int64[n, 6] neighbours among these cells, n where there is none; `overrides` int64[n, P], 0 where not set.
+    `rows` int64[n] in the layout; `bounds` int64[n, 1] floor and cap of each cell's jurisdiction, the emergency cap
+    apart; `adjacent` int64[n, 6] neighbours among these cells, n where there is none; `overrides` int64[n, P], 0
+    where not set.
     """
 
     layout: ZoneLayout

@@ -38,8 +38,8 @@ REFUSALS = (FROM_THE_FUTURE, BAD_COORDINATES, OUTSIDE, UNKNOWN_PRODUCT, SAME_PLA
 class QuoteContext:
     """What is known where the request starts: all but the request itself.
 
-    `cell` and `zone` hold the pickup, both 0 if its coordinates are none. `market` is the one in force there, None if there
-    is none; `policy` rules it and must be given with it. `tick` is the zone's newest acknowledged one.
+    `cell` and `zone` hold the pickup, both 0 if its coordinates are none. `market` is the one in force there, None if
+    there is none; `policy` rules it and must be given with it. `tick` is the zone's newest acknowledged one.
     """
 
     cell: int
@@ -76,12 +76,16 @@ def answer(
     far_m = _great_circle(request)
     refusal = _refusal(request, where, far_m, appended_ms)
     if refusal:
-        return _unpriced(request, where, QuoteOutcome.REFUSED, refusal, now_ms, request_offset)
+        return _unpriced(
+            request, where, QuoteOutcome.REFUSED, refusal=refusal, now_ms=now_ms, request_offset=request_offset
+        )
     if now_ms > deadline_of(request):
-        return _unpriced(request, where, QuoteOutcome.EXPIRED, "", now_ms, request_offset)
+        return _unpriced(request, where, QuoteOutcome.EXPIRED, refusal="", now_ms=now_ms, request_offset=request_offset)
     assert where.market is not None
     assert where.policy is not None
-    return _priced(request, where, where.market, where.policy, far_m, now_ms, request_offset)
+    return _priced(
+        request, where, where.market, where.policy, far_m=far_m, now_ms=now_ms, request_offset=request_offset
+    )
 
 
 def _great_circle(request: QuoteRequested) -> float:
@@ -112,6 +116,7 @@ def _unpriced(
     request: QuoteRequested,
     where: QuoteContext,
     outcome: QuoteOutcome,
+    *,
     refusal: str,
     now_ms: int,
     request_offset: int,
@@ -139,6 +144,7 @@ def _priced(
     where: QuoteContext,
     market: Market,
     policy: Policy,
+    *,
     far_m: float,
     now_ms: int,
     request_offset: int,

@@ -1,8 +1,9 @@
 """Which quotes have been given and still bind: `quotes.v1` remembered as arrays.
 
-The first record of a quote id in its partition is binding; a later one that says otherwise is counted and ignored. Rows stand
-in a ring in order of arrival, and go when nobody can accept them any more. Ids are kept as 64-bit hashes: two of a million
-live quotes share one with a chance of 3 in 10^8, and the second is then treated as a conflict, never sold at another's price.
+The first record of a quote id in its partition is binding; a later one that says otherwise is counted and ignored.
+Rows stand in a ring in order of arrival, and go when nobody can accept them any more. Ids are kept as 64-bit hashes:
+two of a million live quotes share one with a chance of 3 in 10^8, and the second is then treated as a conflict, never
+sold at another's price.
 """
 
 from dataclasses import dataclass

@@ -18,7 +18,7 @@ STALE_TICK = "stale-tick"
 
 @dataclass(slots=True)
 class QuotedMultiplier:
-    """A multiplier in hundredths, the rules that made it, and why it does not rest on a fresh tick of a model, if so."""
+    """A multiplier in hundredths, the rules that made it, and why it rests on no fresh tick of a model, if so."""
 
     hundredths: int
     reasons: list[PriceReason]
@@ -39,7 +39,7 @@ def _reason(code: str, before: int, after: int) -> PriceReason:
 def quoted_multiplier(
     tick: PreparedTick | None, policy: Policy, *, cell: int, product: str, jurisdiction: str, now_ms: int
 ) -> QuotedMultiplier:
-    """The multiplier at `now_ms` of the product in the cell; `tick` is the zone's newest acknowledged one, None if none is."""
+    """The multiplier at `now_ms` of the product in the cell; `tick` is the zone's newest acknowledged one."""
     quoted = _ticked(tick, cell, product)
     if tick is not None and quoted.fallback != NO_TICK:
         _age(quoted, policy, now_ms - tick.tick.now_ms)

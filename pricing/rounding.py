@@ -48,7 +48,8 @@ def draws(salt: str, cells: NDArray[np.int64], products: tuple[str, ...], now_ms
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     mixed = mixed ^ (mixed >> np.uint64(31))
-    return (mixed >> np.uint64(32)).astype(np.int64) % TENTH
+    drawn: NDArray[np.int64] = (mixed >> np.uint64(32)).astype(np.int64) % TENTH
+    return drawn
 
 
 def rounded_to_tenths(

@@ -2,9 +2,10 @@
 
     cars = idle + SOON_FREE_SHARE x soon free x eligible share + INFLOW_SHARE x other busy x eligible share
 
-A car that serves several products counts in each, as a car can take either ride: every product is weighed against all cars
-that could serve it. Which products a busy car serves is not in the counts; the product's share of requests, relative to
-the largest, stands in for it, a constant, so that one more car never makes another product's supply smaller.
+A car that serves several products counts in each, as a car can take either ride: every product is weighed against all
+cars that could serve it. Which products a busy car serves is not in the counts; the product's share of requests,
+relative to the largest, stands in for it, a constant, so that one more car never makes another product's supply
+smaller.
 """
 
 import numpy as np

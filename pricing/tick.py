@@ -74,7 +74,7 @@ def price_zone(inputs: TickInputs) -> SurgeTicked:
     _bound(trail, zone, inputs.policy)
     smooth = trail.value
     chance = _round(trail, zone, inputs)
-    return _ticked(inputs, zone, outlook, trail, smooth, chance, eta)
+    return _ticked(inputs, zone, outlook, trail=trail, smooth=smooth, chance=chance, eta=eta)
 
 
 @lru_cache(64)
@@ -84,7 +84,7 @@ def unmeasured_model(time_zone: str) -> DemandModel:
 
 
 def previous_of(previous: SurgeTicked | None, zone: PricedZone) -> Hundredths:
-    """Where the limits in time start: the previous tick's smooth multipliers, 1.00 for a cell or product it did not have."""
+    """Where limits in time start: the previous tick's smooth multipliers, 1.00 where it had no such cell or product."""
     products = zone.market.product_ids
     start = np.full((zone.cells.size, len(products)), UNMOVED, np.int64)
     if previous is None or not previous.cells:
@@ -102,7 +102,7 @@ def previous_of(previous: SurgeTicked | None, zone: PricedZone) -> Hundredths:
 
 
 def _wanted(trail: Trail, zone: PricedZone, outlook: Outlook, policy: Policy) -> NDArray[np.float64]:
-    """Take the best multipliers, whatever the law caps; return the waits they were weighed with, float64[n, P] seconds."""
+    """Take the best multipliers, whatever the law caps; return the waits they rest on, float64[n, P] seconds."""
     best = best_multipliers(
         outlook.requests_near[zone.rows],
         outlook.cars_near[zone.rows],
@@ -131,7 +131,7 @@ def _hold_in_time(trail: Trail, inputs: TickInputs, previous: Hundredths) -> Non
 
 
 def unsure_because(inputs: TickInputs) -> list[Reason]:
-    """Why no multiplier may rise in this tick; empty if the data can be trusted. Stale data comes last and rules alone."""
+    """Why no multiplier may rise in this tick; empty if the data can be trusted. Stale data comes last and rules."""
     view, reasons = inputs.view, []
     if not (view.supply_complete and view.demand_complete):
         reasons.append(Reason.MISSING_DATA)
@@ -181,6 +181,7 @@ def _ticked(
     inputs: TickInputs,
     zone: PricedZone,
     outlook: Outlook,
+    *,
     trail: Trail,
     smooth: Hundredths,
     chance: NDArray[np.int64],

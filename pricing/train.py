@@ -1,7 +1,7 @@
 """Train the demand model on recorded pickups, reproducibly: equal pickups and spans give equal bytes.
 
-The trees learn on rows whose base was measured on the other months, so that what they correct is the error of a base that
-has not seen the answer. One thread, one seed, histograms: nothing depends on the machine's number of cores.
+The trees learn on rows whose base was measured on the other months, so that what they correct is the error of a base
+that has not seen the answer. One thread, one seed, histograms: nothing depends on the machine's number of cores.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ from pricing.demand_model import CORRECTION_BAND
 from pricing.features import FEATURES
 from pricing.pickup_history import Pickups, minute_counts, with_rings
 from pricing.training_rows import HORIZONS_MS, STEP_MS, Rows, Walk, disks_of, forgetful, joined, rows_at, steps
+from topics.control import ModelAnnounced
 
 DAY_MS = 86_400_000
 SEED = 20140401
@@ -29,7 +30,7 @@ WARM_UP_MS = 2 * DAY_MS
 PARAMETERS: dict[str, Any] = {
     "objective": "count:poisson",
     "tree_method": "hist",
-    "max_depth": 4,
+    "max_depth": 5,
     "eta": 0.06,
     "min_child_weight": 30,
     "subsample": 0.8,
@@ -43,15 +44,18 @@ PARAMETERS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingPlan:
-    """What to train on: pickups of `[start_ms, end_ms)`, cells with at least `least_pickups`, `folds` parts for the bases."""
+    """What to train on: pickups of `[start_ms, end_ms)` in cells with at least `least_pickups`.
+
+    `folds` parts take turns as what the base has not seen; rows come from every n-th ten-minute step.
+    """
 
     time_zone: str
     start_ms: int
     end_ms: int
     folds: int = 3
     least_pickups: int = 30
-    every_steps: int = 9
-    rounds: int = 120
+    every_steps: int = 4
+    rounds: int = 150
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +74,19 @@ class TrainedModel:
     def card_json(self) -> str:
         """The card as it is announced."""
         return json.dumps(self.card, sort_keys=True, indent=1)
+
+    def announced(self, *, name: str, version: int, announced_ms: int, alias: str = "champion") -> ModelAnnounced:
+        """The record of `models.v1` that makes this model available."""
+        return ModelAnnounced(
+            name=name,
+            version=version,
+            alias=alias,
+            format=self.format,
+            sha256=self.sha256,
+            artefact=self.artefact,
+            card=self.card_json(),
+            announced_ms=announced_ms,
+        )
 
 
 def train(pickups: Pickups, plan: TrainingPlan, strengths: PriorStrengths | None = None) -> TrainedModel:
@@ -125,10 +142,12 @@ def _sampled(walk: Walk, plan: TrainingPlan, first_ms: int, last_ms: int) -> lis
         if number % plan.every_steps or seen.now_ms < first_ms + WARM_UP_MS:
             continue
         turn = number // plan.every_steps
-        if turn % 4 == 3:
-            seen = forgetful(seen)
-            level = live_level(walk.base, seen, walk.strengths)
-        sampled.append(rows_at(walk, seen, level, HORIZONS_MS[turn // 4 % len(HORIZONS_MS)]))
+        horizon_ms = HORIZONS_MS[turn // 4 % len(HORIZONS_MS)]
+        if turn % 4 < 3:
+            sampled.append(rows_at(walk, seen, level, horizon_ms))
+        else:
+            blank = forgetful(seen)
+            sampled.append(rows_at(walk, blank, live_level(walk.base, blank, walk.strengths), horizon_ms))
     return sampled
 
 
@@ -172,7 +191,12 @@ def _strengths(strengths: PriorStrengths) -> dict[str, Any]:
 def _card(plan: TrainingPlan, known: Pickups, rows: Rows, strengths: PriorStrengths) -> dict[str, Any]:
     return {
         "format": FORMAT,
-        "data": {"start_ms": plan.start_ms, "end_ms": plan.end_ms, "pickups": int(known.at_ms.size), "rows": len(rows.came)},
+        "data": {
+            "start_ms": plan.start_ms,
+            "end_ms": plan.end_ms,
+            "pickups": int(known.at_ms.size),
+            "rows": len(rows.came),
+        },
         "time_zone": plan.time_zone,
         "features": [{"name": feature.name, "unit": feature.unit, "doc": feature.doc} for feature in FEATURES],
         "strengths": _strengths(strengths),

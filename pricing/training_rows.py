@@ -1,7 +1,8 @@
 """Rows to learn from: what pricing would have seen at an instant, and what came after it.
 
-A walk goes through recorded pickups in ten-minute steps, keeps the long memory as a live service does, and at some instants
-takes one row per active cell. Nothing after an instant enters its features; features are made by the code that prices.
+A walk goes through recorded pickups in ten-minute steps, keeps the long memory as a live service does, and at some
+instants takes one row per active cell. Nothing after an instant enters its features; features are made by the code
+that prices.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from demand.base import DemandBase
 from demand.forecast import LiveLevel, Observed, PriorStrengths, forecast, live_level, usual_requests
-from demand.long_memory import HALF_LIVES_MS, LongMemory, blank_memory, remember
+from demand.long_memory import LongMemory, blank_memory, remember
 from pricing.features import FeatureInputs, feature_matrix, ring_sums
 from pricing.pickup_history import MinuteCounts
 from pricing.zone_view import DISK_SIZE
@@ -91,7 +92,7 @@ def rows_at(walk: Walk, seen: Observed, level: LiveLevel, horizon_ms: int) -> Ro
     """One row per active cell for the next `horizon_ms`."""
     came = walk.counts.between(seen.now_ms, seen.now_ms + horizon_ms)
     expected = forecast(walk.base, level, now_ms=seen.now_ms, horizon_ms=horizon_ms)
-    inputs = inputs_at(walk.base, seen, level, walk.active, walk.neighbours, horizon_ms)
+    inputs = inputs_at(walk.base, seen, level, active=walk.active, neighbours=walk.neighbours, horizon_ms=horizon_ms)
     return Rows(
         features=feature_matrix(inputs),
         expected=expected[walk.active],
@@ -105,10 +106,10 @@ def inputs_at(
     base: DemandBase,
     seen: Observed,
     level: LiveLevel,
+    *,
     active: NDArray[np.int64],
     neighbours: NDArray[np.int64],
     horizon_ms: int,
-    *,
     scale: float = 1.0,
 ) -> FeatureInputs:
     """Feature inputs of the active rows; live pricing and training meet here."""

@@ -139,8 +139,8 @@ class WindowsOfZone:
     ) -> NDArray[np.float64]:
         car_ms = self._stood.windows(now_ms, _or_never(known_from_ms, now_ms))
         for source, counts in self._state.cars.items():
-            stands_ms = np.clip(now_ms - self._state.since_ms[source], 0, covered)
-            car_ms[:, counts.at] += (stands_ms * PANE_MS)[:, None] * counts.idle
+            since_ms = max(self._state.since_ms[source], _or_never(known_from_ms, now_ms))
+            car_ms[:, counts.at] += _weighted_ms(since_ms, now_ms)[:, None] * counts.idle
         mean = car_ms / (np.maximum(covered, 1) * PANE_MS)[:, None]
         return np.ascontiguousarray(np.where(covered[:, None] > 0, mean, idle).T)
 
@@ -180,6 +180,15 @@ def covered_ms(now_ms: int, known_from_ms: int | None) -> NDArray[np.int64]:
     """
     covered: NDArray[np.int64] = np.clip(now_ms - _or_never(known_from_ms, now_ms), 0, _WINDOWS_MS)
     return covered
+
+
+def _weighted_ms(since_ms: int, now_ms: int) -> NDArray[np.int64]:
+    """How much of `[since_ms, now_ms)` lies in each window, int64[6], weighted by pane as in `PaneRing.windows`."""
+    oldest_end_ms = pane_start(now_ms) + PANE_MS - _WINDOWS_MS
+    in_whole_ms = np.maximum(0, now_ms - np.maximum(since_ms, oldest_end_ms))
+    in_oldest_ms = np.clip(oldest_end_ms - since_ms, 0, PANE_MS)
+    weighted: NDArray[np.int64] = in_whole_ms * PANE_MS + in_oldest_ms * (PANE_MS - (now_ms - pane_start(now_ms)))
+    return weighted
 
 
 def _or_never(known_from_ms: int | None, now_ms: int) -> int:

@@ -1,8 +1,8 @@
 """What pricing sees of one zone at one instant: the seam between the joined streams and the rules.
 
-A layout fixes which row is which cell; a view holds the numbers in that order. A zone's rows are its home cells and then
-its halo, the cells outside within two rings of it, so that every home cell finds its rings 0–2 in the view, and a forecast
-made of a row alone comes out with the same bits in every zone that sees the cell.
+A layout fixes which row is which cell; a view holds the numbers in that order. A zone's rows are its home cells and
+then its halo, the cells outside within two rings of it, so that every home cell finds its rings 0–2 in the view, and
+a forecast made of a row alone comes out with the same bits in every zone that sees the cell.
 """
 
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ DISK_SIZE = sum(RING_SIZES)
 class ZoneLayout:
     """Rows of a zone.
 
-    `cells` int64[n]: home cells ascending, then halo cells ascending; the first `home` rows are home.
-    `neighbours` int64[home, 19]: rows of each home cell's disk, ring 0, then ring 1, then ring 2, each ascending by cell.
-    A place the disk lacks (next to one of the twelve pentagons of the world) holds n: give arrays one spare zero row.
+    `cells` int64[n]: home cells ascending, then halo cells ascending; the first `home` rows are home. `neighbours`
+    int64[home, 19]: rows of each home cell's disk, ring 0, then ring 1, then ring 2, each ascending by cell. A place
+    the disk lacks (next to one of the twelve pentagons of the world) holds n: give arrays one spare zero row.
     """
 
     zone: int
@@ -68,10 +68,10 @@ class ZoneView:
     """Counts of one zone at `now_ms`, rows as in `layout_of(zone).cells` (halo included), n rows.
 
     products            ids in the market's order, P of them; the product axis below
-    requests            float64[n, P, 6]: riders who asked in each window of `windows.panes.WINDOWS_MS` (1–32 min), the open
-                        pane whole, the oldest pane by its fraction
-    covered_ms          int64[6]: how much of each window the zone has panes for, at most the window; less just after a start
-    idle                float64[n, P]: idle cars that serve the product, now; a car counts once in each product it serves
+    requests            float64[n, P, 6]: riders who asked in each window of `windows.panes.WINDOWS_MS` (1–32 min), the
+                        open pane whole, the oldest pane by its fraction
+    covered_ms          int64[6]: how much of each window the zone has panes for; less than the window after a start
+    idle                float64[n, P]: cars idle now that serve the product; a car counts once in each it serves
     idle_total          float64[n]: idle cars, each once
     busy, soon_free     float64[n]: cars with a rider, and those of them about to be free within five minutes
     idle_mean           float64[n, 6]: mean idle cars over each window (car-milliseconds / covered milliseconds)
@@ -79,7 +79,7 @@ class ZoneView:
     demand_complete     the same for demand
     data_age_ms         age of the oldest source partition's counts at `now_ms`
     memory_observed     float64[n, H]: long-memory sums of requests per half-life of the market's model
-    memory_expected     float64[n, H]: the same of what was expected (`demand.long_memory`); all zero where nothing is known
+    memory_expected     float64[n, H]: the same of what was expected (`demand.long_memory`); zero if nothing is known
     """
 
     zone: int
@@ -112,7 +112,7 @@ class CityView:
 
 
 def empty_view(zone: int, now_ms: int, products: tuple[str, ...], *, half_lives: int = 0) -> ZoneView:
-    """The view of a zone about which everything is known and in which nothing happens; a start for builders and tests."""
+    """The view of a zone about which all is known and in which nothing happens; a start for builders and tests."""
     rows, windows = layout_of(zone).cells.size, 6
     return ZoneView(
         zone=zone,

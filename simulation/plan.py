@@ -87,12 +87,12 @@ class CityPlan:
     ping_ms: int = 4_000
     speed_kmh: float = 20.0  # assumption: along streets
     detour_ratio: float = 1.3  # assumption: street metres per straight metre; cars move straight, that much slower
-    idle_speed_ratio: float = 0.4  # assumption: of speed, when drifting towards riders
+    idle_speed_ratio: float = 0.6  # assumption: of speed, when drifting towards riders
     restless_share: float = 0.1  # assumption: of idle cars standing at their place, that pick a new one at a ping
-    drift_choices: int = 8  # an idle car looks at this many recent pickups and heads for the nearest
+    drift_choices: int = 3  # an idle car looks at this many recent pickups and heads for the nearest
 
     # Dispatch
-    reach_m: float = 3_000.0  # assumption: straight metres a car is sent at most
+    reach_m: float = 4_500.0  # assumption: straight metres a car is sent at most
     wait_for_car_ms: int = 300_000  # assumption: a booking that finds no car in this time is called off
     judged_within_ms: int = 30_000  # an acceptance not judged by then is counted undecided
     answer_grace_ms: int = 5_000  # after the deadline, in which "expired" may still be heard

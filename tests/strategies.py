@@ -1,10 +1,13 @@
 """Hypothesis strategies shared by tests of several rooms."""
 
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from enum import StrEnum
 from typing import get_args, get_type_hints
 
+from hypothesis import settings
 from hypothesis import strategies as st
+
+from windows.hexagons import disk
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=12)
 NUMBERS = {
@@ -62,3 +65,63 @@ def _as(hint, value):
     if isinstance(value, list):
         return [built(made, item) for item in value]
     return made(value) if issubclass(made, StrEnum) else built(made, value)
+
+
+# Examples that may be the first to run compiled code: it compiles then, which takes seconds.
+compiling = settings(deadline=None)
+
+# Cells of several neighbouring zones, around one in Manhattan.
+NEAR_CELLS = disk(0x882A100D67FFFFF, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """One row for `supply.fleet.Fleet`."""
+
+    driver: int
+    at_ms: int
+    cell: int
+    status: int
+    products: int
+    free_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One row for `demand.riders.RiderBook`: a request, or a booking if `booked`, as it stands in the log."""
+
+    who: int
+    cell: int
+    product: int
+    at_ms: int
+    appended_ms: int
+    booked: bool
+
+
+def pings(*, drivers=6, until_ms=90_000):
+    """Pings of few drivers, so that they disagree, in any order of event time."""
+    return st.lists(
+        st.builds(
+            Ping,
+            driver=st.integers(-drivers, drivers),
+            at_ms=st.integers(0, until_ms // 500).map(lambda half_s: half_s * 500),
+            cell=st.sampled_from(NEAR_CELLS),
+            status=st.integers(0, 3),
+            products=st.integers(0, 7),
+            free_at_ms=st.one_of(st.just(-1), st.integers(0, 2 * until_ms + 300_000)),
+        ),
+        max_size=60,
+    )
+
+
+@st.composite
+def demand_logs(draw, *, most_disorder_ms=20_000, size=60):
+    """Requests and bookings as appended; event times up to 5 s ahead and at most `most_disorder_ms` behind."""
+    appended_ms, log = draw(st.integers(100_000, 400_000)), []
+    for _ in range(draw(st.integers(0, size))):
+        appended_ms += draw(st.sampled_from([0, 1, 500, 3_000, 10_000, 40_000]))
+        at_ms = appended_ms - draw(st.integers(-5_000, most_disorder_ms))
+        who, booked = draw(st.integers(0, 3)), draw(st.booleans())
+        cell, product = draw(st.sampled_from(NEAR_CELLS[:8])), draw(st.integers(0, 1))
+        log.append(Ask(who, cell, product, at_ms, appended_ms, booked))
+    return log

@@ -27,8 +27,8 @@ def partition_of(partitioner: Partitioner, key: bytes, count: int) -> int:
 
     Raises ValueError if `count` is not positive.
 
-    >>> partition_of(Partitioner.MURMUR2, b"driver-1", 12), partition_of(Partitioner.CRC32, b"driver-1", 12)
-    (0, 10)
+    >>> partition_of(Partitioner.MURMUR2, b"driver-2", 12), partition_of(Partitioner.CRC32, b"driver-2", 12)
+    (5, 11)
     """
     if count < 1:
         raise ValueError(f"count must be positive, got {count}")

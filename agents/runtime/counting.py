@@ -33,6 +33,20 @@ class Outgoing:
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One assignment of one source partition.
+
+    `stamp_ms` is the append time before which everything had been committed, None if nothing ever was. `has_read_all`
+    says of a topic whether every record fetched so far was taken and none is known to be left.
+    """
+
+    partition: int
+    epoch: Epoch
+    stamp_ms: int | None
+    has_read_all: Callable[[str], bool]
+
+
 class SourcePartition(Protocol):
     """State of one source partition, rebuilt by rewinding."""
 
@@ -70,7 +84,7 @@ class CountingService:
     def __init__(
         self,
         *,
-        open_partition: Callable[[int, Epoch], SourcePartition],
+        open_partition: Callable[[Source], SourcePartition],
         caught_up: Callable[[int], bool],
         send: Callable[[Sequence[Outgoing]], Awaitable[None]],
         meter: Meter,
@@ -83,9 +97,9 @@ class CountingService:
         self._held: dict[int, _Held] = {}
         self._flushing = asyncio.Lock()
 
-    def assigned(self, partitions: Iterable[int], epoch: Epoch) -> None:
+    def assigned(self, sources: Iterable[Source]) -> None:
         """Begin a new epoch: former state is dropped, unacknowledged batches will be delivered again."""
-        self._held = {partition: _Held(self._open(partition, epoch)) for partition in sorted(partitions)}
+        self._held = {source.partition: _Held(self._open(source)) for source in sources}
 
     def revoked(self) -> None:
         """Forget everything: the partitions belong to someone else."""

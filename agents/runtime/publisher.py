@@ -13,8 +13,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import MessageSizeTooLargeError
 
 MAX_BATCH_BYTES = 512 * 1024
+MAX_RECORD_BYTES = 1_000_000
+"""Largest record published; a little below the broker's default `message.max.bytes`."""
 
 
 class Record(NamedTuple):
@@ -60,7 +63,7 @@ class Publisher:
             "linger_ms": 0,
             "compression_type": compression,
             "max_batch_size": max_batch_bytes,
-            "max_request_size": 2 * max_batch_bytes,
+            "max_request_size": MAX_RECORD_BYTES,
             "request_timeout_ms": int(request_timeout_s * 1000),
             **(security or {}),
         }
@@ -93,8 +96,10 @@ class Publisher:
     async def send(self, records: Sequence[Record]) -> list[int]:
         """Publish and return the records' offsets, in their order, once all replicas have acknowledged all of them.
 
-        Raises KafkaError if a record was refused or not acknowledged in time; others may have been written then.
-        Raises RuntimeError before `start` and after `stop`.
+        Raises MessageSizeTooLargeError for a record above MAX_RECORD_BYTES; nothing is sent then. Raises KafkaError if
+        the broker refused or did not acknowledge in time: others may have been written, and this publisher cannot go
+        on, since later records of the partition would be out of sequence. Raises RuntimeError before `start` and after
+        `stop`.
         """
         if self._producer is None:
             raise RuntimeError("the publisher is not started")
@@ -102,7 +107,8 @@ class Publisher:
         where: defaultdict[TopicPartition, list[int]] = defaultdict(list)
         for index, record in enumerate(records):
             where[TopicPartition(record.topic, record.partition)].append(index)
-        sends = [self._send_to(self._producer, tp, [records[i] for i in indexes]) for tp, indexes in where.items()]
+        packed = {tp: _pack(self._producer, [records[i] for i in indexes]) for tp, indexes in where.items()}
+        sends = [self._send_to(self._producer, tp, builders) for tp, builders in packed.items()]
         results = await asyncio.gather(*sends, return_exceptions=True)
         offsets = [0] * len(records)
         for indexes, result in zip(where.values(), results, strict=True):
@@ -118,10 +124,10 @@ class Publisher:
             raise RuntimeError("the publisher is not started")
         return len(await self._producer.partitions_for(topic))
 
-    async def _send_to(self, producer: AIOKafkaProducer, tp: TopicPartition, records: list[Record]) -> list[int]:
+    async def _send_to(self, producer: AIOKafkaProducer, tp: TopicPartition, builders: list[Any]) -> list[int]:
         sent: list[tuple[int, asyncio.Future[Any]]] = []
         async with self._turns[tp]:  # a send is not interleaved with another one
-            for builder in _pack(producer, records):
+            for builder in builders:
                 future = await producer.send_batch(builder, tp.topic, partition=tp.partition)
                 sent.append((builder.record_count(), future))
         acknowledged = await asyncio.gather(*(future for _, future in sent))
@@ -140,6 +146,8 @@ def _pack(producer: AIOKafkaProducer, records: list[Record]) -> list[Any]:
             builders.append(producer.create_batch())
             _append(builders[-1], record)
     for builder in builders:
+        if builder.size() > MAX_RECORD_BYTES:
+            raise MessageSizeTooLargeError(f"a record of {builder.size()} bytes is above {MAX_RECORD_BYTES}")
         builder.close()
     return builders
 

@@ -13,7 +13,7 @@ from faust.types import TP
 from agents.runtime.app import WorkerApp
 from agents.runtime.batches import Batch, Epoch, Reading, held_batches
 from agents.runtime.contracts import Contracts
-from agents.runtime.counting import CountingService, Outgoing, SourcePartition
+from agents.runtime.counting import CountingService, Outgoing, Source, SourcePartition
 from agents.runtime.publisher import Record
 from agents.runtime.rewind import Rewind, Span
 from agents.runtime.schema_ids import SchemaIds
@@ -96,7 +96,7 @@ def wire_counting(
     app: WorkerApp,
     worker: Worker,
     inputs: Mapping[Topic, Rewind],
-    open_partition: Callable[[int, Epoch], SourcePartition],
+    open_partition: Callable[[Source], SourcePartition],
 ) -> None:
     """Connect a counting service: its inputs share a partition count, and partition n of each makes one source."""
     taken: dict[TP, int] = {}
@@ -115,11 +115,23 @@ def wire_counting(
         taken[batch.tp] = batch.next_offset
         service.take(batch, ack)
 
+    def has_read_all(partition: int, topic: str) -> bool:
+        tp = TP(topic, partition)
+        return max(taken.get(tp, 0), app.position(tp)) >= app.end(tp)
+
     async def began(epoch: Epoch, assigned: Mapping[TP, Span]) -> None:
         taken.clear()
         spans.clear()
         spans.update(assigned)
-        service.assigned({tp.partition for tp in assigned}, epoch)
+        service.assigned(
+            Source(
+                partition=number,
+                epoch=epoch,
+                stamp_ms=assigned[TP(next(iter(inputs)).name, number)].stamp_ms,
+                has_read_all=partial(has_read_all, number),
+            )
+            for number in sorted({tp.partition for tp in assigned})
+        )
 
     async def lost(_partitions: set[TP]) -> None:
         service.revoked()

@@ -1,7 +1,7 @@
 """Create the catalogue's topics and tell where existing ones differ from it. Nothing that exists is ever changed.
 
-Partition counts decide which worker gets which key and timestamps decide what is late, so a topic that differs is a fault
-to report, not to repair in passing.
+Partition counts decide which worker gets which key and timestamps decide what is late, so a topic that differs is
+a fault to report, not to repair in passing.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ LOOK_AGAIN_S = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicState:
-    """What the broker has of one topic: `partitions` 0 if it does not exist, `records` between its first and last offset."""
+    """What the broker has of one topic: `partitions` 0 if it does not exist, `records` from first to last offset."""
 
     topic: Topic
     partitions: int
@@ -131,7 +131,9 @@ class Admin:
     async def _configs(self, topics: Iterable[Topic]) -> dict[str, dict[str, str]]:
         """Values on the broker of the configs we care for, by topic name."""
         asked = [
-            ConfigResource(ConfigResourceType.TOPIC, topic.name, dict.fromkeys(settings_of(topic, self._settings).configs))
+            ConfigResource(
+                ConfigResourceType.TOPIC, topic.name, dict.fromkeys(settings_of(topic, self._settings).configs)
+            )
             for topic in topics
         ]
         found: dict[str, dict[str, str]] = {}
@@ -156,9 +158,7 @@ class Admin:
         return counts
 
 
-def differences(
-    topic: Topic, wanted: TopicSettings, partitions: int, configs: Mapping[str, str]
-) -> tuple[str, ...]:
+def differences(topic: Topic, wanted: TopicSettings, partitions: int, configs: Mapping[str, str]) -> tuple[str, ...]:
     """How a topic on the broker differs from what it must be, one sentence each; empty if it does not.
 
     `partitions` is 0 for a topic that does not exist, `configs` are the broker's values by Kafka's names.

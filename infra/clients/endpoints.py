@@ -1,7 +1,7 @@
 """Where the servers are: configured, or noted by the `faretide up` that runs on this machine.
 
-`up` writes `<state dir>/endpoints.json` when its servers serve and removes it when it stops. The note names its writer by
-process id and start time, so one left behind by a crash is recognised even if the id was given to another process.
+`up` writes `<state dir>/endpoints.json` when its servers serve and removes it when it stops. The note names its writer
+by process id and start time, so one left behind by a crash is recognised even if the id was given to another process.
 """
 
 import json
@@ -35,9 +35,7 @@ def find_endpoints(settings: Settings) -> Endpoints:
     """
     database_url = settings.database_url.get_secret_value()
     if settings.bootstrap:
-        return Endpoints(
-            bootstrap=settings.bootstrap, registry_url=settings.registry_url, database_url=database_url
-        )
+        return Endpoints(bootstrap=settings.bootstrap, registry_url=settings.registry_url, database_url=database_url)
     noted = _read_note(settings.state_dir / NOTE_NAME)
     return Endpoints(
         bootstrap=noted.bootstrap, registry_url=noted.registry_url, database_url=database_url or noted.database_url
@@ -90,6 +88,7 @@ def _is_alive(pid: int, started_s: float) -> bool:
     """Whether the process `pid` that was started at `started_s` (epoch seconds) still runs."""
     try:
         process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - started_s) < START_TOLERANCE_S
+        same = abs(process.create_time() - started_s) < START_TOLERANCE_S
+        return bool(same and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False

@@ -33,7 +33,7 @@ def kafka_errors(bootstrap: str, doing: str) -> Iterator[None]:
         raise UnreachableError(f"the brokers at {bootstrap} do not answer while {doing}: {_why(error)}") from error
     except UnknownTopicOrPartitionError as error:
         raise TopicMissingError(
-            f"{doing} needs a topic that the brokers at {bootstrap} do not have: create it with `faretide topics create`"
+            f"{doing} needs a topic that the brokers at {bootstrap} lack: create it with `faretide topics create`"
         ) from error
     except MessageSizeTooLargeError as error:
         raise ClientError(f"a record is too large while {doing}: {_why(error)}") from error

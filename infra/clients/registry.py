@@ -1,8 +1,8 @@
 """The schema registry, by its Confluent-compatible API: register our schemas, find ids, find schemas of ids.
 
-Every question has three kinds of answer and they are never mixed: an answer, "there is none" (None or a ClientError that
-says so), and "cannot say now" (RegistryUnavailable, after a bounded number of tries). A reader may drop a record whose
-schema does not exist; it must wait when the registry merely does not answer.
+Every question has three kinds of answer and they are never mixed: an answer, "there is none" (None, or a ClientError
+that says so), and "cannot say now" (RegistryUnavailable, after a bounded number of tries). A reader may drop a record
+whose schema does not exist; it must wait when the registry merely does not answer.
 """
 
 import asyncio
@@ -96,7 +96,7 @@ class Registry:
         return int(answer.json()["id"])
 
     async def register_all(self, topics: Iterable[Topic] = EVERY_TOPIC) -> dict[str, int]:
-        """Register the schemas of `topics`; ids by topic name. Raises what `register` does, for the first that fails."""
+        """Register the schemas of `topics`; ids by topic name. Raises what `register` does."""
         return await self._for_each(topics, self.register)
 
     async def id_of(self, topic: Topic) -> int:
@@ -180,7 +180,9 @@ class Registry:
                 why = f"status {answer.status_code}"
                 continue
             return self._usable(answer, expect)
-        raise RegistryUnavailable(f"the schema registry at {self.url} does not answer ({why}) after {self._tries} tries")
+        raise RegistryUnavailable(
+            f"the schema registry at {self.url} does not answer ({why}) after {self._tries} tries"
+        )
 
     def _usable(self, answer: httpx.Response, expect: Iterable[int]) -> httpx.Response:
         """`answer` if its content can be trusted to mean what its status says.
@@ -190,12 +192,15 @@ class Registry:
         if answer.is_success or answer.status_code in expect:
             if _error_code(answer) is not None or answer.is_success:
                 return answer
-            raise ClientError(f"{self.url} answers like no schema registry (status {answer.status_code}): check the URL")
+            raise ClientError(
+                f"{self.url} answers like no schema registry (status {answer.status_code}): check the URL"
+            )
         if answer.status_code in {401, 403}:
-            raise ClientError(f"the schema registry at {self.url} refuses these credentials: set FARETIDE_REGISTRY_USER")
-        raise ClientError(
-            f"the schema registry at {self.url} refused {answer.request.method} {answer.request.url.path}: {_said(answer)}"
-        )
+            raise ClientError(
+                f"the schema registry at {self.url} refuses these credentials: set FARETIDE_REGISTRY_USER"
+            )
+        asked = f"{answer.request.method} {answer.request.url.path}"
+        raise ClientError(f"the schema registry at {self.url} refused {asked}: {_said(answer)}")
 
 
 def _error_code(answer: httpx.Response) -> int | None:

@@ -1,8 +1,8 @@
 """What schema ids on records mean, asked once each.
 
-A record names the schema it was written with by id. An id that exists never changes its meaning, so it is kept for good.
-An id that does not exist is remembered for a short while only: a registry with several nodes may learn of it a moment
-after the first record, yet a stream of records with a wrong id must not become a stream of questions.
+A record names the schema it was written with by id. An id that exists never changes its meaning, so it is kept for
+good. An id that does not exist is remembered for a short while only: a registry with several nodes may learn of it a
+moment after the first record, yet a stream of records with a wrong id must not become a stream of questions.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""How the broker is to keep each topic: partitions, retention, timestamps, sizes. A pure function of catalogue and settings."""
+"""How the broker is to keep each topic: partitions, retention, timestamps, sizes; nothing here talks to it."""
 
 from dataclasses import dataclass
 
@@ -46,7 +46,7 @@ def largest_record_bytes(topic: Topic) -> int:
 
 
 def segment_ms(topic: Topic) -> int:
-    """After how long a file is closed. Only closed files can be deleted, so it is a sixth of retention, an hour to a day."""
+    """After how long a file is closed: a sixth of retention, an hour to a day, since only closed ones can go."""
     if topic.retention_ms == FOR_EVER:
         return 7 * DAY_MS
     return min(max(topic.retention_ms // 6, HOUR_MS), DAY_MS)

@@ -1,7 +1,7 @@
 """The market and policy of New York as shipped: data, read as the first records of their topics.
 
-`nyc-market.json` and `nyc-policy.json` hold records of `markets.v1` and `pricing-policy.v1` field for field; `about` in each says
-where its numbers come from.
+`nyc-market.json` and `nyc-policy.json` hold records of `markets.v1` and `pricing-policy.v1` field for field; `about`
+in each says where its numbers come from.
 """
 
 import json

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agents.runtime.batches import Epoch
-from agents.runtime.counting import CountingService, Outgoing
+from agents.runtime.counting import CountingService, Outgoing, Source
 from agents.runtime.telemetry import Meter
 from topics.catalogue import SUPPLY_CELLS
 
@@ -48,13 +48,13 @@ class Stage:
         self.broker_answers = asyncio.Event()
         self.broker_answers.set()
         self.service = CountingService(
-            open_partition=lambda _partition, _epoch: Words(),
+            open_partition=lambda _source: Words(),
             caught_up=lambda _partition: self.caught_up,
             send=self.send,
             meter=Meter(service="supply", worker="test"),
             now_ms=lambda: self.now_ms,
         )
-        self.service.assigned([0], EPOCH)
+        self.service.assigned([Source(partition=0, epoch=EPOCH, stamp_ms=None, has_read_all=lambda _topic: True)])
 
     async def send(self, outgoing: Sequence[Outgoing]) -> None:
         self.sent += [o.record for o in outgoing]

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from agents.runtime.app import WorkerApp, make_app
 from agents.runtime.running import serve
@@ -11,10 +10,10 @@ from agents.runtime.settings import WorkerSettings
 from tests.broker import kafka
 
 
-def new_app(bootstrap: str, group: str, **options: Any) -> WorkerApp:
+def new_app(bootstrap: str, group: str, *, commit_interval_s: float = 0.1) -> WorkerApp:
     """Return an app that commits often."""
-    settings = WorkerSettings(bootstrap=bootstrap, group_prefix="", commit_interval_s=0.1)
-    return make_app(group, settings=settings, **options)
+    settings = WorkerSettings(bootstrap=bootstrap, group_prefix="", commit_interval_s=commit_interval_s)
+    return make_app(group, settings=settings)
 
 
 @asynccontextmanager

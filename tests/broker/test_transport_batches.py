@@ -6,7 +6,7 @@ from collections import defaultdict
 import pytest
 from faust.types import TP
 
-from agents.runtime.batches import Batch, Reading, batches
+from agents.runtime.batches import Batch, Reading, batches, held_batches
 from agents.runtime.publisher import Publisher, Record
 from agents.runtime.rewind import CommitNote, back_by
 from agents.runtime.schema_ids import RegistryUnavailableError
@@ -96,6 +96,35 @@ async def test_an_unacknowledged_batch_is_neither_committed_nor_passed_over(stac
     async with running(again):
         await kafka.until(lambda: sum(b.count for b in got) == 200, "the rest arrives")
     assert offsets(got) == {0: list(range(100, 300))}
+
+
+async def test_what_agents_hold_is_published_and_committed_before_partitions_go(stack):
+    """A second worker joins long before the next commit: held batches are drained first, and it repeats nothing."""
+    topic, group = kafka.named("in"), kafka.named("group")
+    await kafka.create(stack.bootstrap, {topic: 2})
+    for partition in (0, 1):
+        await publish(stack.bootstrap, topic, partition, [b"v"] * 100)
+    first = new_app(stack.bootstrap, group, commit_interval_s=60)
+    held = []
+
+    async def agent(stream):
+        async for batch, ack in held_batches(stream):
+            held.append((batch, ack))  # noqa: PERF401  # looked at while it grows
+
+    async def drain():
+        while held:
+            held.pop()[1]()  # the order of acknowledging does not matter
+
+    first.on_drain(drain)
+    first.agent(first.batched_topic(topic, Reading(max_records=30)), name="hold")(agent)
+    second = new_app(stack.bootstrap, group)
+    got = keep(second, topic)
+    async with running(first):
+        await kafka.until(lambda: sum(b.count for b, _ in held) == 200, "all records are held")
+        async with running(second):
+            await kafka.until(lambda: len(first.spans) == len(second.spans) == 1, "each has a partition")
+            assert [s.resume for app in (first, second) for s in app.spans.values()] == [100, 100]
+    assert got == []
 
 
 async def test_a_rewound_partition_replays_its_horizon_and_says_which_records_are_live(stack):

@@ -40,8 +40,8 @@ async def test_calls_keep_their_order_in_a_partition(stack):
     assert len(values) == 40 * 50
 
 
-async def test_a_record_the_broker_refuses_is_an_error_of_the_call(stack):
-    """A record larger than the broker takes raises, and neither earlier nor later sends are touched."""
+async def test_a_record_that_is_too_large_is_an_error_of_the_call(stack):
+    """It raises before anything is sent, and neither earlier nor later sends are touched."""
     topic = kafka.named("published")
     await kafka.create(stack.bootstrap, {topic: 1})
     async with Publisher(stack.bootstrap, request_timeout_s=5) as publisher:

@@ -211,7 +211,7 @@ def cars_standing(log: Sequence[SupplyCellsCounted], source: int, zone: int) -> 
 
 
 def idle_mean(log: Sequence[SupplyCellsCounted], zone: int, cell: int, now_ms: int, window_ms: int) -> float:
-    """Mean idle cars of the cell over the window: car-milliseconds of panes by fraction, then what stands until `now_ms`."""
+    """Mean idle cars of the cell over the window: car-milliseconds of its panes by fraction; what stands does until `now_ms`."""
     known = known_from_ms(log, "now_ms")
     stood = [cars_standing(log, source, zone) for source in range(SOURCES)]
     covered = 0 if known is None else max(0, min(window_ms, now_ms - known))
@@ -219,12 +219,10 @@ def idle_mean(log: Sequence[SupplyCellsCounted], zone: int, cell: int, now_ms: i
         return float(sum(steps[-1][1].get(cell, 0) for steps in stood if steps))
     total = 0.0
     for steps in stood:
-        for (since, value), (until, _) in pairwise(steps):
-            for pane, fraction in window_panes(now_ms, window_ms):
+        for (since, value), (until, _) in pairwise([*steps, (now_ms, {})]):
+            for pane, fraction in window_panes(now_ms, window_ms) if value.get(cell) else []:
                 if pane >= known:
-                    total += fraction * value.get(cell, 0) * max(0, min(until, pane + PANE_MS) - max(since, pane))
-        if steps:
-            total += steps[-1][1].get(cell, 0) * max(0, min(covered, now_ms - steps[-1][0]))
+                    total += fraction * value[cell] * max(0, min(until, pane + PANE_MS) - max(since, pane))
     return total / covered
 
 

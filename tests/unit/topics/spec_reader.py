@@ -3,7 +3,7 @@
 import struct
 
 
-class NotAvro(Exception):
+class NotAvro(Exception):  # noqa: N818 - named for what the bytes are
     """The bytes are not a value of the schema; `field` is the top-level field at fault, empty for trailing bytes."""
 
     def __init__(self, field=""):
@@ -55,7 +55,7 @@ class Source:
         return index
 
 
-def read(node, source):
+def read(node, source):  # noqa: C901 - one case per type of the specification
     """One value of the type `node`."""
     if isinstance(node, list):
         return read(node[source.index(len(node))], source)

@@ -1,0 +1,105 @@
+"""The services, by name, and how one becomes a running worker."""
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+
+from agents import demand, pricing, quotes, supply
+from agents.runtime import running
+from agents.runtime.app import WorkerApp, make_app
+from agents.runtime.contracts import Contracts
+from agents.runtime.schema_ids import RegistryUnavailableError
+from agents.runtime.settings import WorkerSettings
+from agents.runtime.telemetry import Meter
+from agents.runtime.worker import Worker
+from infra.clients.admin import Admin
+from infra.clients.connection import Connection
+from infra.clients.errors import ClientError, RegistryUnavailable
+from infra.clients.registry import Registry
+from infra.clients.schema_ids import SchemaIds
+from infra.settings import Settings
+from topics.catalogue import EVERY_TOPIC
+from topics.schemas import Schema, schema_of
+
+SERVICES: dict[str, Callable[[WorkerApp, Worker], None]] = {
+    supply.SERVICE: supply.register,
+    demand.SERVICE: demand.register,
+    pricing.SERVICE: pricing.register,
+    quotes.SERVICE: quotes.register,
+}
+ABSENT_FOR_S = 30.0
+
+
+class KnownSchemas:
+    """Writers' schemas by id, as the transport asks for them: an id is known once the registry has answered.
+
+    That an id does not exist is believed for half a minute.
+    """
+
+    def __init__(self, connection: Connection, schemas: dict[int, Schema]) -> None:
+        self.schemas = schemas
+        self._connection = connection
+        self._absent: dict[int, float] = {}
+
+    def known(self, schema_id: int) -> bool:
+        """Whether the registry has answered for this id."""
+        return schema_id in self.schemas or self._absent.get(schema_id, 0.0) > time.monotonic()
+
+    async def lookup(self, schema_id: int) -> None:
+        """Ask the registry. Raises RegistryUnavailableError if it cannot say."""
+        async with Registry(self._connection) as registry:
+            ids = SchemaIds(registry)
+            try:
+                await ids.lookup(schema_id)
+            except RegistryUnavailable as error:
+                raise RegistryUnavailableError(str(error)) from error
+        if ids.known(schema_id):
+            self.schemas[schema_id] = ids.schema(schema_id)
+        else:
+            self._absent = {known: until for known, until in self._absent.items() if until > time.monotonic()}
+            self._absent[schema_id] = time.monotonic() + ABSENT_FOR_S
+
+
+async def surroundings(service: str, settings: Settings, connection: Connection) -> Worker:
+    """What the service needs to know before it starts.
+
+    Raises SchemaMissingError, ClientError naming the topic that is missing or differs, RegistryUnavailable, UnreachableError.
+    """
+    async with Registry(connection) as registry:
+        ids = await registry.ids_of(EVERY_TOPIC)
+    async with Admin(connection, settings) as admin:
+        states = await admin.states()
+    faults = [fault for state in states for fault in state.faults]
+    if faults:
+        raise ClientError(faults[0])
+    by_subject = {topic.subject: ids[topic.name] for topic in EVERY_TOPIC}
+    schemas = {ids[topic.name]: schema_of(topic) for topic in EVERY_TOPIC}
+    name = settings.instance_id or f"{service}-{socket.gethostname()}-{os.getpid()}"
+    return Worker(
+        service=service,
+        name=name,
+        partitions={state.topic.name: state.partitions for state in states},
+        contracts=Contracts(by_subject, schemas),
+        schema_ids=KnownSchemas(connection, schemas),
+        meter=Meter(service=service, worker=name, versions={"faretide": version("faretide")}),
+        bootstrap=connection.endpoints.bootstrap,
+        security={key: value for key, value in connection.kafka().items() if key not in {"bootstrap_servers", "client_id"}},
+    )
+
+
+def run(service: str, settings: Settings, worker: Worker) -> None:
+    """Run one worker until SIGTERM or SIGINT. Raises what kept it from starting."""
+    app = make_app(
+        service,
+        settings=WorkerSettings(
+            bootstrap=worker.bootstrap,
+            instance_id=settings.instance_id or None,
+            client_id=worker.name,
+            topic_replicas=settings.replication_factor,
+            security=worker.security,
+        ),
+    )
+    SERVICES[service](app, worker)
+    running.run(app)

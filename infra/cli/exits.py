@@ -1,0 +1,63 @@
+"""Exit codes: what a script may rely on. `docs/cli.md` is made from this table."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """How a command ended."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    PARTIAL = 3
+    UNREACHABLE = 4
+    REFUSED = 5
+    EXPIRED = 6
+    NO_ANSWER = 7
+    INTERRUPTED = 130
+
+
+MEANINGS: dict[ExitCode, str] = {
+    ExitCode.OK: "done",
+    ExitCode.FAILED: "not done, or a check found a difference; the sentence on standard error says what",
+    ExitCode.USAGE: "the command or a setting is wrong; nothing was tried",
+    ExitCode.PARTIAL: "some rows were refused, each named on standard error; the others were published",
+    ExitCode.UNREACHABLE: "a server does not answer, or nothing runs here; trying again later may work",
+    ExitCode.REFUSED: "the quote request was refused",
+    ExitCode.EXPIRED: "the quote request was answered after its deadline, without a price",
+    ExitCode.NO_ANSWER: "nobody answered the quote request in time",
+    ExitCode.INTERRUPTED: "stopped by Ctrl-C",
+}
+
+
+class CommandError(Exception):
+    """A command cannot go on: one sentence for a person, and how the process is to exit."""
+
+    def __init__(self, sentence: str, code: ExitCode = ExitCode.FAILED) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+def exit_code_of(error: Exception) -> ExitCode:
+    """How the process exits after `error`."""
+    from infra.clients.errors import NoAnswerError, NothingRunsError, UnreachableError
+    from infra.settings import SettingsInvalidError
+
+    if isinstance(error, CommandError):
+        return error.code
+    if isinstance(error, NoAnswerError):
+        return ExitCode.NO_ANSWER
+    if isinstance(error, UnreachableError | NothingRunsError):
+        return ExitCode.UNREACHABLE
+    return ExitCode.USAGE if isinstance(error, SettingsInvalidError) else ExitCode.FAILED
+
+
+def sentence_of(error: Exception) -> str:
+    """What a person is told about `error`. An error nobody foresaw is named by its class, so that it can be reported."""
+    from infra.clients.errors import ClientError
+    from infra.settings import SettingsInvalidError
+
+    said = " ".join(str(error).split())
+    if isinstance(error, CommandError | ClientError | SettingsInvalidError | ValueError | OSError) and said:
+        return said
+    return f"unexpected {type(error).__name__}: {said} (FARETIDE_LOG_LEVEL=debug shows where)"

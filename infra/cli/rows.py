@@ -1,0 +1,139 @@
+"""Rows of a file, one at a time, with the line each stands on. A row that cannot be read is a row with a problem.
+
+JSONL   one object a line; empty lines count but say nothing
+CSV     a header names the fields, an empty cell says nothing
+Avro    a container file; its rows are counted from 1, since it has no lines
+"""
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from infra.cli.shapes import RowRefusedError
+
+
+class FileFormat(StrEnum):
+    """How rows are written."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+    AVRO = "avro"
+
+
+ENDINGS = {
+    ".jsonl": FileFormat.JSONL,
+    ".ndjson": FileFormat.JSONL,
+    ".json": FileFormat.JSONL,
+    ".csv": FileFormat.CSV,
+    ".avro": FileFormat.AVRO,
+}
+
+
+class FileRefusedError(ValueError):
+    """The file as a whole cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The row on `line` (counted from 1), or why it cannot be read."""
+
+    line: int
+    values: dict[str, Any]
+    problem: RowRefusedError | None = None
+
+
+def format_of(name: str) -> FileFormat:
+    """The format that a file name's ending says.
+
+    Raises FileRefusedError if it says none.
+
+    >>> format_of("pings.csv")
+    <FileFormat.CSV: 'csv'>
+    """
+    ending = Path(name).suffix.lower()
+    if ending not in ENDINGS:
+        raise FileRefusedError(f"the ending of {name} must be one of {', '.join(ENDINGS)}, or say --format")
+    return ENDINGS[ending]
+
+
+def read_rows(source: BinaryIO, file_format: FileFormat) -> Iterator[Row]:
+    """The rows of `source` in order.
+
+    Raises FileRefusedError, possibly after some rows, if the rest cannot be read as that format.
+    """
+    readers: dict[FileFormat, Callable[[BinaryIO], Iterator[Row]]] = {
+        FileFormat.JSONL: _json_lines,
+        FileFormat.CSV: _comma_separated,
+        FileFormat.AVRO: _avro_container,
+    }
+    return readers[file_format](source)
+
+
+def _json_lines(source: BinaryIO) -> Iterator[Row]:
+    for line, text in enumerate(source, start=1):
+        if text.strip():
+            yield _json_line(line, text)
+
+
+def _json_line(line: int, text: bytes) -> Row:
+    try:
+        values = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        return Row(line, {}, RowRefusedError("", "line-is-json", f"the line must be JSON: {error}"))
+    if not isinstance(values, dict):
+        return Row(
+            line, {}, RowRefusedError("", "line-is-object", f"the line must be a JSON object, got {values!r:.80}")
+        )
+    return Row(line, values)
+
+
+def _comma_separated(source: BinaryIO) -> Iterator[Row]:
+    # What is not UTF-8 stays in its cell and is refused with its field, instead of ending the file.
+    text = io.TextIOWrapper(source, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    reader = csv.reader(text, strict=True)
+    try:
+        header = next(reader, None)
+        if not header or not any(header):
+            raise FileRefusedError("the first line must name the fields, got an empty one")
+        if len(set(header)) < len(header):
+            raise FileRefusedError(f"the first line must name each field once, got {', '.join(header)}")
+        before = reader.line_num
+        for cells in reader:
+            if cells:
+                yield _csv_row(before + 1, header, cells)
+            before = reader.line_num
+    except csv.Error as error:
+        raise FileRefusedError(f"line {reader.line_num} must be CSV: {error}") from None
+    finally:
+        text.detach()
+
+
+def _csv_row(line: int, header: list[str], cells: list[str]) -> Row:
+    if len(cells) != len(header):
+        sentence = f"the row must have {len(header)} cells as the first line has, got {len(cells)}"
+        return Row(line, {}, RowRefusedError("", "cells-match-header", sentence))
+    return Row(line, {name: cell for name, cell in zip(header, cells, strict=True) if cell})
+
+
+def _avro_container(source: BinaryIO) -> Iterator[Row]:
+    import fastavro
+
+    line = 0
+    try:
+        for line, values in enumerate(fastavro.reader(source), start=1):  # noqa: B007  read after the loop broke
+            if not isinstance(values, dict):
+                raise FileRefusedError("the file must hold Avro records, got another type")
+            yield Row(line, values)
+    except FileRefusedError:
+        raise
+    except Exception as error:  # noqa: BLE001  fastavro raises a dozen unrelated classes on damaged files
+        said = str(error) or type(error).__name__
+        raise FileRefusedError(
+            f"the file must be an Avro container, it cannot be read after row {line}: {said}"
+        ) from None

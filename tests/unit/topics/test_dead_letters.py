@@ -1,0 +1,54 @@
+"""A refused record is kept whole."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from topics.catalogue import DRIVER_PINGS, dead_letters_of
+from topics.codec import ObjectCodec
+from topics.dead_letters import dead_letter
+from topics.ledger import DeadLettered, Header
+from topics.refusals import MISMATCH, bad_row, undecodable
+
+
+@dataclass(frozen=True)
+class Received:
+    """A record as a consumer gives it."""
+
+    partition: int = 3
+    offset: int = 41
+    timestamp: int | None = 1_700_000_000_000
+    key: bytes | None = b"\xff"
+    value: bytes | None = b"\0rubbish"
+    headers: tuple[tuple[str, bytes | None], ...] | None = (("a", b"1"), ("a", None))
+
+
+@pytest.mark.parametrize("error", [bad_row(0, MISMATCH, "lat"), undecodable(MISMATCH, "lat")])
+def test_everything_of_the_record_and_its_refusal_is_kept(error):
+    """Key, value and headers byte for byte, repeated names and nulls included; reason and place beside them."""
+    letter = dead_letter(Received(), DRIVER_PINGS, error, service="supply", now_ms=9, attempt=2)
+    assert letter == DeadLettered(
+        topic="driver-pings.v1",
+        partition=3,
+        offset=41,
+        timestamp_ms=1_700_000_000_000,
+        key=b"\xff",
+        value=b"\0rubbish",
+        headers=[Header(name="a", value=b"1"), Header(name="a", value=None)],
+        error_class="Undecodable",
+        field="lat",
+        rule="matches-schema",
+        sentence="lat: the bytes do not follow the schema they name",
+        attempt=2,
+        service="supply",
+        now_ms=9,
+    )
+
+
+def test_a_dead_letter_of_nothing_can_be_published():
+    """A tombstone without key, headers or time is refused and kept like any other record."""
+    nothing = Received(timestamp=None, key=None, value=None, headers=None)
+    letter = dead_letter(nothing, DRIVER_PINGS, bad_row(0, MISMATCH, ""), service="supply", now_ms=9)
+    codec = ObjectCodec(dead_letters_of(DRIVER_PINGS), schema_id=1)
+    assert codec.decode(codec.encode(letter)) == letter
+    assert letter.timestamp_ms == -1
