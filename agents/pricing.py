@@ -74,11 +74,12 @@ class Pricing:
             help="joined state of each zone, see pricing.zone_rows",
             extra_topic_configs=COMPACT_SOON,
         )
-        self._back = self._reader("back", self._read_back)
+        self._back = self._reader("back", self._hear_back)
         self._city = self._reader("city", self._read_city)
         self._acks: list[Callable[[], None]] = []
         self._started = False
         self._saving = asyncio.Lock()
+        self._beginning = asyncio.Lock()
 
     def _reader(self, name: str, receive: Callable[[TP, Sequence[ConsumerRecord]], Any]) -> BroadcastReader:
         worker = self._worker
@@ -90,20 +91,26 @@ class Pricing:
 
     async def began(self, epoch: Epoch, spans: Mapping[TP, Span]) -> None:
         """Restore the zones of the assigned partitions and read back what was said of them."""
-        await self._start_readers()
-        numbers = sorted({tp.partition for tp in spans})
-        rows = list(self._table.data.items())
-        self._acks = []
-        self._desk.assigned(epoch, [restore(number, rows) for number in numbers])
+        async with self._beginning:
+            await self._start_readers()
+            if self._app.epoch != epoch:
+                return  # another rebalance came meanwhile
+            numbers = sorted({tp.partition for tp in spans})
+            rows = list(self._table.data.items())
+            self._acks = []
+            self._desk.assigned(epoch, [restore(number, rows) for number in numbers])
+            await self._read_back(numbers)
+            self._desk.read_back()
+            self._desk.follow_markets(now_ms())
+
+    async def _read_back(self, numbers: Sequence[int]) -> None:
+        """Learn the newest ticks and memories of the partitions."""
+        self._back.follow({})
+        await self._back.wait_ready()
         wanted: dict[TP, Start] = {TP(SURGE.name, number): TICKS_BACK for number in numbers}
-        wanted |= {TP(FORECAST_STATE.name, number): MEMORY_BACK for number in numbers}
-        self._back.follow({})
-        await self._back.wait_ready()
-        self._back.follow(wanted)
+        self._back.follow(wanted | {TP(FORECAST_STATE.name, number): MEMORY_BACK for number in numbers})
         await self._back.wait_ready()
         self._back.follow({})
-        self._desk.read_back()
-        self._desk.follow_markets(now_ms())
 
     async def lost(self, _partitions: set[TP]) -> None:
         """Price nothing until the next assignment."""
@@ -153,7 +160,7 @@ class Pricing:
                 self._desk.city_demand(await decoded(self._worker, CITY_DEMAND, record.value), record.offset)
         self._worker.meter.read(tp.topic, tp.partition, records=len(records), size=0, offset=records[-1].offset)
 
-    async def _read_back(self, tp: TP, records: Sequence[ConsumerRecord]) -> None:
+    async def _hear_back(self, tp: TP, records: Sequence[ConsumerRecord]) -> None:
         topic = topic_named(tp.topic)
         remember = self._desk.remember_tick if topic is SURGE else self._desk.remember_memory
         for record in records:
@@ -194,13 +201,14 @@ class Pricing:
             self._desk.ticked(tick, offset)
 
     async def save(self) -> None:
-        """Write what changed to the table, and acknowledge what it includes, until told to stop."""
+        """Save every few seconds, until told to stop."""
         while not self._app.should_stop:
             await asyncio.sleep(SAVE_EVERY_S)
-            await self._save()
+            await self.save_now()
             await self._remember()
 
-    async def _save(self) -> None:
+    async def save_now(self) -> None:
+        """Write what changed to the table, and acknowledge what it includes."""
         async with self._saving:
             acks, self._acks = self._acks, []
             for number, state in self._desk.partitions.items():
@@ -244,6 +252,7 @@ def register(app: WorkerApp, worker: Worker) -> None:
     service = Pricing(app, worker)
     app.on_began(service.began)
     app.on_lost(service.lost)
+    app.on_drain(service.save_now)
     for topic in (SUPPLY_CELLS, DEMAND_CELLS):
         on_batches(app, worker, topic, service.take, None)
     app.task(service.price)

@@ -13,6 +13,7 @@ The rules are pricing.quote and pricing.bookings; nothing is decided here.
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import faust
 import numpy as np
@@ -77,27 +78,35 @@ class Quotes:
             worker.bootstrap, self._read_answers, client_id=f"{worker.name}-answers", security=worker.security
         )
         self._answers_moved = asyncio.Event()
+        self._beginning = asyncio.Lock()
         self._started = False
 
     # ---- assignments
 
-    async def began(self, _epoch: Epoch, spans: Mapping[TP, Span]) -> None:
+    async def began(self, epoch: Epoch, spans: Mapping[TP, Span]) -> None:
         """Read back what was answered in the assigned partitions before the first request is."""
-        if not self._started:
-            self._started = True
-            await self._control.start()
-            await self._ticks.follow_topics([SURGE.name], TICKS_BACK)
-            self._app.add_future(self._ticks.run())
-            self._app.add_future(self._answers.run())
-            await self._ticks.wait_ready()
-        numbers = sorted({tp.partition for tp in spans})
-        self._answers.follow({})
-        await self._answers.wait_ready()
-        self._desk.assigned(numbers)
-        self._answers.follow(
-            {TP(topic.name, number): ANSWERS_BACK for topic in (QUOTES, BOOKING_DECISIONS) for number in numbers}
-        )
-        await self._answers.wait_ready()
+        async with self._beginning:
+            await self._start_readers()
+            if self._app.epoch != epoch:
+                return  # another rebalance came meanwhile
+            numbers = sorted({tp.partition for tp in spans})
+            self._answers.follow({})
+            await self._answers.wait_ready()
+            self._desk.assigned(numbers)
+            self._answers.follow(
+                {TP(topic.name, number): ANSWERS_BACK for topic in (QUOTES, BOOKING_DECISIONS) for number in numbers}
+            )
+            await self._answers.wait_ready()
+
+    async def _start_readers(self) -> None:
+        if self._started:
+            return
+        self._started = True
+        await self._control.start()
+        await self._ticks.follow_topics([SURGE.name], TICKS_BACK)
+        self._app.add_future(self._ticks.run())
+        self._app.add_future(self._answers.run())
+        await self._ticks.wait_ready()
 
     # ---- what is known
 
@@ -125,7 +134,7 @@ class Quotes:
 
     # ---- requests
 
-    async def answer(self, stream: faust.Stream) -> None:
+    async def answer(self, stream: faust.StreamT[Any]) -> None:
         """Answer the requests of each batch, then let it be committed."""
         async for batch in batches(stream):
             taken = self._requests.take(batch)
@@ -159,7 +168,7 @@ class Quotes:
 
     # ---- acceptances
 
-    async def judge(self, stream: faust.Stream) -> None:
+    async def judge(self, stream: faust.StreamT[Any]) -> None:
         """Judge the acceptances of each batch, then let it be committed."""
         async for batch in batches(stream):
             taken = self._events.take(batch)

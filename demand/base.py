@@ -52,7 +52,7 @@ class DemandBase:
 def slot_of(time_zone: str, quarter: int) -> int:
     """Slot of the local week, 0 to 671, of the quarter of an hour `[quarter, quarter + 1) * 15 min` since the epoch.
 
-    >>> slot_of("America/New_York", 1_396_310_400_000 // SLOT_MS)  # Tuesday 1 April 2014, 00:00 in New York
+    >>> slot_of("America/New_York", 1_396_324_800_000 // SLOT_MS)  # Tuesday 1 April 2014, 00:00 in New York
     96
     """
     local = datetime.fromtimestamp(quarter * SLOT_MS / 1000, ZoneInfo(time_zone))

@@ -15,12 +15,16 @@ from typing import Any, TextIO
 
 import orjson
 import structlog
+import structlog.tracebacks
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from infra.settings import LogFormat, LogLevel
 
 # Libraries that tell at level info what only their authors want to know.
 QUIET_LOGGERS: tuple[str, ...] = ("aiokafka", "faust", "mode", "httpx", "httpcore", "asyncio")
+
+# Without local variables: they may hold secrets and ids, and make a traceback unreadable.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 
 
 def configure(
@@ -69,7 +73,7 @@ def _renderers(*, as_console: bool, colours: bool) -> list[Processor]:
     """How a finished line becomes text."""
     if as_console:
         return [structlog.dev.ConsoleRenderer(colors=colours)]
-    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(serializer=_to_json)]
+    return [_TRACEBACKS, structlog.processors.JSONRenderer(serializer=_to_json)]
 
 
 def _to_json(event: EventDict, **_options: Any) -> str:  # noqa: ANN401  what structlog hands to a serializer

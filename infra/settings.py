@@ -131,13 +131,13 @@ class Settings(BaseSettings):
         Raises ValueError naming the missing half.
         """
         if self.bootstrap and not self.registry_url:
-            raise ValueError("registry_url must be set when bootstrap is: the embedded registry knows other schemas")
+            raise ValueError("FARETIDE_REGISTRY_URL must be set when FARETIDE_BOOTSTRAP is: an embedded registry has other ids")
         if self.registry_url and not self.bootstrap:
-            raise ValueError("bootstrap must be set when registry_url is")
+            raise ValueError("FARETIDE_BOOTSTRAP must be set when FARETIDE_REGISTRY_URL is")
         if self.kafka_security.asks_for_password and not (self.kafka_user and self.kafka_password.get_secret_value()):
-            raise ValueError(f"kafka_user and kafka_password must be set for {self.kafka_security}")
+            raise ValueError(f"FARETIDE_KAFKA_USER and FARETIDE_KAFKA_PASSWORD must be set for {self.kafka_security}")
         if self.kafka_key_file and not self.kafka_certificate_file:
-            raise ValueError("kafka_certificate_file must be set when kafka_key_file is")
+            raise ValueError("FARETIDE_KAFKA_CERTIFICATE_FILE must be set when FARETIDE_KAFKA_KEY_FILE is")
         return self
 
     @property

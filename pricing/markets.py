@@ -93,6 +93,11 @@ class MarketBook:
         table = self._markets.get(market)
         return table.at(now_ms) if table else None
 
+    def in_force(self, now_ms: int) -> list[Market]:
+        """Every market that has begun, by id."""
+        found = (self._markets[name].at(now_ms) for name in sorted(self._markets))
+        return [market for market in found if market is not None]
+
     def holding(self, cell: int, now_ms: int) -> Market | None:
         """The market that holds the cell at `now_ms`, the first by id if several do; None outside every market."""
         for name in sorted(self._markets):

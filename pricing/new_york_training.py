@@ -1,4 +1,4 @@
-"""The model shipped with the project: trained on April to June 2014 of the shipped pickups, scored on July and August."""
+"""The model shipped with the project: trained on April to June 2014 of the pickups, scored on July and August."""
 
 from dataclasses import replace
 from datetime import datetime

@@ -41,8 +41,7 @@ def outlook_of(
     """What the next five minutes bring to each home cell."""
     seen = observed_of(view, city, layout)
     level = live_level(model.base, seen, model.strengths, scale=REQUESTS_PER_PICKUP)
-    total = forecast(model.base, level, now_ms=view.now_ms, horizon_ms=HORIZON_MS, scale=REQUESTS_PER_PICKUP)
-    requests = total[:, None] * product_split(seen.requests, view.requests, demand_shares)
+    requests = requests_by_product(view, seen, level, model, demand_shares)
     correction = _correction(model, seen, level, layout)[:, None]
     cars = cars_expected(view.idle, view.busy, view.soon_free, demand_shares)
     products = len(view.products)
@@ -54,6 +53,14 @@ def outlook_of(
         cars_near=near[:, products : 2 * products],
         idle_near=near[:, 2 * products :],
     )
+
+
+def requests_by_product(
+    view: ZoneView, seen: Observed, level: LiveLevel, model: DemandModel, demand_shares: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The closed form of every row, home and halo, float64[n, P]; a row depends on no other row."""
+    total = forecast(model.base, level, now_ms=view.now_ms, horizon_ms=HORIZON_MS, scale=REQUESTS_PER_PICKUP)
+    return total[:, None] * product_split(seen.requests, view.requests, demand_shares)
 
 
 def observed_of(view: ZoneView, city: CityView, layout: ZoneLayout) -> Observed:

@@ -41,7 +41,7 @@ def great_circle_m(lat: float, lon: float, to_lat: float, to_lon: float) -> floa
 def route_of(great_circle: float, at_ms: int, time_zone: str) -> Route:
     """The ride over a great circle of so many metres that starts at `at_ms` in that time zone.
 
-    >>> route_of(10_000.0, 1_396_310_400_000, "America/New_York")  # at midnight
+    >>> route_of(10_000.0, 1_396_324_800_000, "America/New_York")  # at midnight
     Route(distance_m=13000, duration_s=1733)
     """
     distance_m = round(great_circle * STREET_DETOUR)

@@ -60,6 +60,11 @@ class WindowsOfZone:
         self._columns: dict[tuple[str, ...], tuple[list[int], list[int]]] = {}
         self._start(0)
 
+    @property
+    def products(self) -> tuple[str, ...]:
+        """The product axis of what it reads."""
+        return self._products
+
     def read(self, partition: PartitionState, now_ms: int) -> ZoneWindows:
         """The zone at `now_ms`; `partition` says since when and how completely its sources are known."""
         self._catch_up(now_ms)
@@ -130,17 +135,20 @@ class WindowsOfZone:
         cars = np.zeros((self._state.layout.cells.size, 3 + len(self._products)), np.int64)
         for counts in self._state.cars.values():
             theirs, ours = self._columns_of(counts.products)
-            columns = [counts.idle, counts.busy, counts.soon_free, *(counts.idle_by_product[:, it] for it in theirs)]
-            cars[counts.at[:, None], [0, 1, 2, *(3 + it for it in ours)]] += np.stack(columns, axis=1)
+            for column, values in enumerate((counts.idle, counts.busy, counts.soon_free)):
+                cars[counts.at, column] += values
+            for column, their_column in zip(ours, theirs, strict=True):
+                cars[counts.at, 3 + column] += counts.idle_by_product[:, their_column]
         return cars
 
     def _idle_mean(
         self, now_ms: int, known_from_ms: int | None, covered: NDArray[np.int64], idle: NDArray[np.int64]
     ) -> NDArray[np.float64]:
         car_ms = self._stood.windows(now_ms, _or_never(known_from_ms, now_ms))
-        for source, counts in self._state.cars.items():
-            since_ms = max(self._state.since_ms[source], _or_never(known_from_ms, now_ms))
-            car_ms[:, counts.at] += _weighted_ms(since_ms, now_ms)[:, None] * counts.idle
+        known_ms = _or_never(known_from_ms, now_ms)
+        since_ms = np.array([max(known_ms, self._state.since_ms[source]) for source in self._state.cars], np.int64)
+        for counts, stood_ms in zip(self._state.cars.values(), _weighted_ms(since_ms, now_ms), strict=True):
+            car_ms[:, counts.at] += stood_ms[:, None] * counts.idle
         mean = car_ms / (np.maximum(covered, 1) * PANE_MS)[:, None]
         return np.ascontiguousarray(np.where(covered[:, None] > 0, mean, idle).T)
 
@@ -182,9 +190,13 @@ def covered_ms(now_ms: int, known_from_ms: int | None) -> NDArray[np.int64]:
     return covered
 
 
-def _weighted_ms(since_ms: int, now_ms: int) -> NDArray[np.int64]:
-    """How much of `[since_ms, now_ms)` lies in each window, int64[6], weighted by pane as in `PaneRing.windows`."""
+def _weighted_ms(since_ms: NDArray[np.int64], now_ms: int) -> NDArray[np.int64]:
+    """How much of each `[since_ms, now_ms)` lies in each window, weighted by pane as in `PaneRing.windows`.
+
+    `since_ms` is int64[k]; returns int64[k, 6], milliseconds x PANE_MS.
+    """
     oldest_end_ms = pane_start(now_ms) + PANE_MS - _WINDOWS_MS
+    since_ms = since_ms[:, None]
     in_whole_ms = np.maximum(0, now_ms - np.maximum(since_ms, oldest_end_ms))
     in_oldest_ms = np.clip(oldest_end_ms - since_ms, 0, PANE_MS)
     weighted: NDArray[np.int64] = in_whole_ms * PANE_MS + in_oldest_ms * (PANE_MS - (now_ms - pane_start(now_ms)))

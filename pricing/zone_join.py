@@ -1,7 +1,7 @@
 """Join `supply-cells` and `demand-cells` of one partition number into the state of its zones.
 
-A record is judged once for the partition (`sources`) and once by each zone it is about, which ignores offsets it already
-includes. After a restart zones may be ahead of the partition but never behind it: `zone_rows` writes it last.
+A record is judged once for the partition (`sources`) and once by each zone it is about, which ignores offsets that it
+includes already. After a restart zones may be ahead of the partition but never behind it: `zone_rows` writes it last.
 """
 
 from collections.abc import Sequence

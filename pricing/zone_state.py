@@ -14,7 +14,6 @@ A zone changes by its own records only, and remembers the last offset of each to
 function of two logs, each up to an offset, in whatever order the two were read.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from pricing.pane_counts import PaneCounts, PanesBySource
 from pricing.zone_view import ZoneLayout, layout_of
+from supply.integral import spans
 from windows.epochs import Epoch
 from windows.panes import GRACE_MS, PANE_MS, WINDOWS_MS, pane_start
 
@@ -166,7 +166,7 @@ class ZoneState:
         self.since_ms[source] = until_ms
         if not standing.idle.any():
             return
-        for pane, stood_ms in pane_shares(since_ms, until_ms):
+        for pane, stood_ms in spans(since_ms, until_ms):
             if pane not in self.idle_car_ms:
                 self.idle_car_ms[pane] = np.zeros(self.layout.cells.size, np.int64)
             self.idle_car_ms[pane][standing.at] += standing.idle * stood_ms
@@ -188,13 +188,3 @@ class ZoneState:
     def _touch(self, pane: int) -> None:
         self.changed_panes.add(pane)
         self.unread_panes.add(pane)
-
-
-def pane_shares(since_ms: int, until_ms: int) -> Iterator[tuple[int, int]]:
-    """Panes that `[since_ms, until_ms)` overlaps, each with how long.
-
-    >>> list(pane_shares(17_000, 31_000))
-    [(10000, 3000), (20000, 10000), (30000, 1000)]
-    """
-    for pane in range(pane_start(since_ms), until_ms, PANE_MS):
-        yield pane, min(until_ms, pane + PANE_MS) - max(since_ms, pane)

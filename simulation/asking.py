@@ -1,7 +1,7 @@
 """Riders who wait for a price.
 
-Each request ends in exactly one way: priced in time, priced late, expired, refused, or unanswered. The deadline ends the
-rider's patience; the city listens a grace longer, since "expired" can only be said after the deadline.
+Each request ends in exactly one way: priced in time, priced late, expired, refused, or unanswered. The deadline ends
+the rider's patience; the city listens a grace longer, since "expired" can only be said after the deadline.
 
     asked ────────────── deadline ───── + grace
       │ priced: rider decides │ late, expired │ unanswered from here on; a later answer is not counted

@@ -1,10 +1,10 @@
 """How a rider answers an offer.
 
-A logit in the logarithm of what the ride costs, time included: a minute of waiting weighs like a fixed share of the fare.
+A logit in the logarithm of what the ride costs, time included: a minute of waiting weighs like a share of the fare.
 
     logit(share) = logit(accepted_share) − slope · ( ln multiplier + worth · (wait − usual wait) )
 
-The slope follows from the elasticity e of sessions at the usual offer: d ln share / d ln multiplier = −slope · (1 − share).
+The slope follows from the elasticity at the usual offer: d ln share / d ln multiplier = −slope · (1 − share).
 """
 
 from math import exp, log

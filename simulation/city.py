@@ -1,7 +1,7 @@
 """The whole city as one value that is moved by time and by what it hears.
 
-Nothing here waits or reads a clock: `requests` and `drive` say what happens by an instant, `hear` takes in what the system
-answered. The same plan, start, instants and answers give the same city.
+Nothing here waits or reads a clock: `requests` and `drive` say what happens by an instant, `hear` takes in what the
+system answered. The same plan, start, instants and answers give the same city.
 """
 
 from collections import deque
@@ -72,7 +72,7 @@ class City:
         return self._coming[0].intended_ms if self._coming else self._minute * MINUTE_MS
 
     def requests(self, now_ms: int) -> list[QuoteRequested]:
-        """The riders who ask by `now_ms`. They ask now, however late; who would have lost patience meanwhile, does not."""
+        """The riders who ask by `now_ms`, each at `now_ms`, however late; those who lost patience meanwhile do not."""
         asked = []
         while self.next_request_ms() <= now_ms:
             if not self._coming:
@@ -121,7 +121,7 @@ class City:
             self.fleet.staff(cars_online(self.history, self.plan, now_ms // MINUTE_MS), now_ms=now_ms)
 
     def _riders_of(self, now_ms: int) -> list[Rider]:
-        """The riders of the next minute. Minutes so long past that all lost patience are not drawn but counted as skipped."""
+        """The riders of the next minute; minutes all lost patience in are counted as skipped, not drawn."""
         past = range(self._minute, (now_ms - self.plan.patience_ms) // MINUTE_MS)
         self._tally.skipped += round(sum(60 * expected_per_s(self.history, self.plan, minute) for minute in past))
         self._minute += len(past)

@@ -14,8 +14,8 @@ def nearest_cars(
 ) -> Ints:
     """Car of each rider, int64[riders], or NO_CAR where none that serves the product is left within `reach_m`.
 
-    Riders (`x`, `y` metres, `product` a column of `serves`) choose in the order given; a car goes to one rider. Cars are
-    idle ones: `car_x`, `car_y` float64[cars], `serves` bool[cars, products]. Of equally near cars the first is taken.
+    Riders (`x`, `y` metres, `product` a column of `serves`) choose in the order given; a car goes to one rider. Cars
+    are idle ones: `car_x`, `car_y` float64[cars], `serves` bool[cars, products]. Of equally near cars the first goes.
     """
     chosen = np.full(x.size, NO_CAR, np.int64)
     if not car_x.size:

@@ -1,8 +1,8 @@
 """The cars: where each is, what it does, and what its app reports.
 
-A car is IDLE, TO_PICKUP, WITH_RIDER or OFFLINE. It is moved when it pings, every `ping_ms` on its own phase, since nobody
-can see it in between: so a step touches only the cars that are due. The phases are spread evenly: car i of n pings at
-start + (i / n + k) · ping_ms, which makes the cars due in a step one range of numbers.
+A car is IDLE, TO_PICKUP, WITH_RIDER or OFFLINE. It is moved when it pings, every `ping_ms` on its own phase, since
+nobody can see it in between: so a step touches only the cars that are due. The phases are spread evenly: car i of n
+pings at start + (i / n + k) · ping_ms, which makes the cars due in a step one range of numbers.
 
     car     0    1    2    3   …  n−1   0    1         a step from t to t' moves the cars between them;
     ───────┴────┴────┴────┴── … ──┴────┴────┴──▶       after a stall of several rounds each car is moved once,
@@ -33,8 +33,10 @@ class CarState(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pings:
-    """What cars reported at `at_ms`, arrays of one length: `car` int64, `x`, `y` float64 metres, `state` int8 (CarState),
-    `free_at_ms` int64 (0 where not known).
+    """What cars reported at `at_ms`, epoch ms UTC, as arrays of one length.
+
+    `car` int64 are their numbers, `x` and `y` float64 metres, `state` int8 a CarState, `free_at_ms` int64 is 0 where
+    not known.
     """
 
     at_ms: int
@@ -47,7 +49,7 @@ class Pings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """What a step led to: the pings, and the cars (int64) that reached their rider or set one down, with their rides."""
+    """What a step led to: the pings, and the cars (int64) that took a rider in or set one down, with their rides."""
 
     pings: Pings
     boarded: Ints

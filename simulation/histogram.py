@@ -1,6 +1,7 @@
 """A distribution of milliseconds in fixed memory.
 
-Bounds stand 1 ms apart up to 100 ms and grow by 2 % from there to two minutes, so a percentile is at most 2 % or 1 ms too high.
+Bounds stand 1 ms apart up to 100 ms and grow by 2 % from there to two minutes, so a percentile is at most 2 % or 1 ms
+too high.
 """
 
 from bisect import bisect_left

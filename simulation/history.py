@@ -1,15 +1,15 @@
 """The recorded days of a city and who asks in them, minute by minute.
 
-A minute of today takes the recorded minutes with the same local clock time on days of the same class (Monday to Thursday,
-Friday, Saturday, Sunday), several days laid over each other:
+A minute of today takes the recorded minutes with the same local clock time on days of the same class (Monday to
+Thursday, Friday, Saturday, Sunday), several days laid over each other:
 
     today      Tue 17:05  ─┬─ 1st day   Wed 14 May 17:05   as recorded
                            ├─ 2nd day   Mon 2 June 17:05   as recorded
                            ├─ …
                            └─ 88th day  Wed 14 May 16:58   used again: shifted by minutes, scattered by metres
 
-Everything is drawn per UTC minute from a generator seeded by (seed, minute), so a span is the same whether it is asked for
-at once or in pieces. Where the local clock skips an hour, that hour never comes; where it repeats one, the hour is
+Everything is drawn per UTC minute from a generator seeded by (seed, minute), so a span is the same whether it is asked
+for at once or in pieces. Where the local clock skips an hour, that hour never comes; where it repeats one, the hour is
 played twice with other seconds.
 """
 
@@ -53,8 +53,9 @@ def day_class(day: int) -> int:
 class History:
     """Recorded pickups, ascending in time.
 
-    `minutes` int64[n] counts local minutes from 1970-01-01T00:00, `x` and `y` float64[n] are metres on `plane`, `days` are the
-    recorded local days of each class, `per_min` float64[class, minute of day] the smoothed pickups of one mean day.
+    `minutes` int64[n] counts local minutes from 1970-01-01T00:00, `x` and `y` float64[n] are metres on `plane`, `days`
+    are the recorded local days of each class, `per_min` float64[class, minute of day] the smoothed pickups of one mean
+    day.
     """
 
     zone: ZoneInfo

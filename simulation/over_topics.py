@@ -1,8 +1,8 @@
 """The city's wire on Kafka: it sees of the system what any operator's apps would see, its topics.
 
 Requests and ride events go out one by one without linger, under idempotence. Pings go out a step at a time as one ready
-batch per partition, without idempotence: a lost ping is made good by the next one, four seconds later. Answers are read
-outside every consumer group, from the end that stood when the wire was opened, so none to this city's requests is missed.
+batch per partition, without idempotence: a lost ping is made good by the next one. Answers are read outside every
+consumer group, from the end that stood when the wire was opened, so none to this city's requests is missed.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -11,11 +11,10 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from infra.clients.connection import Connection
-from infra.clients.consumer import Decoder, open_consumer
-from infra.clients.errors import TopicMissingError
+from infra.clients.consumer import Decoder, open_consumer, places_of
 from infra.clients.kafka_errors import kafka_errors
 from infra.clients.producer import Publisher
 from infra.clients.registry import Registry
@@ -57,7 +56,8 @@ class TopicsWire:
         async with AsyncExitStack() as opening:
             registry = await opening.enter_async_context(Registry(self._connection))
             schema_ids = await registry.ids_of(_SENT)
-            self._decoders = {topic.name: Decoder(topic, SchemaIds(registry)) for topic in _HEARD}
+            ids = SchemaIds(registry)
+            self._decoders = {topic.name: Decoder(topic, ids) for topic in _HEARD}
             self._encoder = PingEncoder(schema_ids[DRIVER_PINGS.name], self._drivers, self._products, self._plane)
             self._publisher = await opening.enter_async_context(
                 Publisher(self._connection, schema_ids, source=SOURCE, linger_ms=0)
@@ -80,7 +80,7 @@ class TopicsWire:
         await self._open.aclose()
 
     async def send(self, topic: Topic, records: Sequence[Any]) -> None:
-        """Hand over records, in order. Raises UnreachableError while the buffer stays full, ValueError if not encodable."""
+        """Hand over records, in order; waits while the buffer is full. Raises ClientError, ValueError."""
         for record in records:
             written = await self._publisher.publish(topic, record)
             written.add_done_callback(lambda done: self._count_lost(done, 1))
@@ -129,17 +129,9 @@ class TopicsWire:
 
     async def _stand_at_end(self) -> None:
         consumer: AIOKafkaConsumer = self._consumer
-        await consumer.topics()
-        places = [
-            TopicPartition(topic.name, number)
-            for topic in _HEARD
-            for number in sorted(consumer.partitions_for_topic(topic.name) or ())
-        ]
-        missing = [topic.name for topic in _HEARD if topic.name not in {place.topic for place in places}]
-        if missing:
-            raise TopicMissingError(f"the brokers have no topic {missing[0]}: create it with `faretide topics create`")
-        consumer.assign(places)
         with kafka_errors(self._bootstrap, "reading answers"):
+            places = [place for found in (await places_of(consumer, _HEARD)).values() for place in found]
+            consumer.assign(places)
             for place, end in (await consumer.end_offsets(places)).items():
                 consumer.seek(place, end)
 

@@ -1,7 +1,7 @@
 """Pings as bytes, many at once.
 
-All but the products of a ping has a fixed width, since an instant of these decades takes six bytes as an Avro long. So a
-step's pings are one matrix of bytes, filled column by column:
+All but the products of a ping has a fixed width, since an instant of these decades takes six bytes as an Avro long.
+So a step's pings are one matrix of bytes, filled column by column:
 
     frame 5 │ id │ at_ms 6 │ lat 8 │ lon 8 │ status 1      the same for every car
     products                                               made once per car
@@ -61,7 +61,9 @@ class PingEncoder:
         n = pings.car.size
         lat, lon = self._plane.degrees(pings.x, pings.y)
         status = self._status[pings.state][:, None]
-        heads = np.hstack([self._start[pings.car], longs(np.full(n, pings.at_ms)), _doubles(lat), _doubles(lon), status])
+        heads = np.hstack(
+            [self._start[pings.car], longs(np.full(n, pings.at_ms)), _doubles(lat), _doubles(lon), status]
+        )
         known = pings.free_at_ms > 0
         tails = np.zeros((n, 1 + _LONG_BYTES), np.uint8)
         tails[:, 0] = 2
@@ -78,8 +80,10 @@ def longs(values: Ints) -> Bytes:
 
     Raises ValueError if one needs another number of bytes.
     """
-    if values.size and not (_LONG_FROM <= values.min() and values.max() < _LONG_BELOW):
-        raise ValueError(f"instants must be between {_LONG_FROM} and {_LONG_BELOW} ms, got {values.min()}..{values.max()}")
+    if values.size and (values.min() < _LONG_FROM or values.max() >= _LONG_BELOW):
+        raise ValueError(
+            f"instants must be between {_LONG_FROM} and {_LONG_BELOW} ms, got {values.min()}..{values.max()}"
+        )
     zigzag = values[:, None] << 1
     septets = zigzag >> (7 * np.arange(_LONG_BYTES)) & 0x7F
     septets[:, :-1] |= 0x80

@@ -54,10 +54,9 @@ class CityPlan:
     reuse_spread_m: float = 150.0  # … and its pickups scattered by this standard deviation per axis
     patience_ms: int = 10_000  # assumption: then the rider stops waiting for a price; the request's deadline
 
-    # Where they go. The recording has no dropoffs: one is drawn from pickups of the same half hours, weighted exp(−d/kernel).
-    kernel_m: float = (
-        4_500.0  # gives a mean of about 3.5 km in a straight line, near the 2.9 road miles of NYC taxi trips
-    )
+    # Where they go. The recording has no dropoffs: one is drawn from pickups around the same time, weighted
+    # exp(−distance / kernel).
+    kernel_m: float = 4_500.0  # assumption: gives trips of about 3.5 km in a straight line, 4.5 km by road
     least_trip_m: float = 400.0  # assumption: shorter ways are walked
     period_min: int = 30  # the half hours before and after
     riders: int = 500_000  # assumption: people who ever ask

@@ -30,7 +30,7 @@ class Plane:
         return cls(lat=(box.south + box.north) / 2, lon=(box.west + box.east) / 2)
 
     def metres(self, lat: Floats, lon: Floats) -> tuple[Floats, Floats]:
-        """x and y of points, float64[n] each, metres.
+        """East and north of points, float64[n] each, metres.
 
         >>> x, y = Plane(40.7, -74.0).metres(np.array([40.71]), np.array([-73.99]))
         >>> int(x[0]), int(y[0])

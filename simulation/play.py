@@ -59,9 +59,7 @@ class WallClock:
         await asyncio.sleep(max(0.0, at_ms / 1_000 - time.time()))
 
 
-async def play(
-    city: City, wire: Wire, clock: Clock, *, stop: asyncio.Event, end_ms: int | None = None
-) -> CitySummary:
+async def play(city: City, wire: Wire, clock: Clock, *, stop: asyncio.Event, end_ms: int | None = None) -> CitySummary:
     """Play until `stop` is set or `end_ms` is reached, then wait for outstanding answers; what the city saw.
 
     An error of the wire ends the play and is raised in an ExceptionGroup.

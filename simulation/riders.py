@@ -20,9 +20,10 @@ _CHOICES = 64  # of them one rider weighs
 class Intents:
     """Riders of one minute, ascending by `at_ms`; arrays of one length n.
 
-    `at_ms` int64, epoch ms UTC, is when they want to ask. `x`, `y`, `to_x`, `to_y` float64 are metres. `product` int64 counts
-    the plan's product shares, `rider` int64 the people. `mood` float64 in [0, 1): accepts if below the accepted share of
-    the offer. `think_ms` int64 from quote to acceptance. `regret` float64 in [0, 1): calls off if below the cancelled share.
+    `at_ms` int64, epoch ms UTC, is when they want to ask. `x`, `y`, `to_x`, `to_y` float64 are metres. `product` int64
+    counts the plan's product shares, `rider` int64 the people. `mood` float64 in [0, 1): accepts if below the accepted
+    share of the offer. `think_ms` int64 from quote to acceptance. `regret` float64 in [0, 1): calls off if below the
+    cancelled share.
     """
 
     at_ms: Ints
@@ -59,7 +60,7 @@ def intents_in_minute(history: History, plan: CityPlan, utc_minute: int) -> Inte
 
 
 def pool_of(history: History, plan: CityPlan, utc_minute: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """x and y of recorded pickups, drawn from the half hours around this local minute on all days like it."""
+    """Places of recorded pickups, drawn from the half hours around this local minute on all days like it, metres."""
     day, minute = divmod(history.local_minute(utc_minute), DAY_MIN)
     middles = like_days(history, day) * DAY_MIN + minute
     first = np.searchsorted(history.minutes, middles - plan.period_min)
@@ -73,9 +74,10 @@ def pool_of(history: History, plan: CityPlan, utc_minute: int, rng: np.random.Ge
 def destinations(
     asked: Pickups, pool_x: Floats, pool_y: Floats, plan: CityPlan, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    """Dropoffs float64[n], metres: each rider weighs some of the pool by exp(−distance / kernel), none under the least trip.
+    """Dropoffs float64[n], metres: each rider weighs some of the pool by exp(−distance / kernel).
 
-    A rider with nothing in the pool far enough goes one kernel length in any direction.
+    None is nearer than the least trip. A rider with nothing in the pool far enough goes one kernel length in any
+    direction.
     """
     n = asked.at_ms.size
     seen = rng.integers(0, pool_x.size, (n, _CHOICES))

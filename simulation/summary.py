@@ -10,12 +10,13 @@ _CODES_KEPT = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CitySummary:
-    """Totals since the start. Every request sent is exactly one of priced, late, expired, refused, unanswered, outstanding.
+    """Totals since the start.
 
-    `late` were priced after the deadline, when nobody waited any more; `skipped` were due so long ago, after a stall, that
-    they were not sent. Latency runs from the intended instant of sending to the answer in the city's hands, unanswered
-    requests included with the time they were waited for; slippage from the intended to the actual instant of sending.
-    `booked`, `booking_refused` and `undecided` are what became of `accepted`, as far as it is known.
+    Every request sent is exactly one of priced, late, expired, refused, unanswered and outstanding. `late` were priced
+    after the deadline, when nobody waited any more; `skipped` were due so long ago, after a stall, that they were not
+    sent. Latency runs from the intended instant of sending to the answer in the city's hands, unanswered requests
+    included with the time they were waited for; slippage from the intended to the actual instant of sending. `booked`,
+    `booking_refused` and `undecided` are what became of `accepted`, as far as it is known.
     """
 
     sent: int

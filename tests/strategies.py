@@ -116,12 +116,12 @@ def pings(*, drivers=6, until_ms=90_000):
 
 @st.composite
 def demand_logs(draw, *, most_disorder_ms=20_000, size=60):
-    """Requests and bookings as appended; event times up to 5 s ahead and at most `most_disorder_ms` behind."""
+    """Requests and bookings as appended, by few askers; event times up to 5 s ahead, `most_disorder_ms` behind."""
     appended_ms, log = draw(st.integers(100_000, 400_000)), []
     for _ in range(draw(st.integers(0, size))):
         appended_ms += draw(st.sampled_from([0, 1, 500, 3_000, 10_000, 40_000]))
         at_ms = appended_ms - draw(st.integers(-5_000, most_disorder_ms))
-        who, booked = draw(st.integers(0, 3)), draw(st.booleans())
-        cell, product = draw(st.sampled_from(NEAR_CELLS[:8])), draw(st.integers(0, 1))
+        who, booked = draw(st.integers(0, 2)), draw(st.booleans())
+        cell, product = draw(st.sampled_from(NEAR_CELLS[:40:13])), draw(st.integers(0, 1))
         log.append(Ask(who, cell, product, at_ms, appended_ms, booked))
     return log

@@ -25,7 +25,7 @@ class Joined(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """Arrays of one chunk, a row per value; see `topics.columns_kernel` for their shapes."""
+    """Arrays of one chunk, a row per value; see `topics.compiled` for their shapes."""
 
     ints: Int64s
     present: Bools

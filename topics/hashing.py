@@ -7,33 +7,9 @@ were written.
 
 from collections.abc import Iterable
 
-import numpy as np
-from numba import njit
+from topics.compiled import FNV_PRIME, FNV_START, LIST_SEPARATOR
 
-from topics.arrays import Bytes, Int64, UInt64
-
-FNV_START = 14_695_981_039_346_656_037
-LIST_SEPARATOR = 255
-_PRIME = 1_099_511_628_211
 _BITS = 2**64 - 1
-
-
-@njit(cache=True, nogil=True)
-def hash_span(buf: Bytes, start: Int64, end: Int64, so_far: UInt64) -> tuple[UInt64, bool]:
-    """Hash of what was hashed before (as uint64) and then buf[start:end], and whether all of these bytes are ASCII."""
-    state = np.uint64(so_far)
-    seen = np.uint64(0)
-    for p in range(start, end):
-        byte = np.uint64(buf[p])
-        seen |= byte
-        state = (state ^ byte) * np.uint64(_PRIME)
-    return state, bool(seen < np.uint64(128))
-
-
-@njit(cache=True, nogil=True)
-def hash_byte(so_far: UInt64, byte: int) -> UInt64:
-    """Hash of what was hashed before and then one byte."""
-    return (np.uint64(so_far) ^ np.uint64(byte)) * np.uint64(_PRIME)
 
 
 def hash_text(text: str | bytes) -> int:
@@ -61,7 +37,7 @@ def hash_list(texts: Iterable[str]) -> int:
 
 def _fold(state: int, data: bytes) -> int:
     for byte in data:
-        state = (state ^ byte) * _PRIME & _BITS
+        state = (state ^ byte) * FNV_PRIME & _BITS
     return state
 
 

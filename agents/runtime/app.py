@@ -99,6 +99,13 @@ class WorkerApp(faust.App):
         """
         return self._reader.deliveries[tp].caught_up
 
+    def end(self, tp: TP) -> int:
+        """Return the end of an assigned partition's log as far as the broker has told.
+
+        Raises KeyError if the partition is not assigned.
+        """
+        return max(self._reader.ends[tp], self._reader.highwater(tp) or 0)  # no highwater before the first fetch
+
     def hold(self, tp: TP) -> None:
         """Deliver nothing of this partition until `release` or the next epoch; batches handed over before still come.
 

@@ -21,7 +21,7 @@ Topics without a BatchSchema, changelogs first of all, keep one message per reco
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import ConsumerRecord
@@ -53,6 +53,7 @@ class Consumer(aiokafka.Consumer):
         """Start without an assignment."""
         self.epoch: Epoch | None = None
         self.deliveries: dict[TP, Deliveries] = {}
+        self.ends: Mapping[TP, int] = {}
         self.parking = Parking()
         self.acknowledged = 0  # batches; the watchdog looks whether it moves
         self._working: set[Batch] = set()
@@ -195,6 +196,7 @@ class Consumer(aiokafka.Consumer):
         self.parking.forget()
         self.epoch = seeked.epoch
         self.deliveries = {tp: Deliveries(span) for tp, span in seeked.spans.items() if tp.topic in policies}
+        self.ends = seeked.ends
         self._read_offset.update({tp: span.start for tp, span in seeked.spans.items()})
         self._committed_offset.update({tp: s.resume for tp, s in seeked.spans.items() if tp.topic not in policies})
         await self.app.began(seeked.epoch, {tp: d.span for tp, d in self.deliveries.items()})
@@ -211,7 +213,7 @@ class Consumer(aiokafka.Consumer):
 
     def _end_epoch(self) -> None:
         self.epoch = None
-        self.deliveries = {}
+        self.deliveries, self.ends = {}, {}
         self.parking.forget()
         self._working.clear()
         self._idle.set()

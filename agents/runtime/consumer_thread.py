@@ -14,7 +14,7 @@ _complain                aiokafka keeps fatal errors of the group (refused sessi
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import TopicPartition
@@ -26,7 +26,7 @@ from mode import Service
 
 from agents.runtime import fencing
 from agents.runtime.batches import Epoch
-from agents.runtime.rewind import CommitNote, Log, Rewind, Span, epoch_start, span
+from agents.runtime.rewind import CommitNote, Log, Rewind, Span, epoch_start, span, stamp_of
 
 if TYPE_CHECKING:
     from agents.runtime.consumer import Consumer
@@ -49,10 +49,11 @@ class Fetched(dict[TP, list[Any]]):
 
 @dataclass(frozen=True, slots=True)
 class Seeked:
-    """A new epoch and from where each partition is read in it."""
+    """A new epoch, from where each partition is read in it, and where the logs ended at its start."""
 
     epoch: Epoch
     spans: Mapping[TP, Span]
+    ends: Mapping[TP, int]
 
 
 class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
@@ -115,9 +116,14 @@ class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
         consumer = self._ensure_consumer()
         generation = self.app.consumer_generation_id
         changelogs = self.app.tables.changelog_topics
-        logs = await _logs(consumer, [t for t in consumer.assignment() if t.topic not in changelogs], policies)
+        logs, stamps = await _logs(consumer, [t for t in consumer.assignment() if t.topic not in changelogs], policies)
         spans = {
-            TP(*tp): span(f"{tp.topic}[{tp.partition}]", log, rewinds=policies.get(tp.topic) is not None)
+            TP(*tp): span(
+                f"{tp.topic}[{tp.partition}]",
+                log,
+                rewinds=policies.get(tp.topic) is not None,
+                stamp_ms=stamps.get(tp.partition),
+            )
             for tp, log in logs.items()
         }
         for tp, spanned in spans.items():
@@ -126,24 +132,35 @@ class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
         if self.epoch is not None:
             earlier.append(self.epoch.started_ms)
         self.epoch = Epoch(generation, epoch_start(time.time_ns() // 1_000_000, *earlier))
-        return Seeked(self.epoch, spans)
+        return Seeked(self.epoch, spans, {TP(*tp): log.end for tp, log in logs.items()})
 
 
 async def _logs(
     consumer: Any, tps: list[TopicPartition], policies: Mapping[str, Rewind | None]
-) -> dict[TopicPartition, Log]:
-    """Ask the broker for bounds, commits and rewind points."""
+) -> tuple[dict[TopicPartition, Log], dict[int, int | None]]:
+    """Ask the broker for bounds, commits and rewind points; topics that rewind do so together, by partition number."""
     if not tps:
-        return {}
+        return {}, {}
     # the public committed() returns no metadata
     found = await consumer._coordinator.fetch_committed_offsets(tps)
     first, end = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
     commits = {tp: c for tp, c in found.items() if c.offset >= 0}
-    notes = {tp: CommitNote.parse(c.metadata) for tp, c in commits.items()}
-    points = {
-        tp: max(0, policy(note.append_ms)) for tp, note in notes.items() if note and (policy := policies.get(tp.topic))
+    logs = {
+        tp: Log(first[tp], end[tp], commits[tp].offset, CommitNote.parse(commits[tp].metadata))
+        if tp in commits
+        else Log(first[tp], end[tp], None, None)
+        for tp in tps
     }
+    rewinding = [tp for tp in tps if policies.get(tp.topic)]
+    stamps = {
+        number: stamp_of(logs[tp] for tp in rewinding if tp.partition == number)
+        for number in {tp.partition for tp in rewinding}
+    }
+    points = {}
+    for tp in rewinding:
+        policy, stamp_ms = policies[tp.topic], stamps[tp.partition]
+        if policy is not None and stamp_ms is not None:
+            points[tp] = max(0, policy(stamp_ms))
     times = await consumer.offsets_for_times(points) if points else {}
-    rewound = {tp: t.offset for tp, t in times.items() if t is not None}
-    offsets = {tp: c.offset for tp, c in commits.items()}
-    return {tp: Log(first[tp], end[tp], offsets.get(tp), notes.get(tp), rewound.get(tp)) for tp in tps}
+    rewound = {tp: found.offset for tp, found in times.items() if found is not None}
+    return {tp: replace(log, rewound=rewound.get(tp)) for tp, log in logs.items()}, stamps

@@ -12,7 +12,7 @@ record, not from now, so a worker that was down for an hour still finds the minu
 Records from `start` up to `resume` are replayed: they rebuild state and have no other effect.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 Rewind = Callable[[int], int]
@@ -53,10 +53,14 @@ class CommitNote:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Offsets `[start, resume)` of one partition are replayed, records from `resume` on are live."""
+    """Offsets `[start, resume)` of one partition are replayed, records from `resume` on are live.
+
+    `stamp_ms` is the append time the rewind was measured from, None if nothing was ever committed (see `stamp_of`).
+    """
 
     start: int
     resume: int
+    stamp_ms: int | None = None
 
 
 def back_by(horizon_ms: int) -> Rewind:
@@ -85,7 +89,27 @@ class Log:
     rewound: int | None = None
 
 
-def span(name: str, log: Log, *, rewinds: bool) -> Span:
+def stamp_of(logs: Iterable[Log]) -> int | None:
+    """Return the append time to rewind from, for topics whose equal partition numbers make one state.
+
+    Everything appended before it was committed in each of them. So it is the least of the notes of those with
+    something left to read; one with nothing left has no say, since what it gets is appended later. Zero, so all there
+    is, if one with something left has no note. None if none was ever committed: all is live.
+
+        requests    ──────────────●│ ○ ○      last committed │ left to read
+        decisions   ──●             │          nothing left: no say, though its last record is old
+        decisions   ──●│   ○   ○               something left: both are rewound from here
+    """
+    known = list(logs)
+    if all(log.committed is None for log in known):
+        return None
+    behind = [log for log in known if log.end > max(log.committed or 0, log.first)]
+    if behind:
+        return min(log.note.append_ms if log.committed is not None and log.note else 0 for log in behind)
+    return max((log.note.append_ms for log in known if log.note), default=0)
+
+
+def span(name: str, log: Log, *, rewinds: bool, stamp_ms: int | None = None) -> Span:
     """Return the offsets to replay of partition `name`; `rewinds` is False for a topic without a rewind policy.
 
     Without a commit everything is live from the first record on. With a commit but without a note the horizon is
@@ -94,18 +118,18 @@ def span(name: str, log: Log, *, rewinds: bool) -> Span:
     Raises CommittedBeyondEndError if the log ends below the committed offset.
     """
     if log.committed is None:
-        return Span(log.first, log.first)
+        return Span(log.first, log.first, stamp_ms)
     if log.committed > log.end:
         raise CommittedBeyondEndError(
             f"{name} ends at {log.end}, below its committed offset {log.committed}: reset the group's offsets by hand"
         )
     resume = max(log.committed, log.first)
     if not rewinds:
-        return Span(resume, resume)
+        return Span(resume, resume, stamp_ms)
     if log.note is None:
-        return Span(log.first, resume)
+        return Span(log.first, resume, stamp_ms)
     start = resume if log.rewound is None else min(log.rewound, resume)
-    return Span(max(start, log.first), resume)
+    return Span(max(start, log.first), resume, stamp_ms)
 
 
 def epoch_start(now_ms: int, *earlier_ms: int) -> int:

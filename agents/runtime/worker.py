@@ -84,7 +84,7 @@ def on_batches(
 ) -> None:
     """Have `take(batch, ack)` called with each batch of `topic`."""
 
-    async def read(stream: faust.Stream) -> None:
+    async def read(stream: faust.StreamT[Any]) -> None:
         async for batch, ack in held_batches(stream):
             take(batch, ack)
 
@@ -140,5 +140,6 @@ def wire_counting(
         on_batches(app, worker, topic, take, rewind)
     app.on_began(began)
     app.on_lost(lost)
+    app.on_drain(service.flush)
     app.task(partial(service.run, lambda: app.should_stop))
     report_telemetry(app, worker)

@@ -14,6 +14,9 @@ class ExitCode(IntEnum):
     REFUSED = 5
     EXPIRED = 6
     NO_ANSWER = 7
+    AGENT_FAILED = 70
+    REPLACED = 75
+    STALLED = 76
     INTERRUPTED = 130
 
 
@@ -26,8 +29,18 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.REFUSED: "the quote request was refused",
     ExitCode.EXPIRED: "the quote request was answered after its deadline, without a price",
     ExitCode.NO_ANSWER: "nobody answered the quote request in time",
+    ExitCode.AGENT_FAILED: "a worker ended because an agent failed; start it again",
+    ExitCode.REPLACED: "a worker ended because another process took its place; leave it",
+    ExitCode.STALLED: "a worker ended because it stopped reading; start it again",
     ExitCode.INTERRUPTED: "stopped by Ctrl-C",
 }
+
+
+def cause_of(error: Exception) -> Exception:
+    """The error itself where tasks that ran side by side failed with one."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 class CommandError(Exception):
@@ -53,7 +66,7 @@ def exit_code_of(error: Exception) -> ExitCode:
 
 
 def sentence_of(error: Exception) -> str:
-    """What a person is told about `error`. An error nobody foresaw is named by its class, so that it can be reported."""
+    """What a person is told about `error`. One nobody foresaw is named by its class, so that it can be reported."""
     from infra.clients.errors import ClientError
     from infra.settings import SettingsInvalidError
 

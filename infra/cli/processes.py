@@ -47,7 +47,7 @@ class ServiceProcesses:
         self._logs.mkdir(parents=True, exist_ok=True)
         for service in services:
             instance = f"{service}-0"
-            command = [sys.executable, "-m", "infra.cli.main", "worker", service]
+            command = [sys.executable, "-m", "infra.cli", "worker", service]
             entry = ServiceProcess(service, instance, command, self._logs / f"{service}.log")
             self._launch(entry)
             self._services.append(entry)

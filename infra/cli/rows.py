@@ -5,6 +5,7 @@ CSV     a header names the fields, an empty cell says nothing
 Avro    a container file; its rows are counted from 1, since it has no lines
 """
 
+import codecs
 import csv
 import io
 from collections.abc import Callable, Iterator
@@ -77,8 +78,9 @@ def read_rows(source: BinaryIO, file_format: FileFormat) -> Iterator[Row]:
 
 def _json_lines(source: BinaryIO) -> Iterator[Row]:
     for line, text in enumerate(source, start=1):
-        if text.strip():
-            yield _json_line(line, text)
+        said = text.removeprefix(codecs.BOM_UTF8) if line == 1 else text
+        if said.strip():
+            yield _json_line(line, said)
 
 
 def _json_line(line: int, text: bytes) -> Row:
@@ -98,20 +100,33 @@ def _comma_separated(source: BinaryIO) -> Iterator[Row]:
     text = io.TextIOWrapper(source, encoding="utf-8-sig", errors="surrogateescape", newline="")
     reader = csv.reader(text, strict=True)
     try:
-        header = next(reader, None)
-        if not header or not any(header):
-            raise FileRefusedError("the first line must name the fields, got an empty one")
-        if len(set(header)) < len(header):
-            raise FileRefusedError(f"the first line must name each field once, got {', '.join(header)}")
-        before = reader.line_num
-        for cells in reader:
+        header = _csv_header(reader)
+        while True:
+            line = reader.line_num + 1  # a quoted cell may go over several; a row is named by its first
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield Row(line, {}, RowRefusedError("", "line-is-csv", f"the line must be CSV: {error}"))
+                continue
             if cells:
-                yield _csv_row(before + 1, header, cells)
-            before = reader.line_num
-    except csv.Error as error:
-        raise FileRefusedError(f"line {reader.line_num} must be CSV: {error}") from None
+                yield _csv_row(line, header, cells)
     finally:
         text.detach()
+
+
+def _csv_header(lines: Iterator[list[str]]) -> list[str]:
+    """The names in the first line. Raises FileRefusedError if it names none or one twice."""
+    try:
+        header = next(lines, [])
+    except csv.Error as error:
+        raise FileRefusedError(f"the first line must be CSV: {error}") from None
+    if not any(header):
+        raise FileRefusedError("the first line must name the fields, got an empty one")
+    if len(set(header)) < len(header):
+        raise FileRefusedError(f"the first line must name each field once, got {', '.join(header)}")
+    return header
 
 
 def _csv_row(line: int, header: list[str], cells: list[str]) -> Row:
@@ -126,14 +141,12 @@ def _avro_container(source: BinaryIO) -> Iterator[Row]:
 
     line = 0
     try:
-        for line, values in enumerate(fastavro.reader(source), start=1):  # noqa: B007  read after the loop broke
-            if not isinstance(values, dict):
-                raise FileRefusedError("the file must hold Avro records, got another type")
-            yield Row(line, values)
-    except FileRefusedError:
-        raise
+        for line, values in enumerate(fastavro.reader(source), start=1):
+            yield Row(line, values) if isinstance(values, dict) else Row(line, {}, _not_a_record(values))
     except Exception as error:  # noqa: BLE001  fastavro raises a dozen unrelated classes on damaged files
         said = str(error) or type(error).__name__
-        raise FileRefusedError(
-            f"the file must be an Avro container, it cannot be read after row {line}: {said}"
-        ) from None
+        raise FileRefusedError(f"the file must be an Avro container, cannot read it after row {line}: {said}") from None
+
+
+def _not_a_record(values: object) -> RowRefusedError:
+    return RowRefusedError("", "row-is-record", f"the row must be a record, got {values!r:.80}")

@@ -1,7 +1,7 @@
 """From what a person writes in a row to what an Avro schema wants, or a refusal that names field and rule.
 
-Nothing is guessed: a whole number is not made of 1.5, nor a text of a number. Only where a format knows nothing but text
-(CSV) is text read as what the schema says; there a list is JSON or has semicolons between its items.
+Nothing is guessed: a whole number is not made of 1.5, nor a text of a number. Only where a format knows nothing but
+text (CSV) is text read as what the schema says; there a list is JSON or has semicolons between its items.
 """
 
 import base64
@@ -31,7 +31,7 @@ class RowRefusedError(ValueError):
 def record_shape(schema: Schema, *, textual: bool) -> Callable[[Mapping[str, Any]], Values]:
     """A function from a row to the values of a record of `schema`, defaults left out.
 
-    `textual` says that the row knows only text. The function raises RowRefusedError for the first field that does not fit.
+    `textual` says that the row knows only text. The function raises RowRefusedError for the first field at fault.
     """
     shape = _Shapes(textual=textual).record(schema)
     return lambda row: shape(dict(row), "")

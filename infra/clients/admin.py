@@ -149,6 +149,7 @@ class Admin:
         consumer = AIOKafkaConsumer(**self._connection.kafka(), request_timeout_ms=REQUEST_TIMEOUT_MS)
         try:
             await consumer.start()
+            consumer.assign(places)  # has it learn all partitions in one question
             first, after_last = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
         finally:
             await consumer.stop()

@@ -4,7 +4,7 @@ Reading leaves no trace: nothing is committed and no worker is disturbed. A reco
 like any other, with the reason in place of the record.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -105,7 +105,7 @@ async def tail(
     start: Start = Edge.LATEST,
     partition: int | None = None,
     follow: bool = True,
-) -> AsyncIterator[Entry]:
+) -> AsyncGenerator[Entry, None]:
     """Entries of `topic` (of one `partition` if given) from `start` on, in order within each partition.
 
     Goes on for ever, or ends at what was the end when it began if `follow` is False.
@@ -149,14 +149,34 @@ async def open_consumer(connection: Connection) -> AsyncIterator[AIOKafkaConsume
 
 
 async def _places(consumer: AIOKafkaConsumer, topic: Topic, partition: int | None) -> list[TopicPartition]:
-    """Partitions to read. All topics are listed, since asking for one by name may create it."""
-    await consumer.topics()
-    numbers = sorted(consumer.partitions_for_topic(topic.name) or ())
-    if not numbers:
+    """Partitions to read. All topics are listed first, since asking for one by name may create it."""
+    if topic.name not in await consumer.topics():
         raise TopicMissingError(f"the brokers have no topic {topic.name}: create it with `faretide topics create`")
+    first = TopicPartition(topic.name, 0)
+    consumer.assign([first])
+    await consumer.end_offsets([first])  # returns when the consumer knows the topic's partitions
+    numbers = sorted(consumer.partitions_for_topic(topic.name) or {0})
     if partition is not None and partition not in numbers:
         raise ClientError(f"partition must be one of {topic.name}'s 0 to {numbers[-1]}, got {partition}")
     return [TopicPartition(topic.name, number) for number in numbers if partition in {None, number}]
+
+
+async def places_of(consumer: AIOKafkaConsumer, topics: Iterable[Topic]) -> dict[Topic, list[TopicPartition]]:
+    """All partitions of each of `topics`; the consumer is left assigned to their first ones.
+
+    Raises TopicMissingError.
+    """
+    chosen = list(topics)
+    firsts = [TopicPartition(topic.name, 0) for topic in chosen]
+    missing = [topic for topic in chosen if topic.name not in await consumer.topics()]
+    if missing:
+        raise TopicMissingError(f"the brokers have no topic {missing[0].name}: create it with `faretide topics create`")
+    consumer.assign(firsts)
+    await consumer.end_offsets(firsts)  # returns when the consumer knows the topics' partitions
+    return {
+        topic: [TopicPartition(topic.name, n) for n in sorted(consumer.partitions_for_topic(topic.name) or {0})]
+        for topic in chosen
+    }
 
 
 async def _offsets(

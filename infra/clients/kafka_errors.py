@@ -42,4 +42,7 @@ def kafka_errors(bootstrap: str, doing: str) -> Iterator[None]:
 
 
 def _why(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+    """What the library says, without its class name and its notation for addresses."""
+    if isinstance(error, KafkaConnectionError):
+        return "no connection"
+    return ", ".join(str(part) for part in error.args) or type(error).__name__

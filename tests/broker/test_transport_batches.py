@@ -109,7 +109,7 @@ async def test_what_agents_hold_is_published_and_committed_before_partitions_go(
 
     async def agent(stream):
         async for batch, ack in held_batches(stream):
-            held.append((batch, ack))  # noqa: PERF401  # looked at while it grows
+            held.append((batch, ack))
 
     async def drain():
         while held:
@@ -142,9 +142,11 @@ async def test_a_rewound_partition_replays_its_horizon_and_says_which_records_ar
     second = new_app(stack.bootstrap, group)
     got_again = keep(second, topic, reading)
     async with running(second):
-        assert second.spans[TP(topic, 0)].resume == 50
+        spanned = second.spans[TP(topic, 0)]
+        assert (spanned.resume, spanned.stamp_ms) == (50, got[-1].append_ms)
         await kafka.until(lambda: second.position(TP(topic, 0)) == 57, "all is processed")
         assert all(second.caught_up(TP(topic, p)) for p in (0, 1))
+        assert [second.end(TP(topic, p)) for p in (0, 1)] == [57, 0]
     assert offsets(got_again) == {0: list(range(57))}
     assert sum(b.replayed for b in got_again) == 50
     assert got_again[0].epoch > got[0].epoch

@@ -29,7 +29,7 @@ async def test_calls_keep_their_order_in_a_partition(stack):
     """Records of calls made one after the other, none awaited, lie in the order of the calls."""
     topic = kafka.named("published")
     await kafka.create(stack.bootstrap, {topic: 1})
-    async with Publisher(stack.bootstrap, max_batch_bytes=2048) as publisher:
+    async with Publisher(stack.bootstrap, max_batch_bytes=300) as publisher:
         calls = [
             asyncio.create_task(publisher.send([Record(topic, 0, None, b"%03d-%02d" % (c, i)) for i in range(50)]))
             for c in range(40)

@@ -1,7 +1,7 @@
 """Whether records of one schema can be read as another: Avro's resolution rules, applied to schemas alone.
 
-After the specification, "Schema Resolution", with one rule more: a reader's enum must have a default, as must each field the
-writer lacks. FULL_TRANSITIVE means that this holds both ways between any two versions.
+After the specification, "Schema Resolution", with one rule more: a reader's enum must have a default, as must each
+field the writer lacks. FULL_TRANSITIVE means that this holds both ways between any two versions.
 """
 
 WIDER = {

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.runtime.rewind import CommitNote, CommittedBeyondEndError, Log, Span, back_by, epoch_start, span
+from agents.runtime.rewind import CommitNote, CommittedBeyondEndError, Log, Span, back_by, epoch_start, span, stamp_of
 
 NOTE = CommitNote(append_ms=5000, epoch_ms=9)
 
@@ -25,6 +25,22 @@ NOTE = CommitNote(append_ms=5000, epoch_ms=9)
 def test_what_is_replayed(log, rewinds, expected):
     """The replay begins at the rewind point, ends at the commit and stays inside the log."""
     assert span("t[0]", log, rewinds=rewinds) == expected
+
+
+@pytest.mark.parametrize(
+    ("logs", "expected"),
+    [
+        ([Log(0, 90, None, None), Log(0, 90, None, None)], None),  #                    never committed
+        ([Log(0, 90, 50, NOTE), Log(0, 9, 5, CommitNote(700, 1))], 700),  #             both have something left
+        ([Log(0, 90, 50, NOTE), Log(0, 9, 9, CommitNote(700, 1))], 5000),  #            the older one has nothing left
+        ([Log(0, 50, 50, NOTE), Log(0, 9, 9, CommitNote(700, 1))], 5000),  #            neither has
+        ([Log(0, 90, 50, NOTE), Log(0, 9, None, None)], 0),  #                          one unread from its beginning
+        ([Log(0, 90, 50, NOTE), Log(0, 9, 5, None)], 0),  #                             one of unknown horizon
+    ],
+)
+def test_topics_of_one_state_are_rewound_together(logs, expected):
+    """They are rewound from the oldest last record among those with something left to read."""
+    assert stamp_of(logs) == expected
 
 
 def test_a_log_that_ends_below_the_commit_is_refused():

@@ -47,7 +47,7 @@ def requests_in(log, zone, cell, product, now_ms, window_ms):
 @settings(max_examples=40, deadline=None)
 @given(STEP_MS.flatmap(lambda step: supply_logs(longest_step_ms=step)), NINES)
 def test_idle_means_equal_the_slow_definition(log, later_ms):
-    """Mean idle cars of every window at any instant are car-milliseconds per covered millisecond, counted segment by segment."""
+    """Mean idle cars of every window at any instant are car-milliseconds per covered millisecond, each stay counted."""
     now_ms = max(record.now_ms for record in log) + later_ms
     state = joined(log, [])
     for zone in ZONES:
@@ -60,7 +60,7 @@ def test_idle_means_equal_the_slow_definition(log, later_ms):
 @settings(max_examples=40, deadline=None)
 @given(STEP_MS.flatmap(lambda step: demand_logs(longest_step_ms=step)), NINES)
 def test_requests_equal_the_slow_definition(log, later_ms):
-    """Riders of every window at any instant are the sum of its panes, the open one whole, the oldest by its fraction."""
+    """Riders of every window at any instant are the sum of its panes, the open one whole, the oldest by fraction."""
     now_ms = max(record.now_ms for record in log) + later_ms
     state = joined([], log)
     for zone in ZONES:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from supply.fleet import Fleet, rewind_start
 from tests.strategies import NEAR_CELLS, Ping, compiling, pings
+from windows.hexagons import disk
 
 IDLE, BUSY, OFFLINE = 1, 2, 3
 HERE, THERE = NEAR_CELLS[0], NEAR_CELLS[30]
@@ -139,6 +140,15 @@ def test_a_car_offline_or_unknown_names_no_cell():
     """Neither status counts as idle or busy."""
     counts = fleet_of([Ping(7, 1_000, HERE, OFFLINE, 1, -1), Ping(8, 1_000, HERE, 0, 1, -1)]).counts(1_000)
     assert counts.cells.size == 0
+
+
+def test_a_whole_city_of_cells_is_counted():
+    """Hundreds of cells with two cars each, the second after all the first, are each named once."""
+    city = disk(HERE, 10)
+    log = [Ping(driver, 1_000, cell, IDLE, 1, -1) for driver, cell in enumerate(city + city)]
+    counts = fleet_of(log).counts(1_000)
+    assert counts.cells.tolist() == sorted(city)
+    assert set(counts.idle.tolist()) == {2}
 
 
 def test_memory_is_bounded_by_the_drivers_alive():

@@ -13,11 +13,10 @@ import numpy as np
 from tests.unit.topics.chunks import PING, framed
 from topics.catalogue import DRIVER_PINGS, SURGE
 from topics.columns_chunk import empty_chunk
-from topics.columns_kernel import decode_rows, frame_ids
 from topics.columns_plan import columns_of, plan_for
+from topics.compiled import decode_rows, frame_ids, skip
 from topics.layout import layout_of
 from topics.schemas import schema_of
-from topics.walk import skip
 
 PROT_NONE = 0
 

@@ -11,6 +11,15 @@ class NotAvro(Exception):  # noqa: N818 - named for what the bytes are
         self.field = field
 
 
+def refusal(schema, body):
+    """Why `body` is no record of `schema`; None if it is one."""
+    try:
+        read_record(schema, body)
+    except NotAvro as refused:
+        return refused
+    return None
+
+
 def read_record(schema, body):
     """The record in `body`, fields as plain Python values, all of the writer's; raises NotAvro."""
     source = Source(body)

@@ -1,0 +1,85 @@
+"""What `faretide up` says: a few lines every few seconds, and one JSON document at the end."""
+
+from typing import Any
+
+from infra.cli.watching import Watch
+from simulation.histogram import Histogram
+from simulation.summary import CitySummary
+from topics.catalogue import DRIVER_PINGS, QUOTE_REQUESTS, QUOTES, SURGE, TOPICS
+
+RATES = (
+    ("pings", DRIVER_PINGS.name),
+    ("requests", QUOTE_REQUESTS.name),
+    ("quotes", QUOTES.name),
+    ("ticks", SURGE.name),
+)
+CITY_WRITES = ("driver-pings.v1", "quote-requests.v1", "ride-events.v1")
+
+
+def live_lines(
+    watch: Watch, city: CitySummary, *, before: dict[str, int], now: dict[str, int], seconds: float, lag: int
+) -> list[str]:
+    """Rates per topic, freshness, lag, the latest quotes and the hottest cells; at most 100 columns."""
+    rates = "  ".join(f"{name} {(now[topic] - before.get(topic, 0)) / seconds:,.1f}/s" for name, topic in RATES)
+    quotes = ", ".join(
+        f"{quote.product} {quote.amount_minor / 100:.2f} {quote.currency} {quote.multiplier_hundredths / 100:.1f}x"
+        for quote in list(watch.latest_quotes)[-3:]
+    )
+    hot = ", ".join(f"{cell:x} {product} {m / 100:.1f}x" for cell, product, m in watch.hottest(3))
+    return [
+        f"{rates}  |  lag {lag}  |  cars {city.cars_idle} idle {city.cars_busy} busy",
+        f"  quote p50 {city.latency_p50_ms:.0f} ms p99 {city.latency_p99_ms:.0f} ms  |  "
+        f"fresh p50 {watch.freshness.percentile(50):.0f} ms p99 {watch.freshness.percentile(99):.0f} ms  |  "
+        f"above 1.0x {city.surged_share:.1%}  |  unanswered {city.unanswered}",
+        f"  latest {quotes or '-'}",
+        f"  hottest {hot or '-'}",
+    ]
+
+
+def summary(
+    watch: Watch, city: CitySummary, *, moved: dict[str, int], restarts: dict[str, int], seconds: float
+) -> dict[str, Any]:
+    """Everything the run can say about itself; counts are records since the start."""
+    answered = city.priced + city.late
+    priced_valid = answered + city.expired + city.unanswered
+    return {
+        "seconds": round(seconds, 1),
+        "events_in": {topic: moved[topic] for topic in CITY_WRITES},
+        "events_out": {topic.name: moved[topic.name] for topic in TOPICS if topic.name not in CITY_WRITES},
+        "requests": city.sent,
+        "quotes": watch.outcomes["priced"],
+        "outcomes": dict(watch.outcomes),
+        "refusals": dict(watch.refusals),
+        "share_answered": _share(answered + city.expired + city.refused, city.sent - city.outstanding),
+        "share_of_valid_priced": _share(answered, priced_valid),
+        "share_above_1": _share(watch.surged, watch.outcomes["priced"]),
+        "fallback_quotes": dict(watch.fallbacks),
+        "quote_latency_ms": {
+            "p50": city.latency_p50_ms,
+            "p95": city.latency_p95_ms,
+            "p99": city.latency_p99_ms,
+            "max": city.latency_max_ms,
+        },
+        "freshness_ms": _percentiles(watch.freshness),
+        "ticks": watch.ticks,
+        "share_of_ticks_with_model": _share(watch.ticks_with_model, watch.ticks),
+        "tick_fallbacks": dict(watch.tick_fallbacks),
+        "accepted": city.accepted,
+        "booked": city.booked,
+        "bookings_refused": city.booking_refused,
+        "rides_completed": city.completed,
+        "dead_letters": {topic: count for topic, count in moved.items() if topic.endswith(".dlq") and count},
+        "late_events": moved["late-events.v1"],
+        "conflicting_quotes": int(watch.gauge("conflicting_quotes")),
+        "restarts": restarts,
+        "cars": city.cars,
+        "send_slippage_ms": {"p50": city.slippage_p50_ms, "p99": city.slippage_p99_ms, "max": city.slippage_max_ms},
+    }
+
+
+def _percentiles(seen: Histogram) -> dict[str, float]:
+    return {"p50": seen.percentile(50), "p95": seen.percentile(95), "p99": seen.percentile(99), "samples": seen.count}
+
+
+def _share(part: int, whole: int) -> float | None:
+    return round(part / whole, 6) if whole else None

@@ -1,0 +1,103 @@
+"""The rules between the best multiplier and the published one."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from pricing import guardrails
+from pricing.priced_zone import priced_zone
+from pricing.reasons import Reason
+from pricing.rounding import draws, rounded_to_tenths
+from tests.unit.pricing.worlds import MARKET, ZONE, policy
+
+MULTIPLIERS = arrays(np.int64, (6, 2), elements=st.integers(80, 400))
+
+
+@given(st.integers(1, 200), st.lists(st.integers(1, 9_000), min_size=1, max_size=60), st.integers(0, 10**12))
+def test_strides_add_up_to_the_limit_whatever_the_ticks(rate, gaps, start_ms):
+    """No fraction of a rate limit is lost or won by ticking often: the strides telescope."""
+    times = np.cumsum([start_ms, *gaps]).tolist()
+    moved = sum(guardrails.stride(rate, then, now) for then, now in pairwise(times))
+    assert moved == rate * times[-1] // 60_000 - rate * start_ms // 60_000
+
+
+def test_a_long_pause_is_worth_a_minute():
+    """After an outage of an hour a price still moves by one minute's limit."""
+    assert guardrails.stride(30, 0, 3_600_000) == 30
+
+
+@given(MULTIPLIERS, MULTIPLIERS)
+def test_unsure_data_never_raises(wanted, previous):
+    """Neither missing nor stale data leaves any multiplier above the previous one."""
+    assert (guardrails.never_raised(wanted, previous) <= previous).all()
+    assert (guardrails.stepped_down(previous, 7) <= previous).all()
+
+
+@given(MULTIPLIERS, MULTIPLIERS, st.integers(0, 50), st.integers(0, 50))
+def test_the_rate_limit_bounds_both_ways(wanted, previous, rise, fall):
+    """A multiplier moves towards the wanted one, and by no more than the limit."""
+    moved = guardrails.rate_limited(wanted, previous, rise=rise, fall=fall)
+    assert ((moved - previous <= rise) & (previous - moved <= fall)).all()
+    assert (np.abs(wanted - moved) <= np.abs(wanted - previous)).all()
+
+
+@given(arrays(np.int64, (49, 1), elements=st.integers(100, 400)), st.integers(0, 100))
+def test_neighbours_differ_by_at_most_the_step(wanted, step):
+    """After the rule no cell exceeds a neighbour by more than the step, and none was raised."""
+    adjacent = priced_zone(ZONE, MARKET, policy()).adjacent
+    stepped = guardrails.stepped_in_space(wanted, adjacent, step)
+    spare = np.concatenate([stepped, [[10**6]]])
+    assert (stepped[:, None, :] <= spare[adjacent] + step).all()
+    assert (stepped <= wanted).all()
+
+
+def test_small_changes_wait_but_the_way_home_is_free():
+    """A change below the hysteresis is not made, except to 1.00."""
+    steadied = guardrails.steadied(np.array([103, 100, 110]), np.array([101, 102, 101]), 5)
+    assert steadied.tolist() == [101, 100, 110]
+
+
+def test_a_trail_notes_only_what_moved_in_order():
+    """Reasons come by position and within it in the order of the rules."""
+    trail = guardrails.Trail(np.array([[100, 100]]))
+    trail.take(Reason.DEMAND_AND_SUPPLY, np.array([[150, 100]]))
+    trail.take(Reason.RATE_LIMIT, np.array([[110, 90]]))
+    assert trail.by_position() == ([0, 0, 1], [1, 6, 6], [100, 150, 100], [150, 110, 90])
+
+
+@given(arrays(np.int64, (20, 2), elements=st.integers(50, 500)))
+def test_rounding_keeps_the_mean(hundredths):
+    """Over all ten draws the rounded multipliers average to the multiplier, and the chance says how often each came."""
+    outcomes = [rounded_to_tenths(hundredths, np.full_like(hundredths, draw)) for draw in range(10)]
+    assert (sum(rounded for rounded, _ in outcomes) == 10 * hundredths).all()
+    for rounded, chance in outcomes:
+        assert (sum((other == rounded).astype(int) for other, _ in outcomes) * 10 == chance).all()
+
+
+def test_draws_hold_for_five_minutes_and_then_change():
+    """All riders of a bucket see the same side; another bucket, salt or product draws anew."""
+    cells = np.arange(10_000, dtype=np.int64)
+    first = draws("salt", cells, ("standard", "xl"), 600_000)
+    assert (first == draws("salt", cells, ("standard", "xl"), 899_999)).all()
+    for other in (
+        draws("salt", cells, ("standard", "xl"), 900_000),
+        draws("pepper", cells, ("standard", "xl"), 600_000),
+    ):
+        assert 0.05 < (other == first).mean() < 0.15
+    assert np.bincount(first[:, 0], minlength=10).min() > 850
+
+
+def test_a_draw_is_the_same_for_ever():
+    """Golden: a draw published today can be recounted tomorrow."""
+    drawn = draws("nyc-2014", np.array([613229524185776127]), ("standard", "xl"), 1_400_000_000_000)
+    assert drawn.tolist() == [[7, 3]]
+
+
+@pytest.mark.parametrize("rate", [0, -5])
+def test_a_rate_of_nothing_moves_nothing(rate):
+    """A limit of zero or less freezes a multiplier instead of letting it jump."""
+    assert guardrails.stride(rate, 0, 60_000) == 0

@@ -1,0 +1,145 @@
+"""Forecasts of a zone: exact at its borders, and cars counted once per product they could take."""
+
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from demand.base import DemandBase
+from demand.forecast import REQUESTS_PER_PICKUP, live_level
+from pricing.catchment import CATCHMENT_KM2, CELL_KM2, RING_WEIGHTS, catchment_sums
+from pricing.demand_model import model_without_trees
+from pricing.features import ring_sums
+from pricing.outlook import observed_of, outlook_of, product_split, requests_by_product
+from pricing.supply_forecast import cars_expected
+from pricing.zone_view import layout_of
+from tests.unit.pricing.worlds import MARKET, MINUTES, PRODUCTS, ZONE, city_of, view_of
+from windows.hexagons import disk, zone_of
+
+SHARES = MARKET.demand_shares()
+MODEL = model_without_trees(
+    DemandBase(
+        time_zone="America/New_York",
+        city_per_min=np.linspace(1.0, 3.0, 672),
+        cells=layout_of(ZONE).cells[np.argsort(layout_of(ZONE).cells)],
+        share=np.linspace(0.001, 0.02, layout_of(ZONE).cells.size),
+        share_elsewhere=1e-4,
+    )
+)
+
+
+@lru_cache(None)
+def counted(cell):
+    """What was counted in a cell, whoever looks: three requests, three cars, two memories."""
+    rng = np.random.default_rng(cell % 2**32)
+    return rng.poisson(4.0, 3).astype(float), rng.poisson(3.0, 3).astype(float), rng.gamma(5.0, 2.0, 6)
+
+
+def view_at(zone):
+    """The view of a zone in a world where every cell has its own counts."""
+    cells = layout_of(zone).cells.tolist()
+    requests, cars, memory = (np.array(part) for part in zip(*map(counted, cells), strict=True))
+    return replace(
+        view_of(),
+        zone=zone,
+        requests=requests[:, :, None] * (MINUTES / MINUTES[-1]),
+        idle=cars,
+        idle_total=cars.max(axis=1),
+        busy=cars[:, 1],
+        soon_free=np.minimum(cars[:, 1], 1.0),
+        idle_mean=np.zeros((len(cells), 6)),
+        memory_observed=memory[:, :3],
+        memory_expected=memory[:, 3:],
+    )
+
+
+def forecasts_at(zone):
+    """Closed form of every row of a zone's view, by cell."""
+    view, layout = view_at(zone), layout_of(zone)
+    seen = observed_of(view, city_of(60.0), layout)
+    level = live_level(MODEL.base, seen, MODEL.strengths, scale=REQUESTS_PER_PICKUP)
+    return dict(zip(layout.cells.tolist(), requests_by_product(view, seen, level, MODEL, SHARES).tolist(), strict=True))
+
+
+def test_a_cell_is_forecast_alike_in_every_zone_that_sees_it():
+    """Home or halo, the forecast of a cell has the same bits."""
+    here = forecasts_at(ZONE)
+    for halo in layout_of(ZONE).cells[layout_of(ZONE).home :].tolist():
+        assert forecasts_at(zone_of(halo))[halo] == here[halo]
+
+
+def test_sums_at_a_border_are_those_of_the_neighbours_own_forecasts():
+    """A home cell's catchment equals a plain sum over its rings of what each ring cell's own zone forecasts."""
+    layout = layout_of(ZONE)
+    near = outlook_of(view_at(ZONE), city_of(60.0), layout, MODEL, SHARES).requests_near
+    for row, cell in enumerate(layout.home_cells.tolist()):
+        total = np.zeros(3)
+        for other in disk(cell, 2):
+            ring = 0 if other == cell else 1 if other in disk(cell, 1) else 2
+            total += RING_WEIGHTS[ring] * np.array(forecasts_at_home(other))
+        assert near[row] == pytest.approx(total, rel=1e-12)
+
+
+@lru_cache(None)
+def home_forecasts(zone):
+    return forecasts_at(zone)
+
+
+def forecasts_at_home(cell):
+    return home_forecasts(zone_of(cell))[cell]
+
+
+def test_the_catchment_of_a_uniform_world_is_its_area():
+    """One car in each cell gives as many as the catchment has cells."""
+    layout = layout_of(ZONE)
+    sums = catchment_sums(np.ones((layout.cells.size, 1)), layout.neighbours)
+    assert sums == pytest.approx(np.full((49, 1), CATCHMENT_KM2 / CELL_KM2))
+
+
+def test_rings_of_a_uniform_world_have_six_and_twelve_cells():
+    """Ring sums take rings 1 and 2 without the cell itself."""
+    layout = layout_of(ZONE)
+    ones = np.ones((layout.cells.size, 2))
+    assert set(ring_sums(ones, layout.neighbours, 1, 7).ravel()) == {6.0}
+    assert set(ring_sums(ones, layout.neighbours, 7, 19).ravel()) == {12.0}
+
+
+def test_the_layout_names_every_cell_once_and_home_first():
+    """Home cells ascending, then halo ascending, none twice, and place 0 of a disk is the cell itself."""
+    layout = layout_of(ZONE)
+    cells = layout.cells.tolist()
+    assert cells[:49] == sorted(cells[:49])
+    assert cells[49:] == sorted(cells[49:])
+    assert len(set(cells)) == len(cells)
+    assert layout.neighbours[:, 0].tolist() == list(range(49))
+
+
+@given(st.lists(st.integers(0, 9), min_size=3, max_size=3), st.integers(0, 2))
+def test_products_split_what_was_seen(counts, product):
+    """Parts add up to one, and one more request for a product raises its part."""
+    seen = np.array([counts], float)[:, :, None] * np.ones(6)
+    more = seen.copy()
+    more[0, product] += 1
+    split, raised = (product_split(part.sum(axis=1), part, SHARES)[0] for part in (seen, more))
+    assert split.sum() == pytest.approx(1.0)
+    assert raised[product] > split[product]
+
+
+@given(*[st.integers(0, 20)] * 4)
+def test_one_more_car_never_lowers_supply(idle, busy, soon_free, product):
+    """Idle, busy or soon free: a car more is no car less for any product."""
+    soon_free, product = min(soon_free, busy), product % len(PRODUCTS)
+
+    def cars(idle_more=0, busy_more=0, soon_more=0):
+        standing = np.full((1, 3), float(idle))
+        standing[0, product] += idle_more
+        return cars_expected(
+            standing, np.array([busy + busy_more + 0.0]), np.array([soon_free + soon_more + 0.0]), SHARES
+        )
+
+    assert (cars(idle_more=1) >= cars()).all()
+    assert (cars(busy_more=1) >= cars()).all()
+    assert (cars(busy_more=1, soon_more=1) >= cars(busy_more=1)).all()

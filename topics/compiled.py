@@ -1,0 +1,357 @@
+"""Everything compiled in this room: the walk over Avro values, hashes of texts, and the readers of whole chunks.
+
+The walk is stricter than most Avro libraries, which read a negative enum index from the wrong end and a cut string as
+a short one: every length is checked against the end of the value, an `int` has 32 bits, a varint has 64, a boolean is
+0 or 1, indexes of enums and unions exist, text is UTF-8. Nothing outside [start, end) is ever read. A reader returns
+the next position, or minus one of the outcomes of `topics.refusals`.
+
+Arrays of a chunk of n values, all written at the value's own position: `ints` int64[columns, n] holds whole numbers,
+symbol numbers, hashes of text, and floats as the bits of a float64; `present` bool[columns, n]; `spans` int64[2,
+texts, n] first and last position in `buf`; `status` and `fault` int64[n] outcome and the writer's field at fault.
+
+One file, longer than house size, because numba's cache sees a change only in a function's own file: a caller
+elsewhere would go on with the old code. For the same reason the numbers of outcomes and kinds imported here are only
+ever added to.
+"""
+
+import numpy as np
+from numba import njit
+
+from topics.arrays import Bools, Bytes, Int64, Int64s, UInt64
+from topics.layout import (
+    ARRAY,
+    BOOLEAN,
+    BYTES,
+    DOUBLE,
+    ENUM,
+    FIXED,
+    FLOAT,
+    INT,
+    LONG,
+    MAP,
+    NULL,
+    RECORD,
+    STRING,
+    UNION,
+)
+from topics.refusals import MISMATCH, NO_SYMBOL, NOT_UTF8, OK, TRAILING
+
+NO_ID = -(2**31) - 1  # below every schema id
+FNV_START = 14_695_981_039_346_656_037
+FNV_PRIME = 1_099_511_628_211
+LIST_SEPARATOR = 255  # in no UTF-8 text
+_LAST_SHIFT = 63
+_INT_MAX = 2**31 - 1
+_INT_MIN = -(2**31)
+
+
+@njit(cache=True, nogil=True)
+def varint(buf: Bytes, start: Int64, end: Int64) -> tuple[Int64, Int64]:
+    """Zigzag varint at `start`: its value and the next position, which is negative if it does not end before `end`."""
+    bits = np.uint64(0)
+    shift = np.uint64(0)
+    p = start
+    while p < end and shift <= np.uint64(_LAST_SHIFT):
+        byte = np.uint64(buf[p])
+        p += 1
+        if shift == np.uint64(_LAST_SHIFT) and byte > np.uint64(1):
+            break  # more than 64 bits
+        bits |= (byte & np.uint64(127)) << shift
+        if byte < np.uint64(128):
+            return np.int64(bits >> np.uint64(1)) ^ -np.int64(bits & np.uint64(1)), p
+        shift += np.uint64(7)
+    return 0, -MISMATCH
+
+
+@njit(cache=True, nogil=True)
+def sized(buf: Bytes, start: Int64, end: Int64) -> tuple[Int64, Int64]:
+    """Length-prefixed bytes at `start`: where they begin and end; the end is negative if they do not fit."""
+    size, p = varint(buf, start, end)
+    if p < 0 or size < 0 or size > end - p:
+        return 0, -MISMATCH
+    return p, p + size
+
+
+@njit(cache=True, nogil=True)
+def is_utf8(buf: Bytes, start: Int64, end: Int64) -> bool:
+    """Whether buf[start:end] is UTF-8: no overlong form, no surrogate, nothing above U+10FFFF (Unicode table 3-7)."""
+    p = start
+    while p < end:
+        lead = buf[p]
+        p += 1
+        if lead < 0x80:
+            continue
+        more = 1 if 0xC2 <= lead <= 0xDF else 2 if 0xE0 <= lead <= 0xEF else 3 if 0xF0 <= lead <= 0xF4 else 0
+        if more == 0 or end - p < more:
+            return False
+        low = 0xA0 if lead == 0xE0 else 0x90 if lead == 0xF0 else 0x80
+        high = 0x9F if lead == 0xED else 0x8F if lead == 0xF4 else 0xBF
+        if buf[p] < low or buf[p] > high:
+            return False
+        for i in range(p + 1, p + more):
+            if buf[i] & 0xC0 != 0x80:
+                return False
+        p += more
+    return True
+
+
+@njit(cache=True, nogil=True)
+def skip_scalar(buf: Bytes, start: Int64, end: Int64, kind: Int64, argument: Int64) -> Int64:
+    """Position after a value without parts, or minus why it is none."""
+    p: Int64 = np.int64(start)
+    if kind in (STRING, BYTES):
+        first, p = sized(buf, start, end)
+        if p >= 0 and kind == STRING and not is_utf8(buf, first, p):
+            p = -NOT_UTF8
+    elif kind in (FLOAT, DOUBLE, FIXED):
+        size = 4 if kind == FLOAT else 8 if kind == DOUBLE else argument
+        p = p + size if end - p >= size else -MISMATCH
+    elif kind == BOOLEAN:
+        p = p + 1 if p < end and buf[p] <= 1 else -MISMATCH
+    elif kind != NULL:
+        value, p = varint(buf, start, end)
+        wide = kind == INT and (value < _INT_MIN or value > _INT_MAX)
+        if wide or (kind == ENUM and (value < 0 or value >= argument)):
+            p = -MISMATCH
+    return p
+
+
+@njit(cache=True, nogil=True)
+def block(buf: Bytes, start: Int64, end: Int64) -> tuple[Int64, Int64]:
+    """Items of the array or map block at `start` and where they begin; the position is negative if it is malformed.
+
+    A block of negative count also states its bytes, which this reads past: items say their own length. No item is
+    shorter than a byte here, so a count above the bytes left is refused before it is believed.
+    """
+    count, p = varint(buf, start, end)
+    if p >= 0 and count < 0:
+        size, p = varint(buf, p, end)
+        if p >= 0 and (size < 0 or size > end - p):
+            p = -MISMATCH
+        count = -count
+    if p < 0 or count < 0 or count > end - p:
+        return 0, -MISMATCH
+    return count, p
+
+
+@njit(cache=True, nogil=True)
+def skip(  # noqa: PLR0917 - compiled code takes arguments by position
+    buf: Bytes, start: Int64, end: Int64, node: Int64, nodes: Int64s, children: Int64s
+) -> Int64:
+    """Position after a value of type `node`, or minus why it is none."""
+    kind, argument, first, below = nodes[node, 0], nodes[node, 1], nodes[node, 2], nodes[node, 3]
+    p: Int64 = np.int64(start)
+    if kind == RECORD:
+        for i in range(below):
+            if p >= 0:
+                p = np.int64(skip(buf, p, end, children[first + i], nodes, children))
+        return p
+    if kind == UNION:
+        branch, p = varint(buf, p, end)
+        if p < 0 or branch < 0 or branch >= argument:
+            return -MISMATCH
+        return np.int64(skip(buf, p, end, children[first + branch], nodes, children))
+    if kind not in (ARRAY, MAP):
+        return np.int64(skip_scalar(buf, p, end, kind, argument))
+    count, p = block(buf, p, end)
+    while p >= 0 and count > 0:
+        for _ in range(count):
+            if p >= 0 and kind == MAP:
+                p = np.int64(skip_scalar(buf, p, end, STRING, 0))
+            if p >= 0:
+                p = np.int64(skip(buf, p, end, children[first], nodes, children))
+        if p >= 0:
+            count, p = block(buf, p, end)
+    return p
+
+
+@njit(cache=True, nogil=True)
+def fault_of(buf: Bytes, start: Int64, nodes: Int64s, children: Int64s) -> tuple[Int64, Int64]:
+    """Outcome of walking the record in buf[start:], and the number of the field at fault (-1: none)."""
+    p: Int64 = np.int64(start)
+    for i in range(nodes[0, 3]):
+        p = skip(buf, p, buf.size, children[nodes[0, 2] + i], nodes, children)
+        if p < 0:
+            return -p, i
+    return (OK if p == buf.size else TRAILING), -1
+
+
+@njit(cache=True, nogil=True)
+def hash_span(buf: Bytes, start: Int64, end: Int64, so_far: UInt64) -> tuple[UInt64, bool]:
+    """Hash of what was hashed before (as uint64) and then buf[start:end], and whether all of these bytes are ASCII."""
+    state = np.uint64(so_far)
+    seen = np.uint64(0)
+    for p in range(start, end):
+        byte = np.uint64(buf[p])
+        seen |= byte
+        state = (state ^ byte) * np.uint64(FNV_PRIME)
+    return state, bool(seen < np.uint64(128))
+
+
+@njit(cache=True, nogil=True)
+def hash_byte(so_far: UInt64, byte: int) -> UInt64:
+    """Hash of what was hashed before and then one byte."""
+    return (np.uint64(so_far) ^ np.uint64(byte)) * np.uint64(FNV_PRIME)
+
+
+@njit(cache=True, nogil=True)
+def frame_ids(buf: Bytes, starts: Int64s, ends: Int64s) -> Int64s:
+    """Schema id of each framed value in buf[starts:ends]; NO_ID where there is no frame."""
+    ids = np.empty(starts.size, np.int64)
+    for r in range(starts.size):
+        p = starts[r]
+        if ends[r] - p < 5 or buf[p] != 0:
+            ids[r] = NO_ID
+        else:
+            unsigned = (
+                np.int64(buf[p + 1]) << 24
+                | np.int64(buf[p + 2]) << 16
+                | np.int64(buf[p + 3]) << 8
+                | np.int64(buf[p + 4])
+            )
+            ids[r] = unsigned - (1 << 32) if unsigned >= 1 << 31 else unsigned
+    return ids
+
+
+@njit(cache=True, nogil=True)
+def equal_spans(  # noqa: PLR0917 - compiled code takes arguments by position
+    buf: Bytes, firsts: Int64s, lasts: Int64s, other: Bytes, starts: Int64s, ends: Int64s
+) -> Bools:
+    """Whether buf[firsts:lasts] and other[starts:ends] are the same bytes, row by row."""
+    same = np.empty(firsts.size, np.bool_)
+    for r in range(firsts.size):
+        size = lasts[r] - firsts[r]
+        same[r] = size == ends[r] - starts[r]
+        for i in range(size if same[r] else 0):
+            if buf[firsts[r] + i] != other[starts[r] + i]:
+                same[r] = False
+                break
+    return same
+
+
+@njit(cache=True, nogil=True)
+def _bits(buf: Bytes, start: Int64, size: int) -> UInt64:
+    """Little-endian bytes as an unsigned number."""
+    bits = np.uint64(0)
+    for i in range(size):
+        bits |= np.uint64(buf[start + i]) << np.uint64(8 * i)
+    return bits
+
+
+@njit(cache=True, nogil=True)
+def _number(buf: Bytes, p: Int64, end: Int64, kind: Int64, real: Int64) -> tuple[Int64, Int64]:
+    """Number or boolean at `p` as its column holds it, and the position after it, or minus why it is none."""
+    if kind in (INT, LONG):
+        value, after = varint(buf, p, end)
+        if kind == INT and (value < _INT_MIN or value > _INT_MAX):
+            after = -MISMATCH
+        return np.float64(value).view(np.int64) if real == 1 else value, after
+    size = 8 if kind == DOUBLE else 4 if kind == FLOAT else 1
+    if size > end - p or (kind == BOOLEAN and buf[p] > 1):
+        return 0, -MISMATCH
+    if kind == DOUBLE:
+        return np.int64(_bits(buf, p, 8)), np.int64(p + 8)
+    if kind == FLOAT:
+        return np.float64(np.uint32(_bits(buf, p, 4)).view(np.float32)).view(np.int64), np.int64(p + 4)
+    return np.int64(buf[p]), np.int64(p + 1)
+
+
+@njit(cache=True, nogil=True)
+def _text(buf: Bytes, start: Int64, end: Int64) -> tuple[Int64, Int64, Int64]:
+    """Hash of the text at `start`, where its bytes begin, and the position after it or minus why it is none."""
+    first, p = sized(buf, start, end)
+    if p < 0:
+        return 0, first, p
+    state, ascii_only = hash_span(buf, first, p, np.uint64(FNV_START))
+    if not ascii_only and not is_utf8(buf, first, p):
+        return 0, first, -NOT_UTF8
+    return np.int64(state), first, p
+
+
+@njit(cache=True, nogil=True)
+def _texts(buf: Bytes, start: Int64, end: Int64) -> tuple[Int64, Int64]:
+    """Hash of the list of texts at `start`, and the position after it or minus why it is none."""
+    state: UInt64 = np.uint64(FNV_START)
+    count, p = block(buf, start, end)
+    while p >= 0 and count > 0:
+        for _ in range(count):
+            first, p = sized(buf, p, end)
+            if p < 0:
+                return 0, p
+            state, ascii_only = hash_span(buf, first, p, state)
+            if not ascii_only and not is_utf8(buf, first, p):
+                return 0, -NOT_UTF8
+            state = hash_byte(state, LIST_SEPARATOR)
+        count, p = block(buf, p, end)
+    return np.int64(state), p
+
+
+@njit(cache=True, nogil=True)
+def _symbol(  # noqa: PLR0917 - compiled code takes arguments by position
+    buf: Bytes, start: Int64, end: Int64, symbols: Int64s, first: Int64, count: Int64
+) -> tuple[Int64, Int64]:
+    """The reader's number of the enum symbol at `start`, and the position after it or minus why it is none."""
+    value, p = varint(buf, start, end)
+    if p < 0 or value < 0 or value >= count:
+        return 0, -MISMATCH
+    mapped = symbols[first + value]
+    return mapped, p if mapped >= 0 else -NO_SYMBOL
+
+
+@njit(cache=True, nogil=True)
+def _is_null(buf: Bytes, start: Int64, end: Int64, null_at: Int64) -> tuple[bool, Int64]:
+    """Whether a union with null holds it, and where the value starts, or minus why the union is none."""
+    if null_at < 0:
+        return False, np.int64(start)
+    branch, p = varint(buf, start, end)
+    return branch == null_at, p if p >= 0 and 0 <= branch <= 1 else -MISMATCH
+
+
+@njit(cache=True, nogil=True)
+def decode_rows(  # noqa: PLR0917 - compiled code takes arguments by position
+    buf: Bytes,
+    starts: Int64s,
+    ends: Int64s,
+    rows: Int64s,
+    ops: Int64s,
+    symbols: Int64s,
+    nodes: Int64s,
+    children: Int64s,
+    ints: Int64s,
+    present: Bools,
+    spans: Int64s,
+    status: Int64s,
+    fault: Int64s,
+) -> None:
+    """Decode the framed values numbered `rows`, all of one schema; `ops`, `symbols` are a plan's, `nodes` a layout's.
+
+    Longer than house size: arrays handed on per field would cost more than reading the field.
+    """
+    for row in rows:
+        p: Int64 = np.int64(starts[row] + 5)
+        end = ends[row]
+        for f in range(ops.shape[0]):
+            kind, slot, span = ops[f, 0], ops[f, 1], ops[f, 2]
+            if slot < 0:
+                p = np.int64(skip(buf, p, end, children[nodes[0, 2] + f], nodes, children))
+            else:
+                value: Int64 = 0
+                null, p = _is_null(buf, p, end, ops[f, 3])
+                first: Int64 = p
+                if p >= 0 and not null:
+                    if kind == STRING:
+                        value, first, p = _text(buf, p, end)
+                    elif kind == ARRAY:
+                        value, p = _texts(buf, p, end)
+                    elif kind == ENUM:
+                        value, p = _symbol(buf, p, end, symbols, ops[f, 5], ops[f, 6])
+                    else:
+                        value, p = _number(buf, p, end, kind, ops[f, 4])
+                ints[slot, row], present[slot, row] = value, not null
+                if span >= 0:
+                    spans[0, span, row], spans[1, span, row] = first, p
+            if p < 0:
+                status[row], fault[row] = -p, f
+                break
+        if p >= 0 and p != end:
+            status[row] = TRAILING
