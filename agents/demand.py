@@ -42,7 +42,13 @@ class DemandPartition:
     """Riders of one source partition."""
 
     def __init__(
-        self, source: Source, *, source_partitions: int, zone_partitions: int, intakes: dict[str, Intake], worker: Worker
+        self,
+        source: Source,
+        *,
+        source_partitions: int,
+        zone_partitions: int,
+        intakes: dict[str, Intake],
+        worker: Worker,
     ) -> None:
         self._source, self._zone_partitions, self._intakes = source, zone_partitions, intakes
         self._axis = ProductAxis()
@@ -114,7 +120,10 @@ class DemandPartition:
         return late
 
     def _product_indexes(self, columns: Columns, rows: Int64s) -> Int64s:
-        """Index on the product axis of each row; a product that no longer fits counts under the last, and that is told."""
+        """Index on the product axis of each row.
+
+        A product that no longer fits counts under the last, and that is told.
+        """
         hashes = columns.hashes("product")[rows]
         names, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
         for hashed, row in zip(names.tolist(), rows[first].tolist(), strict=True):
@@ -147,8 +156,18 @@ class DemandPartition:
         return Outgoing(CITY_DEMAND, 0, str(self._source.partition).encode(), total)
 
 
+def warm_up() -> None:
+    """Compile or load the rider book's code before the group counts on this worker."""
+    one = np.ones(1, np.int64)
+    book = RiderBook()
+    book.ask(rider=one, cell=one, product=one, at_ms=one, appended_ms=one)
+    book.changes()
+    book.forget(1_000_000)
+
+
 def register(app: WorkerApp, worker: Worker) -> None:
     """Wire the service to its topics."""
+    warm_up()
     checks = {QUOTE_REQUESTS: check_requests, BOOKING_DECISIONS: check_decisions}
     intakes = {
         topic.name: Intake(topic, worker.contracts.columns(topic), check, service=SERVICE, meter=worker.meter)

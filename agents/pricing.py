@@ -20,7 +20,7 @@ from faust.types import TP
 
 from agents.pricing_desk import PricingDesk
 from agents.runtime.app import WorkerApp
-from agents.runtime.batches import Batch, Epoch
+from agents.runtime.batches import Batch
 from agents.runtime.broadcast import BroadcastReader, LastMs, Start
 from agents.runtime.control import Control, decoded
 from agents.runtime.counting import Outgoing
@@ -43,6 +43,7 @@ from topics.catalogue import (
 )
 from topics.dead_letters import dead_letter
 from topics.refusals import BadRow, ErrorClass, Refusal, Undecodable
+from windows.epochs import Epoch
 from windows.hexagons import zone_key
 
 SERVICE = "pricing"
@@ -83,9 +84,7 @@ class Pricing:
 
     def _reader(self, name: str, receive: Callable[[TP, Sequence[ConsumerRecord]], Any]) -> BroadcastReader:
         worker = self._worker
-        return BroadcastReader(
-            worker.bootstrap, receive, client_id=f"{worker.name}-{name}", security=worker.security
-        )
+        return BroadcastReader(worker.bootstrap, receive, client_id=f"{worker.name}-{name}", security=worker.security)
 
     # ---- assignments
 
@@ -143,9 +142,7 @@ class Pricing:
                 self._refuse(topic, record, BadRow(0, ErrorClass.INVALID_FIELD, "", "arrays-match", str(error)))
         self._acks.append(ack)
         size = sum(len(record.value or b"") for record in batch.records)
-        self._worker.meter.read(
-            batch.topic, batch.partition, records=batch.count, size=size, offset=batch.last_offset
-        )
+        self._worker.meter.read(batch.topic, batch.partition, records=batch.count, size=size, offset=batch.last_offset)
 
     def _refuse(self, topic: Topic, record: ConsumerRecord, error: Refusal) -> None:
         letter = dead_letter(record, topic, error, service=SERVICE, now_ms=now_ms())

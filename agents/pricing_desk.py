@@ -1,7 +1,7 @@
 """What one PRICING worker knows of the zones it was assigned, and the ticks it owes them.
 
-Holds the joined state of each partition number, the newest tick and the long memory of each zone, and the city's totals.
-Every rule stands in `pricing`; this module keeps their inputs together and names their offsets.
+Holds the joined state of each partition number, the newest tick and the long memory of each zone, and the city's
+totals. Every rule stands in `pricing`; this module keeps their inputs together and names their offsets.
 """
 
 from collections.abc import Iterable
@@ -25,10 +25,15 @@ from topics.prices import SurgeTicked
 from windows.epochs import Epoch
 from windows.hexagons import zone_key, zone_of
 
+NO_EPOCH = Epoch(0, 0)
+
 
 @dataclass(slots=True)
 class _Zone:
-    """One assigned zone: when it is due, its newest tick and memory with their offsets, and the reader of its windows."""
+    """One assigned zone.
+
+    When it is due, its newest tick and memory with their offsets, and the reader of its windows.
+    """
 
     due: Due
     tick: SurgeTicked | None = None
@@ -55,7 +60,7 @@ class PricingDesk:
     policies: PolicyBook
     models: ModelBook
     zone_partitions: int
-    epoch: Epoch = Epoch(0, 0)
+    epoch: Epoch = NO_EPOCH
     partitions: dict[int, PartitionState] = field(default_factory=dict)
     city: CityTotals = field(default_factory=CityTotals)
     _zones: dict[int, _Zone] = field(default_factory=dict)

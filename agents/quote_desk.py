@@ -70,7 +70,15 @@ class QuoteDesk:
             self.ticks[tick.zone] = PreparedTick(tick, partition, offset)
 
     def answer(
-        self, partition: int, request: QuoteRequested, *, cell: int, zone: int, appended_ms: int, now_ms: int, offset: int
+        self,
+        partition: int,
+        request: QuoteRequested,
+        *,
+        cell: int,
+        zone: int,
+        appended_ms: int,
+        now_ms: int,
+        offset: int,
     ) -> QuoteAnswered | None:
         """The answer to a request; None if it has one."""
         answered = self.partitions[partition]

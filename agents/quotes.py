@@ -22,7 +22,7 @@ from faust.types import TP
 
 from agents.quote_desk import QuoteDesk
 from agents.runtime.app import WorkerApp
-from agents.runtime.batches import Batch, Epoch, batches
+from agents.runtime.batches import Batch, batches
 from agents.runtime.broadcast import BroadcastReader, LastMs
 from agents.runtime.control import Control, decoded
 from agents.runtime.counting import Outgoing
@@ -45,6 +45,7 @@ from topics.events import QuoteRequested, RideEventHappened, RideEventKind
 from topics.refusals import BadRow, ErrorClass, Undecodable
 from topics.validity import check_requests, check_ride_events
 from topics.wire import Event, headers, trace_of
+from windows.epochs import Epoch
 from windows.hexagons import cells_of, zone_of
 from windows.panes import GRACE_MS
 
@@ -54,7 +55,7 @@ TICKS_BACK = LastMs(30_000)
 LONGEST_LOCK_MS = 600_000
 ANSWERS_BACK = LastMs(LONGEST_LOCK_MS + GRACE_MS)
 FORGET_EVERY_S = 5.0
-# What a request is refused for in `quotes.v1`, so that its client does not wait. Without its ids there is no one to tell.
+# A request is refused in `quotes.v1`, so that its client does not wait; without these there is no one to tell.
 UNANSWERABLE = {"rider_id", "request_id"}
 
 
@@ -179,16 +180,17 @@ class Quotes:
                 if event.kind is not RideEventKind.QUOTE_ACCEPTED:
                     continue
                 record = taken.record_of(place)
-                decision = self._desk.judge(
-                    batch.partition, event, appended_ms=record.timestamp, offset=record.offset
-                )
+                decision = self._desk.judge(batch.partition, event, appended_ms=record.timestamp, offset=record.offset)
                 if decision is not None:
                     self._worker.meter.count(f"bookings.{decision.outcome.lower()}")
                     decisions.append(_addressed(BOOKING_DECISIONS, record, decision.decision_id, decision, now_ms()))
             await self._publish([*taken.refused, *decisions])
 
     async def _read_back(self, partition: int, quote_ids: set[str | None]) -> None:
-        """Wait until those of the quotes that this worker has sent are read back: an acceptance may overtake the tail."""
+        """Wait until those of the quotes that this worker has sent are read back.
+
+        An acceptance may overtake the tail.
+        """
         answered = self._desk.partitions[partition]
         while not quote_ids.isdisjoint(answered.underway) and partition in self._desk.partitions:
             self._answers_moved.clear()
@@ -211,9 +213,7 @@ class Quotes:
             self._worker.meter.gauge("conflicting_quotes", sum(memory.conflicts for memory in memories))
 
 
-def _answerable(
-    columns: Columns, keys: Sequence[bytes | None], appended_ms: Int64s
-) -> tuple[Bools, list[BadRow]]:
+def _answerable(columns: Columns, keys: Sequence[bytes | None], appended_ms: Int64s) -> tuple[Bools, list[BadRow]]:
     """Rows with someone to answer: whatever else is wrong with them is said in the answer."""
     good, broken = check_requests(columns, keys, appended_ms)
     row_of = {source: row for row, source in enumerate(columns.source_row.tolist())}
@@ -225,19 +225,25 @@ def _answerable(
 
 def _requests_of(taken: Taken) -> list[QuoteRequested]:
     columns, rows = taken.columns, taken.rows
-    floats = [columns.floats(name)[rows].tolist() for name in ("pickup_lat", "pickup_lon", "dropoff_lat", "dropoff_lon")]
-    deadlines = zip(columns.ints("deadline_ms")[rows].tolist(), columns.present("deadline_ms")[rows].tolist(), strict=True)
+    places = ("pickup_lat", "pickup_lon", "dropoff_lat", "dropoff_lon")
+    floats = [columns.floats(name)[rows].tolist() for name in places]
     fields = zip(
         columns.texts("request_id", rows),
         columns.texts("rider_id", rows),
         columns.ints("at_ms")[rows].tolist(),
         *floats,
         columns.texts("product", rows),
-        (deadline if given else None for deadline, given in deadlines),
+        _nullable(columns, "deadline_ms", rows),
         strict=True,
     )
-    names = ("request_id", "rider_id", "at_ms", "pickup_lat", "pickup_lon", "dropoff_lat", "dropoff_lon", "product")
-    return [QuoteRequested(**dict(zip((*names, "deadline_ms"), row, strict=True))) for row in fields]
+    names = ("request_id", "rider_id", "at_ms", *places, "product", "deadline_ms")
+    return [QuoteRequested(**dict(zip(names, row, strict=True))) for row in fields]
+
+
+def _nullable(columns: Columns, name: str, rows: Int64s) -> list[int | None]:
+    """A whole-number field, None where it is null."""
+    values, present = columns.ints(name)[rows].tolist(), columns.present(name)[rows].tolist()
+    return [value if given else None for value, given in zip(values, present, strict=True)]
 
 
 def _pickup_cells(taken: Taken) -> list[int]:
@@ -253,7 +259,6 @@ def _pickup_cells(taken: Taken) -> list[int]:
 def _events_of(taken: Taken) -> list[RideEventHappened]:
     columns, rows = taken.columns, taken.rows
     kinds = list(RideEventKind)
-    amounts = zip(columns.ints("amount_minor")[rows].tolist(), columns.present("amount_minor")[rows].tolist(), strict=True)
     fields = zip(
         columns.texts("event_id", rows),
         columns.texts("rider_id", rows),
@@ -261,7 +266,7 @@ def _events_of(taken: Taken) -> list[RideEventHappened]:
         (kinds[number] for number in columns.ints("kind")[rows].tolist()),
         columns.ints("at_ms")[rows].tolist(),
         columns.texts("quote_id", rows),
-        (amount if given else None for amount, given in amounts),
+        _nullable(columns, "amount_minor", rows),
         columns.texts("currency", rows),
         strict=True,
     )

@@ -30,6 +30,7 @@ SERVICES: dict[str, Callable[[WorkerApp, Worker], None]] = {
     quotes.SERVICE: quotes.register,
 }
 ABSENT_FOR_S = 30.0
+NOT_SECURITY = {"bootstrap_servers", "client_id"}
 
 
 class KnownSchemas:
@@ -65,7 +66,8 @@ class KnownSchemas:
 async def surroundings(service: str, settings: Settings, connection: Connection) -> Worker:
     """What the service needs to know before it starts.
 
-    Raises SchemaMissingError, ClientError naming the topic that is missing or differs, RegistryUnavailable, UnreachableError.
+    Raises SchemaMissingError, ClientError naming the topic that is missing or differs, RegistryUnavailable,
+    UnreachableError.
     """
     async with Registry(connection) as registry:
         ids = await registry.ids_of(EVERY_TOPIC)
@@ -85,7 +87,9 @@ async def surroundings(service: str, settings: Settings, connection: Connection)
         schema_ids=KnownSchemas(connection, schemas),
         meter=Meter(service=service, worker=name, versions={"faretide": version("faretide")}),
         bootstrap=connection.endpoints.bootstrap,
-        security={key: value for key, value in connection.kafka().items() if key not in {"bootstrap_servers", "client_id"}},
+        security={
+            key: value for key, value in connection.kafka().items() if key not in {"bootstrap_servers", "client_id"}
+        },
     )
 
 

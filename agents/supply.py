@@ -15,7 +15,6 @@ import numpy as np
 
 from agents.runtime.app import WorkerApp
 from agents.runtime.batches import Batch
-from agents.runtime.contracts import Contracts
 from agents.runtime.counting import Outgoing, Source
 from agents.runtime.intake import Intake
 from agents.runtime.partitioning import partition_of
@@ -111,8 +110,19 @@ class SupplyPartition:
         return mask
 
 
+def warm_up() -> None:
+    """Compile or load the fleet's code before the group counts on this worker."""
+    one = np.ones(1, np.int64)
+    fleet = Fleet()
+    fleet.observe(
+        driver=one, at_ms=one, cell=one, status=one.astype(np.int8), products=one.astype(np.uint64), free_at_ms=one
+    )
+    fleet.counts(1)
+
+
 def register(app: WorkerApp, worker: Worker) -> None:
     """Wire the service to its topics."""
+    warm_up()
     intake = Intake(
         DRIVER_PINGS, worker.contracts.columns(DRIVER_PINGS), check_pings, service=SERVICE, meter=worker.meter
     )

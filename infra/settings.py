@@ -131,7 +131,9 @@ class Settings(BaseSettings):
         Raises ValueError naming the missing half.
         """
         if self.bootstrap and not self.registry_url:
-            raise ValueError("FARETIDE_REGISTRY_URL must be set when FARETIDE_BOOTSTRAP is: an embedded registry has other ids")
+            raise ValueError(
+                "FARETIDE_REGISTRY_URL must be set when FARETIDE_BOOTSTRAP is: an embedded registry has other ids"
+            )
         if self.registry_url and not self.bootstrap:
             raise ValueError("FARETIDE_BOOTSTRAP must be set when FARETIDE_REGISTRY_URL is")
         if self.kafka_security.asks_for_password and not (self.kafka_user and self.kafka_password.get_secret_value()):

@@ -3,8 +3,9 @@
     … ──[ record n: panes up to S ]──────────────[ record n+1: panes up to S + 10 min ]──> time
                                    ticks apply n                                  ticks apply n+1
 
-A record is a pure function of the record before, of the zone's panes since, and of the city's ratio; a tick names the record
-it applied. Panes younger than the record count in the windows, whose ratios are measured against what the memory explains.
+A record is a pure function of the record before, of the zone's panes since, and of the city's ratio; a tick names the
+record it applied. Panes younger than the record count in the windows, whose ratios are measured against what the memory
+explains.
 """
 
 import numpy as np
@@ -40,7 +41,10 @@ def due_memory(last: ForecastStateKept | None, now_ms: int) -> bool:
 
 
 def memory_of(last: ForecastStateKept | None, zone: int, now_ms: int, model: DemandModel | None) -> tuple[Sums, Sums]:
-    """Observed and expected sums at `now_ms`, float64[n, H] by row of the zone's layout; zeros where nothing is known."""
+    """Observed and expected sums at `now_ms`, float64[n, H] by row of the zone's layout.
+
+    Zeros where nothing is known.
+    """
     half_lives = model.half_lives_ms if model else ()
     memory = _read(last, zone, half_lives)
     if memory is None:

@@ -1,7 +1,7 @@
 """Freshness: from a ping's publication to the first tick that includes it.
 
-Measured from outside, by reading topics only. A ping stands at an offset of a source partition; a counts record names the
-last offset it includes; a tick names the last counts record it includes, so inclusion is proven, not guessed:
+Measured from outside, by reading topics only. A ping stands at an offset of a source partition; a counts record names
+the last offset it includes; a tick names the last counts record it includes, so inclusion is proven, not guessed:
 
     driver-pings/3   ... 41 [42] 43 ...
     supply-cells/1            [900: source 3, up to 43]
@@ -56,7 +56,10 @@ class FreshnessTracker:
         self._uncounted[(source_partition, zone_partition)] = kept
 
     def ticked(self, *, zone: int, supply_offset: int, appended_ms: int) -> list[int]:
-        """A tick of `zone` includes counts up to `supply_offset`: the freshness in ms of each ping it is the first for."""
+        """A tick of `zone` includes counts up to `supply_offset`.
+
+        The freshness in ms of each ping it is the first for.
+        """
         queue = self._counted.get(zone)
         fresh: list[int] = []
         while queue and queue[0][0] <= supply_offset:

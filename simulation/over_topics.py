@@ -23,6 +23,7 @@ from simulation.city import Answer, City
 from simulation.fleet import Pings
 from simulation.pings import PingEncoder
 from topics.catalogue import BOOKING_DECISIONS, DRIVER_PINGS, QUOTE_REQUESTS, QUOTES, RIDE_EVENTS, Topic
+from topics.events import RideEventHappened, RideEventKind
 from topics.partitioners import Partitioner, partition_of
 
 SOURCE = "city"
@@ -30,6 +31,7 @@ _BATCH_BYTES = 256 * 2**10
 _POLL_MS = 200
 _SENT = (DRIVER_PINGS, QUOTE_REQUESTS, RIDE_EVENTS)
 _HEARD = (QUOTES, BOOKING_DECISIONS)
+_FIRST_RECORD = RideEventHappened(event_id="", rider_id="", ride_id="", kind=RideEventKind.RIDE_STARTED, at_ms=0)
 
 
 class TopicsWire:
@@ -72,6 +74,8 @@ class TopicsWire:
             self._consumer = await opening.enter_async_context(open_consumer(self._connection))
             await self._stand_at_end()
             self._open = opening.pop_all()
+        # Codecs are compiled at their first record, for about a second: now, not while riders wait.
+        self._publisher.encode(RIDE_EVENTS, _FIRST_RECORD)
         return self
 
     async def __aexit__(

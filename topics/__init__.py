@@ -1,0 +1,1 @@
+"""The typed catalogue: topics, keys, record classes, codecs. No Faust, no logic."""

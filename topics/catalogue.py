@@ -1,8 +1,8 @@
 """Every topic, spelled once: its key, its record class, its partitions and how long it is kept.
 
-Outside events are keyed by who they are about, so a driver and a rider each live in one partition and counts of distinct
-ones add up. `quote-requests`, `ride-events`, `quotes` and `booking-decisions` share one partition count, the zone topics
-another: services rely on equal partition numbers. A partition count is fixed when the topic is created.
+Outside events are keyed by who they are about, so a driver and a rider each live in one partition and counts of
+distinct ones add up. `quote-requests`, `ride-events`, `quotes` and `booking-decisions` share one partition count, the
+zone topics another: services rely on equal partition numbers. A partition count is fixed when the topic is created.
 """
 
 from dataclasses import dataclass

@@ -135,9 +135,7 @@ def block(buf: Bytes, start: Int64, end: Int64) -> tuple[Int64, Int64]:
 
 
 @njit(cache=True, nogil=True)
-def skip(  # noqa: PLR0917 - compiled code takes arguments by position
-    buf: Bytes, start: Int64, end: Int64, node: Int64, nodes: Int64s, children: Int64s
-) -> Int64:
+def skip(buf: Bytes, start: Int64, end: Int64, node: Int64, nodes: Int64s, children: Int64s) -> Int64:
     """Position after a value of type `node`, or minus why it is none."""
     kind, argument, first, below = nodes[node, 0], nodes[node, 1], nodes[node, 2], nodes[node, 3]
     p: Int64 = np.int64(start)
@@ -214,9 +212,7 @@ def frame_ids(buf: Bytes, starts: Int64s, ends: Int64s) -> Int64s:
 
 
 @njit(cache=True, nogil=True)
-def equal_spans(  # noqa: PLR0917 - compiled code takes arguments by position
-    buf: Bytes, firsts: Int64s, lasts: Int64s, other: Bytes, starts: Int64s, ends: Int64s
-) -> Bools:
+def equal_spans(buf: Bytes, firsts: Int64s, lasts: Int64s, other: Bytes, starts: Int64s, ends: Int64s) -> Bools:
     """Whether buf[firsts:lasts] and other[starts:ends] are the same bytes, row by row."""
     same = np.empty(firsts.size, np.bool_)
     for r in range(firsts.size):
@@ -287,9 +283,7 @@ def _texts(buf: Bytes, start: Int64, end: Int64) -> tuple[Int64, Int64]:
 
 
 @njit(cache=True, nogil=True)
-def _symbol(  # noqa: PLR0917 - compiled code takes arguments by position
-    buf: Bytes, start: Int64, end: Int64, symbols: Int64s, first: Int64, count: Int64
-) -> tuple[Int64, Int64]:
+def _symbol(buf: Bytes, start: Int64, end: Int64, symbols: Int64s, first: Int64, count: Int64) -> tuple[Int64, Int64]:
     """The reader's number of the enum symbol at `start`, and the position after it or minus why it is none."""
     value, p = varint(buf, start, end)
     if p < 0 or value < 0 or value >= count:
@@ -308,7 +302,7 @@ def _is_null(buf: Bytes, start: Int64, end: Int64, null_at: Int64) -> tuple[bool
 
 
 @njit(cache=True, nogil=True)
-def decode_rows(  # noqa: PLR0917 - compiled code takes arguments by position
+def decode_rows(
     buf: Bytes,
     starts: Int64s,
     ends: Int64s,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForecastStateKept:
-    """Long-memory observed and expected requests per cell of one zone, from which live ratios continue after a restart."""
+    """Long memory of observed and expected requests per cell of one zone; ratios continue from it."""
 
     zone: int
     epoch_generation: int

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class CountKind(StrEnum):
-    """CELLS: absolute counts of one zone. SNAPSHOT_COMPLETE: everything this epoch knows has been written before. ALIVE: sent every second whether anything changed or not."""
+    """CELLS: counts of one zone. SNAPSHOT_COMPLETE: all this epoch knows stands before. ALIVE: said every second."""
 
     UNKNOWN = "UNKNOWN"
     CELLS = "CELLS"
@@ -38,7 +38,7 @@ class SupplyCellsCounted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemandCellsCounted:
-    """Riders of one source partition who asked for a ride in one zone, its halo and one ten-second pane: absolute values."""
+    """Riders of one source partition in one zone, its halo and one ten-second pane: absolute values."""
 
     kind: CountKind
     source_partition: int
@@ -59,7 +59,7 @@ class DemandCellsCounted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CityDemandCounted:
-    """Riders of one source partition in one pane, per home zone of the whole service area: absolute values; halo copies are not counted."""
+    """Riders of one source partition in one pane, per home zone: absolute values, no halo copies."""
 
     kind: CountKind
     source_partition: int

@@ -19,7 +19,7 @@ from faust.types import TP
 from faust.types.transports import ConsumerT
 
 from agents.runtime import pins
-from agents.runtime.batches import BatchSchema, Epoch, Reading
+from agents.runtime.batches import BatchSchema, Reading
 from agents.runtime.consumer import Consumer
 from agents.runtime.fencing import Member
 from agents.runtime.publisher import Publisher
@@ -27,6 +27,7 @@ from agents.runtime.rewind import Span
 from agents.runtime.settings import WorkerSettings
 from agents.runtime.supervision import FAILED, ExitSupervisor, Watchdog, end_process
 from agents.runtime.transport import Transport
+from windows.epochs import Epoch
 
 Began = Callable[[Epoch, Mapping[TP, Span]], Awaitable[None]]
 """Told of a new epoch and its batched partitions, before the first of their records is delivered."""

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, Protocol, cast
 
 import faust
 from aiokafka import ConsumerRecord
@@ -23,19 +23,9 @@ from faust.types import TP, AppT, ConsumerMessage, Message
 
 from agents.runtime.rewind import Rewind
 from agents.runtime.schema_ids import SchemaIds
+from windows.epochs import Epoch
 
 _OFFSET = attrgetter("offset")
-
-
-class Epoch(NamedTuple):
-    """One assignment of partitions to this process; later ones compare greater.
-
-    `generation` is the group's, `started_ms` the wall clock at the assignment, never repeated by this process and
-    never below that of an epoch which committed one of the assigned partitions.
-    """
-
-    generation: int
-    started_ms: int
 
 
 class Batch(ConsumerMessage):

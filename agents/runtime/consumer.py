@@ -28,11 +28,12 @@ from aiokafka import ConsumerRecord
 from faust.transport.drivers import aiokafka
 from faust.types import TP
 
-from agents.runtime.batches import Batch, BatchSchema, Epoch, Reading
+from agents.runtime.batches import Batch, BatchSchema, Reading
 from agents.runtime.consumer_thread import ConsumerThread, Fetched
 from agents.runtime.deliveries import Deliveries
 from agents.runtime.parking import Parking
 from agents.runtime.schema_ids import first_unknown
+from windows.epochs import Epoch
 
 if TYPE_CHECKING:
     from agents.runtime.app import WorkerApp
@@ -199,7 +200,10 @@ class Consumer(aiokafka.Consumer):
         self.ends = seeked.ends
         self._read_offset.update({tp: span.start for tp, span in seeked.spans.items()})
         self._committed_offset.update({tp: s.resume for tp, s in seeked.spans.items() if tp.topic not in policies})
+        self.parking.begin(self.deliveries)
         await self.app.began(seeked.epoch, {tp: d.span for tp, d in self.deliveries.items()})
+        if self.epoch == seeked.epoch:  # else another assignment came meanwhile and begins itself
+            self.parking.begun()
 
     def _topics(self) -> Iterable[str]:
         return {tp.topic for tp in self.assignment()}

@@ -25,8 +25,8 @@ from faust.types import TP
 from mode import Service
 
 from agents.runtime import fencing
-from agents.runtime.batches import Epoch
 from agents.runtime.rewind import CommitNote, Log, Rewind, Span, epoch_start, span, stamp_of
+from windows.epochs import Epoch
 
 if TYPE_CHECKING:
     from agents.runtime.consumer import Consumer

@@ -17,8 +17,8 @@ Headers = tuple[tuple[str, bytes], ...]
 class Contracts:
     """What the worker agreed on with the registry.
 
-    `ids` are the schema ids of the topics it writes, by subject; `schemas` the writers' schemas by id, which grows while the
-    worker runs (see `schema_ids`).
+    `ids` are the schema ids of the topics it writes, by subject; `schemas` the writers' schemas by id, which grows
+    while the worker runs (see `schema_ids`).
     """
 
     def __init__(self, ids: Mapping[str, int], schemas: dict[int, Schema]) -> None:

@@ -5,8 +5,9 @@
     first flush after catching up ──> all counts, then SNAPSHOT_COMPLETE
     every second ──> ALIVE, after the counts of the same instant
 
-A partition that has not yet passed its committed offset publishes nothing. Counts of a flush are taken in one step of the
-event loop, so they include exactly the batches taken before it; an ack therefore never precedes its acknowledgement.
+A partition that has not yet passed its committed offset publishes nothing. Counts of a flush are taken in one step of
+the event loop, so they include exactly the batches taken before it; an ack therefore never precedes its
+acknowledgement.
 """
 
 import asyncio
@@ -15,9 +16,10 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from agents.runtime.batches import Batch, Epoch
+from agents.runtime.batches import Batch
 from agents.runtime.telemetry import Meter
 from topics.catalogue import Topic
+from windows.epochs import Epoch
 
 ALIVE_EVERY_MS = 1_000
 
@@ -91,7 +93,7 @@ class CountingService:
         flush_every_ms: int = 250,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
-        """`caught_up(partition)` says whether all topics of that partition number have passed their committed offsets."""
+        """Prepare; `caught_up(number)` says whether all topics of that partition number passed their commits."""
         self._open, self._caught_up, self._send, self._meter = open_partition, caught_up, send, meter
         self._flush_every_s, self._now_ms = flush_every_ms / 1000, now_ms
         self._held: dict[int, _Held] = {}

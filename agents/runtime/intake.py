@@ -24,8 +24,8 @@ Check = Callable[[Columns, Sequence[bytes | None], Int64s], tuple[Bools, list[Ba
 class Taken:
     """What a batch held.
 
-    `columns` are its readable rows, `rows` int64[k] those that break no rule, `appended_ms` int64[k] their append times.
-    `refused` are dead letters of its live records.
+    `columns` are its readable rows, `rows` int64[k] those that break no rule, `appended_ms` int64[k] their append
+    times. `refused` are dead letters of its live records.
     """
 
     batch: Batch

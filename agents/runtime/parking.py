@@ -1,12 +1,12 @@
 """Records that were fetched but may not be delivered yet, and why.
 
-A partition is blocked while an agent holds it or while the schema id of its next record is being looked up. What was
-fetched of it meanwhile is parked here in order; other partitions go on. A new assignment forgets everything: the
-records are fetched again from the new start.
+A partition is blocked while an epoch begins (Faust resumes partitions before that is done), while an agent holds it or
+while the schema id of its next record is being looked up. What was fetched of it meanwhile is parked here in order;
+other partitions go on. A new assignment forgets everything: the records are fetched again from the new start.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import structlog
 from aiokafka import ConsumerRecord
@@ -21,6 +21,7 @@ class Parking:
     """Blocked partitions of one consumer and their parked records."""
 
     def __init__(self) -> None:
+        self._beginning: set[TP] = set()
         self._held: set[TP] = set()
         self._lookups: dict[TP, asyncio.Task[None]] = {}
         self._parked: dict[TP, list[ConsumerRecord]] = {}
@@ -28,12 +29,20 @@ class Parking:
     @property
     def blocked(self) -> set[TP]:
         """Partitions of which nothing may be delivered now."""
-        return self._held | self._lookups.keys()
+        return self._beginning | self._held | self._lookups.keys()
 
     @property
     def waiting(self) -> bool:
         """Whether anything is blocked or parked, so that the next look should come soon."""
-        return bool(self._held or self._lookups or self._parked)
+        return bool(self._beginning or self._held or self._lookups or self._parked)
+
+    def begin(self, partitions: Iterable[TP]) -> None:
+        """Deliver nothing of these partitions until `begun`: the agents are still being told of them."""
+        self._beginning = set(partitions)
+
+    def begun(self) -> None:
+        """The agents know of their partitions."""
+        self._beginning = set()
 
     def hold(self, tp: TP) -> None:
         """Deliver nothing more of this partition until `release`."""
@@ -47,6 +56,7 @@ class Parking:
         """Drop holds, lookups and parked records: the assignment they belong to is over."""
         for task in self._lookups.values():
             task.cancel()
+        self._beginning = set()
         self._held.clear()
         self._lookups.clear()
         self._parked.clear()

@@ -40,11 +40,11 @@ class Meter:
 
     def read(self, topic: str, partition: int, *, records: int, size: int, offset: int, lag: int = -1) -> None:
         """Count records of one partition that were taken in; `offset` is the last of them, `lag` what is left."""
-        _add(self._read, topic, partition, records, size, offset).lag = lag
+        _add(self._read, (topic, partition), records, size, offset).lag = lag
 
     def wrote(self, topic: str, partition: int, *, records: int, size: int, offset: int) -> None:
         """Count records that the broker has acknowledged."""
-        _add(self._written, topic, partition, records, size, offset)
+        _add(self._written, (topic, partition), records, size, offset)
 
     def gauge(self, name: str, value: float) -> None:
         """Keep the newest value of something that goes up and down."""
@@ -85,10 +85,8 @@ class Meter:
         return sample
 
 
-def _add(
-    table: dict[tuple[str, int], _Sums], topic: str, partition: int, records: int, size: int, offset: int
-) -> _Sums:
-    sums = table.setdefault((topic, partition), _Sums())
+def _add(table: dict[tuple[str, int], _Sums], place: tuple[str, int], records: int, size: int, offset: int) -> _Sums:
+    sums = table.setdefault(place, _Sums())
     sums.records += records
     sums.size += size
     sums.offset = offset

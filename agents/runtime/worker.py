@@ -11,7 +11,7 @@ import faust
 from faust.types import TP
 
 from agents.runtime.app import WorkerApp
-from agents.runtime.batches import Batch, Epoch, Reading, held_batches
+from agents.runtime.batches import Batch, Reading, held_batches
 from agents.runtime.contracts import Contracts
 from agents.runtime.counting import CountingService, Outgoing, Source, SourcePartition
 from agents.runtime.publisher import Record
@@ -19,6 +19,7 @@ from agents.runtime.rewind import Rewind, Span
 from agents.runtime.schema_ids import SchemaIds
 from agents.runtime.telemetry import Meter
 from topics.catalogue import TELEMETRY, Topic
+from windows.epochs import Epoch
 
 TELEMETRY_EVERY_S = 1.0
 
@@ -66,10 +67,11 @@ class Worker:
 def report_telemetry(app: WorkerApp, worker: Worker) -> None:
     """Publish a sample of the worker's meter once a second."""
 
-    @app.task  # type: ignore[untyped-decorator]  # Faust ships no types
+    @app.task
     async def telemetry() -> None:
         while not app.should_stop:
             await asyncio.sleep(TELEMETRY_EVERY_S)
+            worker.meter.gauge("lag", sum(max(0, app.end(tp) - app.position(tp)) for tp in app.spans))
             sample = worker.meter.sample(now_ms())
             record = worker.contracts.record(TELEMETRY, 0, worker.name.encode(), sample)
             await app.publisher.send([record])

@@ -14,6 +14,7 @@ from infra.embedded.processes import start_bound
 RESTART_PAUSE_S = (0.0, 0.5, 1.0, 2.0, 5.0)
 STEADY_S = 60.0
 STOP_TIMEOUT_S = 10.0
+KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "TZ", "FARETIDE_", "NUMBA_")
 
 
 @dataclass(slots=True)
@@ -77,7 +78,11 @@ class ServiceProcesses:
 
     def _launch(self, entry: ServiceProcess) -> None:
         environment = {
-            **{name: value for name, value in os.environ.items() if name.startswith(("PATH", "HOME", "LANG", "TZ", "FARETIDE_"))},
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if name.startswith(("PATH", "HOME", "LANG", "TZ", "FARETIDE_"))
+            },
             **self._environment,
             "FARETIDE_INSTANCE_ID": entry.instance,
         }

@@ -34,15 +34,14 @@ def cli_reference() -> str:
 
 def help_pages() -> Iterator[tuple[str, str]]:
     """Full name and help of every command, groups before what they hold."""
-    yield from _pages(typer.main.get_command(app), "faretide")
+    yield from _pages(typer.main.get_command(app), "faretide", parent=None)
 
 
-def _pages(command: Any, name: str) -> Iterator[tuple[str, str]]:  # noqa: ANN401  typer's own copy of click
-    context = command.make_context(name, [], resilient_parsing=True, terminal_width=WIDTH, max_content_width=WIDTH)
-    context.info_name = name
-    yield name, "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+def _pages(command: Any, name: str, parent: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401  typer's copy of click
+    context = command.make_context(name, [], parent=parent, resilient_parsing=True, terminal_width=WIDTH)
+    yield context.command_path, "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
     for child, inner in getattr(command, "commands", {}).items():
-        yield from _pages(inner, f"{name} {child}")
+        yield from _pages(inner, child, context)
 
 
 def write(docs: Path = DOCS) -> None:

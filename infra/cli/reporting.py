@@ -17,7 +17,7 @@ CITY_WRITES = ("driver-pings.v1", "quote-requests.v1", "ride-events.v1")
 
 
 def live_lines(
-    watch: Watch, city: CitySummary, *, before: dict[str, int], now: dict[str, int], seconds: float, lag: int
+    watch: Watch, city: CitySummary, *, before: dict[str, int], now: dict[str, int], seconds: float
 ) -> list[str]:
     """Rates per topic, freshness, lag, the latest quotes and the hottest cells; at most 100 columns."""
     rates = "  ".join(f"{name} {(now[topic] - before.get(topic, 0)) / seconds:,.1f}/s" for name, topic in RATES)
@@ -27,10 +27,15 @@ def live_lines(
     )
     hot = ", ".join(f"{cell:x} {product} {m / 100:.1f}x" for cell, product, m in watch.hottest(3))
     return [
-        f"{rates}  |  lag {lag}  |  cars {city.cars_idle} idle {city.cars_busy} busy",
-        f"  quote p50 {city.latency_p50_ms:.0f} ms p99 {city.latency_p99_ms:.0f} ms  |  "
-        f"fresh p50 {watch.freshness.percentile(50):.0f} ms p99 {watch.freshness.percentile(99):.0f} ms  |  "
-        f"above 1.0x {city.surged_share:.1%}  |  unanswered {city.unanswered}",
+        f"{rates}  |  lag {watch.gauge('lag'):,.0f}  |  cars {city.cars_idle} idle {city.cars_busy} busy",
+        "  |  ".join(
+            (
+                f"  quote p50 {city.latency_p50_ms:.0f} ms p99 {city.latency_p99_ms:.0f} ms",
+                f"fresh p50 {watch.freshness.percentile(50):.0f} ms p99 {watch.freshness.percentile(99):.0f} ms",
+                f"above 1.0x {city.surged_share:.1%}",
+                f"unanswered {city.unanswered}",
+            )
+        ),
         f"  latest {quotes or '-'}",
         f"  hottest {hot or '-'}",
     ]

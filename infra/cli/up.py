@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from infra.cli.watching import Watch
     from infra.clients.connection import Connection
     from simulation.city import City
-    from simulation.summary import CitySummary
 
 SERVICES = ("supply", "demand", "pricing", "quotes")
 DATA_DIR = Path(__file__).resolve().parents[2] / "data"
@@ -62,12 +61,10 @@ def command(
 ) -> None:
     """Start everything on this machine and play a day of New York.
 
-    A few lines every three seconds tell rates, latency, freshness, the latest quotes and the hottest cells. Ctrl-C stops
-    all of it in order. With FARETIDE_BOOTSTRAP and FARETIDE_REGISTRY_URL set, your own servers are used.
+    A few lines every three seconds tell rates, latency, freshness, the latest quotes and the hottest cells. Ctrl-C
+    stops all of it in order. With FARETIDE_BOOTSTRAP and FARETIDE_REGISTRY_URL set, your own servers are used.
     """
-    options = Options(
-        seconds=seconds, scale=scale, drivers=drivers, seed=seed, with_city=not no_city, as_json=as_json
-    )
+    options = Options(seconds=seconds, scale=scale, drivers=drivers, seed=seed, with_city=not no_city, as_json=as_json)
     settings = read_settings()
     say_step = _Steps(quiet=as_json)
     with _servers(settings, say_step) as connected:
@@ -262,8 +259,7 @@ async def _say_lines(watch: "Watch", city: "City", *, quiet: bool) -> None:
         await asyncio.sleep(SAY_EVERY_S)
         now, now_s = await watch.moved(), time.monotonic()
         if not quiet:
-            lag = await watch.lag()
-            lines = live_lines(watch, city.summary(), before=before, now=now, seconds=now_s - before_s, lag=lag)
+            lines = live_lines(watch, city.summary(), before=before, now=now, seconds=now_s - before_s)
             say("\n".join(lines))
             sys.stdout.flush()
         before, before_s = now, now_s

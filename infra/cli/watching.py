@@ -20,12 +20,9 @@ from infra.clients.schema_ids import SchemaIds
 from simulation.freshness import FreshnessTracker, PingSample
 from simulation.histogram import Histogram
 from topics.catalogue import (
-    BOOKING_DECISIONS,
     DRIVER_PINGS,
     EVERY_TOPIC,
-    QUOTE_REQUESTS,
     QUOTES,
-    RIDE_EVENTS,
     SUPPLY_CELLS,
     SURGE,
     TELEMETRY,
@@ -38,7 +35,6 @@ from windows.hexagons import cells_of, zone_key, zone_of
 
 WATCHED = (QUOTES, SURGE, SUPPLY_CELLS, TELEMETRY)
 SAMPLED_PARTITION = 0
-INPUTS = (DRIVER_PINGS, QUOTE_REQUESTS, RIDE_EVENTS, BOOKING_DECISIONS)
 
 
 @dataclass(slots=True)
@@ -84,19 +80,6 @@ class Watch:
         """Records written to each topic since the start."""
         ends = await self._ends()
         return {topic: end - self.ends_at_start[topic] for topic, end in ends.items()}
-
-    async def lag(self) -> int:
-        """Records of the input topics that no worker has taken yet."""
-        consumer = self._consumer
-        assert consumer is not None
-        read: dict[tuple[str, int], int] = {}
-        for sample in self.workers.values():
-            for count in sample.read:
-                place = (count.topic, count.partition)
-                read[place] = max(read.get(place, -1), count.offset)
-        places = [TopicPartition(*place) for place in read if place[0] in {topic.name for topic in INPUTS}]
-        ends = await consumer.end_offsets(places) if places else {}
-        return sum(max(0, end - 1 - read[place.topic, place.partition]) for place, end in ends.items())
 
     def hottest(self, many: int) -> list[tuple[int, str, int]]:
         """Cells with the highest multipliers now: (cell, product, hundredths), highest first."""

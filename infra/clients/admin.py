@@ -146,6 +146,8 @@ class Admin:
     async def _record_counts(self, partitions: Mapping[str, int]) -> dict[str, int]:
         """Offsets between first and last, summed over the partitions of each topic."""
         places = [TopicPartition(name, number) for name, count in partitions.items() for number in range(count)]
+        if not places:
+            return {}
         consumer = AIOKafkaConsumer(**self._connection.kafka(), request_timeout_ms=REQUEST_TIMEOUT_MS)
         try:
             await consumer.start()

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from agents.runtime.batches import Epoch
 from agents.runtime.counting import CountingService, Outgoing, Source
 from agents.runtime.telemetry import Meter
 from topics.catalogue import SUPPLY_CELLS
+from windows.epochs import Epoch
 
 EPOCH = Epoch(1, 100)
 

@@ -8,7 +8,8 @@ believes of the rules stands below and nowhere else:
   event time is before 2000 or over 5 s after the broker's append time;
 - it is late, and ignored, if appended after the end of its ten-second pane plus 20 s;
 - supply: the last ping of a driver by event time (of equal ones the later record) counts while now - at <= 30 s;
-- demand: a rider counts once per cell, product and two-minute bucket, in the earliest pane; a booking once per decision;
+- demand: a rider counts once per cell, product and two-minute bucket, in the earliest pane; a booking once per
+decision;
 - a cell is told to every zone that has a cell within two rings of it; city totals count home zones only;
 - of several writers (epochs) the highest counts; an older one's panes stand before its successor's complete_from.
 
@@ -38,7 +39,12 @@ class Topics:
     def __init__(self, bootstrap, registry):
         self.registry, self.schemas = registry.rstrip("/"), {}
         self.consumer = Consumer(
-            {"bootstrap.servers": bootstrap, "group.id": "recount", "enable.auto.commit": False, "auto.offset.reset": "earliest"}
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": "recount",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+            }
         )
 
     def schema(self, number):
@@ -70,7 +76,13 @@ class Topics:
             while position < end:
                 for message in self.consumer.consume(5000, timeout=1.0):
                     if message.error() is None and message.offset() < end:
-                        yield partition, message.offset(), message.timestamp()[1], message.key(), self.decode(message.value())
+                        yield (
+                            partition,
+                            message.offset(),
+                            message.timestamp()[1],
+                            message.key(),
+                            self.decode(message.value()),
+                        )
                         position = message.offset() + 1
                 position = max(position, min(self.consumer.position([tp])[0].offset, end))
         self.consumer.unassign()
@@ -244,7 +256,11 @@ def differences(name, published, counted):
     found = []
     for key in published.keys() | counted.keys():
         a, b = published.get(key, {}), counted.get(key, {})
-        found += [f"{name} {key} {c}: published {a.get(c)}, counted {b.get(c)}" for c in a.keys() | b.keys() if a.get(c) != b.get(c)]
+        found += [
+            f"{name} {key} {c}: published {a.get(c)}, counted {b.get(c)}"
+            for c in a.keys() | b.keys()
+            if a.get(c) != b.get(c)
+        ]
     return found
 
 
@@ -272,7 +288,8 @@ def main():
     arguments = parser.parse_args()
     topics = Topics(arguments.bootstrap, arguments.registry)
     supply_cells, demand_cells, city = (
-        [x for x in topics.read(t) if x[4] is not None] for t in ("supply-cells.v1", "demand-cells.v1", "city-demand.v1")
+        [x for x in topics.read(t) if x[4] is not None]
+        for t in ("supply-cells.v1", "demand-cells.v1", "city-demand.v1")
     )
     pings, requests = list(topics.read("driver-pings.v1")), list(topics.read("quote-requests.v1"))
     decisions = list(topics.read("booking-decisions.v1"))

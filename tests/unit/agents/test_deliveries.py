@@ -7,9 +7,10 @@ from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.runtime.batches import Batch, Epoch
+from agents.runtime.batches import Batch
 from agents.runtime.deliveries import Deliveries
 from agents.runtime.rewind import CommitNote, Span
+from windows.epochs import Epoch
 
 EPOCH = Epoch(3, 1000)
 

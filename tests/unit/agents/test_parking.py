@@ -82,3 +82,12 @@ async def test_a_new_assignment_forgets_everything():
     assert (parking.blocked, parking.waiting) == (set(), False)
     await asyncio.wait([task])
     assert task.cancelled()
+
+
+def test_nothing_is_delivered_while_an_epoch_begins():
+    """Agents that are still being told of their partitions get no record; it waits, in order."""
+    parking = Parking()
+    parking.begin([A])
+    assert list(parking.due({A: values(b"1"), B: values(b"2")})) == [(B, values(b"2"))]
+    parking.begun()
+    assert [tp for tp, _ in parking.due({})] == [A]

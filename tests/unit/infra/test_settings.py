@@ -37,7 +37,11 @@ def test_each_variable_is_the_setting_of_its_name(monkeypatch):
     monkeypatch.setenv("FARETIDE_REGISTRY_URL", "http://r:8081")
     monkeypatch.setenv("FARETIDE_ZONE_PARTITIONS", "12")
     settings = read_settings()
-    assert (settings.bootstrap, settings.registry_url, settings.zone_partitions) == ("k1:9092,k2:9092", "http://r:8081", 12)
+    assert (settings.bootstrap, settings.registry_url, settings.zone_partitions) == (
+        "k1:9092,k2:9092",
+        "http://r:8081",
+        12,
+    )
 
 
 @pytest.mark.parametrize(

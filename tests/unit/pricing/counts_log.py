@@ -32,7 +32,7 @@ AnyRecord = SupplyCellsCounted | DemandCellsCounted | CityDemandCounted
 def supply(
     kind=CountKind.CELLS, *, source=0, sources=SOURCES, epoch=1, offset=0, now_ms=START_MS, zone=ZONE, idle=None
 ):
-    """A record of supply-cells; `idle` is cell → idle cars, half of them serve xl; as many are busy, one fewer soon free."""
+    """A record of supply-cells; `idle` is cell → idle cars: half serve xl, as many are busy, one fewer soon free."""
     cars = sorted((idle or {}).items())
     return SupplyCellsCounted(
         kind=kind,
@@ -65,7 +65,7 @@ def demand(
     pane=START_MS,
     asked=None,
 ):
-    """A record of demand-cells; `asked` is cell → riders who asked for standard; half of them asked for and booked xl."""
+    """A record of demand-cells; `asked` is cell → riders who asked for standard; half of them also booked xl."""
     riders = sorted((asked or {}).items())
     cells = kind is CountKind.CELLS
     return DemandCellsCounted(
@@ -113,7 +113,7 @@ _LESS = st.sampled_from([0, 0, 0, 1])
 
 @st.composite
 def _timeline(draw, size: int, longest_step_ms: int):
-    """Per record its source, epoch (growing, with zombies), kind, zone, instant (with jitter), and counts of its cells."""
+    """Per record source, epoch (growing, with zombies), kind, zone, instant (with jitter), and counts of cells."""
     length, now_ms, steps = draw(st.integers(1, size)), START_MS, []
     for index in range(length):
         now_ms += draw(st.integers(0, longest_step_ms))
@@ -183,7 +183,10 @@ def snapshots(log: Sequence[AnyRecord], source: int) -> list[AnyRecord]:
 
 
 def known_from_ms(log: Sequence[AnyRecord], instant: str) -> int | None:
-    """Start of the first pane known in full from every source, `instant` being the field of the snapshot that says it."""
+    """Start of the first pane known in full from every source.
+
+    `instant` being the field of the snapshot that says it.
+    """
     firsts = [snapshots(log, source)[:1] for source in range(SOURCES)]
     if not log or not all(firsts):
         return None
@@ -211,7 +214,7 @@ def cars_standing(log: Sequence[SupplyCellsCounted], source: int, zone: int) -> 
 
 
 def idle_mean(log: Sequence[SupplyCellsCounted], zone: int, cell: int, now_ms: int, window_ms: int) -> float:
-    """Mean idle cars of the cell: car-milliseconds of the window's panes by fraction; what stands does until `now_ms`."""
+    """Mean idle cars of a cell: car-milliseconds of the window's panes by fraction; what stands does until now."""
     known = known_from_ms(log, "now_ms")
     stood = [cars_standing(log, source, zone) for source in range(SOURCES)]
     covered = 0 if known is None else max(0, min(window_ms, now_ms - known))

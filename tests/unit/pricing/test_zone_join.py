@@ -53,7 +53,7 @@ def requests(state, zone, pane):
 
 
 def test_the_worked_log():
-    """The worked log of the design, record by record: values replace, e1 stands until e2 completes, zombies are ignored."""
+    """The worked log of the design: values replace, e1 stands until e2 completes, zombies are ignored."""
     state = PartitionState(0)
     log = [
         (supply(COMPLETE, source=0, epoch=1), (0, 0)),
@@ -131,7 +131,7 @@ def test_an_older_value_of_the_same_epoch_does_not_come_back():
 
 
 def test_applying_says_which_zones_changed():
-    """The caller prices what changed: a zone for its counts, every zone of the source for a snapshot, none for a zombie."""
+    """The caller prices what changed: a zone for its counts, all of the source for a snapshot, none for a zombie."""
     state = PartitionState(0)
     near = CELLS[OTHER_ZONE][0]
     log = [
@@ -173,7 +173,7 @@ def test_delivery_does_not_matter(data):
 @settings(max_examples=60, deadline=None)
 @given(supply_logs(), demand_logs(), st.integers(0, 90_000))
 def test_the_order_of_sources_does_not_matter(supply_log, demand_log, later_ms):
-    """Records of different sources may overtake each other: the same windows with each source's records in one block."""
+    """Records of sources may overtake each other: the same windows with each source's records in one block."""
     blocks = [sorted(log, key=lambda record: record.source_partition) for log in (supply_log, demand_log)]
     now_ms = max(record.now_ms for record in supply_log + demand_log) + later_ms
     for zone in ZONES:
@@ -184,7 +184,7 @@ def test_the_order_of_sources_does_not_matter(supply_log, demand_log, later_ms):
 
 
 def test_a_silent_source_is_settled_behind_the_others():
-    """What source 1 parked at 0 s is in the panes up to 30 s before source 0's last word, though it was silent since."""
+    """What source 1 parked at 0 s is in the panes up to 30 s before source 0's last word, though it was silent."""
     log = [supply(COMPLETE, source=0), supply(COMPLETE, source=1), supply(source=1, idle={CELL: 1})]
     log += [supply(source=0, now_ms=START_MS + 65_000, idle={})]
     state = joined(log, []).zone(ZONE)
