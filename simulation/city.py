@@ -67,6 +67,12 @@ class City:
         kinds = [share.products for share in self.plan.car_shares]
         return tuple(kinds[kind] for kind in self.fleet.kind.tolist())
 
+    def begin(self, now_ms: int) -> None:
+        """Begin at `now_ms` if that is after the start: riders of the time until then are not of this city."""
+        self._start_ms = max(self._start_ms, now_ms)
+        self._minute = max(self._minute, self._start_ms // MINUTE_MS)
+        self._coming = deque(rider for rider in self._coming if rider.intended_ms >= self._start_ms)
+
     def next_request_ms(self) -> int:
         """When the next rider wants to ask, or the next minute of riders has to be drawn, epoch ms UTC."""
         return self._coming[0].intended_ms if self._coming else self._minute * MINUTE_MS

@@ -64,6 +64,7 @@ async def play(city: City, wire: Wire, clock: Clock, *, stop: asyncio.Event, end
 
     An error of the wire ends the play and is raised in an ExceptionGroup.
     """
+    city.begin(clock.now_ms())
     async with asyncio.TaskGroup() as tasks:
         hearing = tasks.create_task(_hear(city, wire, clock), name="city-hears")
         driving = tasks.create_task(_drive(city, wire, clock), name="city-drives")

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import typer
 
-from infra.cli import publish, quote, schemas, tail, topics, up, worker
+from infra.cli import publish, quote, schemas, tail, topics, train, up, worker
 from infra.cli.exits import cause_of, exit_code_of, sentence_of
 from infra.cli.output import complain
 
@@ -19,8 +19,6 @@ def run() -> None:
     """Entry point of the process."""
     try:
         app()
-    except BrokenPipeError:
-        _close_quietly()
     except Exception as failure:  # noqa: BLE001  the last place where an error can become a sentence
         error = cause_of(failure)
         if os.environ.get("FARETIDE_LOG_LEVEL", "").lower() == "debug":
@@ -39,6 +37,7 @@ def build() -> typer.Typer:
     made.command("quote", epilog=_examples(quote.EXAMPLES))(quote.command)
     made.add_typer(_topics(), name="topics")
     made.add_typer(_schemas(), name="schemas")
+    made.add_typer(_train(), name="train")
     return made
 
 
@@ -64,6 +63,12 @@ def _schemas() -> typer.Typer:
     return group
 
 
+def _train() -> typer.Typer:
+    group = _group("Train a model from the shipped pickups.", train.EXAMPLES)
+    group.command("demand", epilog=_examples(train.EXAMPLES))(train.demand_command)
+    return group
+
+
 def _group(about: str, examples: Iterable[str] = ("faretide up", "faretide COMMAND --help")) -> typer.Typer:
     """Commands below one name; called without one, it shows its help."""
     # Plain help needs no drawing library, which would be most of the time until it shows.
@@ -82,13 +87,6 @@ def _examples(lines: Iterable[str]) -> str:
     """The end of a help page."""
     # A backspace tells the help to keep the lines of a paragraph as they are.
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
-
-
-def _close_quietly() -> None:
-    """End as a program does whose reader, such as `head`, has gone away."""
-    # The interpreter flushes standard output at exit and would complain about the same pipe again.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(0)
 
 
 app = build()

@@ -1,7 +1,9 @@
 """Results go to standard output, everything said to a person beside them to standard error."""
 
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -23,13 +25,24 @@ def to_json(value: Any) -> str:  # noqa: ANN401  as above
 
 
 def say(line: str) -> None:
-    """Print one line of the result."""
+    """Print one line of the result, at once: whoever reads a pipe waits for it."""
     sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def complain(sentence: str) -> None:
     """Tell a person what is wrong."""
     sys.stderr.write(f"faretide: {sentence}\n")
+
+
+@contextmanager
+def until_reader_leaves() -> Iterator[None]:
+    """End what is inside, without complaint, when whoever reads the result has gone, such as `head`."""
+    try:
+        yield
+    except BrokenPipeError:
+        # The interpreter flushes standard output at exit and would complain about the same pipe again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def is_terminal() -> bool:

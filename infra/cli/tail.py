@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from infra.cli.exits import CommandError, ExitCode
-from infra.cli.output import say, say_json, to_json
+from infra.cli.output import say, say_json, to_json, until_reader_leaves
 
 if TYPE_CHECKING:
     from infra.clients.consumer import Entry, Start
@@ -49,7 +49,8 @@ def command(
         chosen, since = topic_named(topic), parse_start(start, now_ms=time.time_ns() // 1_000_000)
     except ValueError as error:
         raise CommandError(str(error), ExitCode.USAGE) from None
-    asyncio.run(_tail(chosen, since, limit, partition, follow=follow, as_json=as_json))
+    with until_reader_leaves():
+        asyncio.run(_tail(chosen, since, limit, partition, follow=follow, as_json=as_json))
 
 
 async def _tail(topic: "Topic", start: "Start", limit: int, partition: int, *, follow: bool, as_json: bool) -> None:

@@ -53,7 +53,7 @@ Pricer = Callable[[QuoteRequested], list[QuoteAnswered]]
 
 
 class MemoryWire:
-    """Answers each request by `pricer` and accepts each booking unless told otherwise; keeps what was sent."""
+    """Answers each request by `pricer` and judges each acceptance as told, saying it twice; keeps what was sent."""
 
     def __init__(self, pricer: Pricer, *, books: BookingOutcome | None = BookingOutcome.ACCEPTED) -> None:
         self._pricer = pricer
@@ -73,7 +73,8 @@ class MemoryWire:
                 assert topic is RIDE_EVENTS
                 self.events.append(record)
                 if record.kind == RideEventKind.QUOTE_ACCEPTED and self._books is not None:
-                    self._answers.put_nowait(judged(record, self._books))
+                    for _ in range(2):
+                        self._answers.put_nowait(judged(record, self._books))
 
     async def send_pings(self, pings: Pings) -> None:
         self.pings += pings.car.size
@@ -209,6 +210,18 @@ def test_a_stall_is_counted_and_its_riders_do_not_flood() -> None:
     assert 10 < len(asked) < 100
     assert saw.skipped == pytest.approx(600 * 4, rel=0.35)
     assert saw.slippage_max_ms <= PLAN.patience_ms
+
+
+@pytest.mark.parametrize("after_ms", [0, 20_500, 60_000, 185_000])
+def test_who_asked_before_the_play_began_is_not_of_this_city(after_ms: int) -> None:
+    """However long opening took, the first riders ask on time and nobody is skipped."""
+    city, began_ms = City(PLAN, recorded(), start_ms=START_MS), START_MS + after_ms
+    city.begin(began_ms)
+    assert city.requests(began_ms - 1) == []
+    due_ms = city.next_request_ms()
+    assert began_ms <= due_ms < began_ms + 5_000
+    assert len(city.requests(due_ms)) >= 1
+    assert (city.summary().skipped, city.summary().slippage_max_ms) == (0, 0)
 
 
 def test_an_answer_after_the_deadline_is_late_and_nobody_takes_it() -> None:
