@@ -170,8 +170,7 @@ def register(app: WorkerApp, worker: Worker) -> None:
     warm_up()
     checks = {QUOTE_REQUESTS: check_requests, BOOKING_DECISIONS: check_decisions}
     intakes = {
-        topic.name: Intake(topic, worker.contracts.columns(topic), check, service=SERVICE, meter=worker.meter)
-        for topic, check in checks.items()
+        topic.name: Intake(topic, worker.contracts.columns(topic), check, worker) for topic, check in checks.items()
     }
 
     def open_partition(source: Source) -> DemandPartition:

@@ -66,12 +66,8 @@ class Quotes:
         self._app, self._worker = app, worker
         self._control = Control(app, worker, (PRICING_POLICY, MARKETS), lambda: None)
         self._desk = QuoteDesk(markets=self._control.markets, policies=self._control.policies)
-        self._requests = Intake(
-            QUOTE_REQUESTS, worker.contracts.columns(QUOTE_REQUESTS), _answerable, service=SERVICE, meter=worker.meter
-        )
-        self._events = Intake(
-            RIDE_EVENTS, worker.contracts.columns(RIDE_EVENTS), check_ride_events, service=SERVICE, meter=worker.meter
-        )
+        self._requests = Intake(QUOTE_REQUESTS, worker.contracts.columns(QUOTE_REQUESTS), _answerable, worker)
+        self._events = Intake(RIDE_EVENTS, worker.contracts.columns(RIDE_EVENTS), check_ride_events, worker)
         self._ticks = BroadcastReader(
             worker.bootstrap, self._read_ticks, client_id=f"{worker.name}-ticks", security=worker.security
         )

@@ -123,9 +123,7 @@ def warm_up() -> None:
 def register(app: WorkerApp, worker: Worker) -> None:
     """Wire the service to its topics."""
     warm_up()
-    intake = Intake(
-        DRIVER_PINGS, worker.contracts.columns(DRIVER_PINGS), check_pings, service=SERVICE, meter=worker.meter
-    )
+    intake = Intake(DRIVER_PINGS, worker.contracts.columns(DRIVER_PINGS), check_pings, worker)
 
     def open_partition(source: Source) -> SupplyPartition:
         return SupplyPartition(

@@ -49,13 +49,14 @@ def dirty_rows(state: PartitionState, now_ms: int) -> list[Row]:
     Panes out of the longest window at `now_ms` are forgotten and deleted, and zones of which nothing is left.
     """
     rows: list[Row] = []
+    oldest_ms, closed_ms = pane_start(now_ms - KEPT_MS), pane_start(now_ms - SETTLE_MS)
     for zone in list(state.zones.values()):
-        rows += _expired(state.partition, zone, pane_start(now_ms - KEPT_MS))
-        if zone.is_empty():
+        rows += _expired(state.partition, zone, oldest_ms)
+        if zone.is_over(oldest_ms):
             rows.append((_zone_key(state.partition, zone), None))
             del state.zones[zone.zone]
         elif zone.changed:
-            rows += _zone_rows(state.partition, zone, pane_start(now_ms - SETTLE_MS))
+            rows += _zone_rows(state.partition, zone, closed_ms)
     if state.changed:
         rows.append((_partition_key(state.partition), pack(_partition_document(state))))
         state.changed = False

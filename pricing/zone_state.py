@@ -101,7 +101,7 @@ class ZoneState:
 
     def complete_cars(self, source: int, epoch: Epoch, now_ms: int, offset: int) -> bool:
         """Let the epoch's held counts stand alone, none if it held none; say whether the zone changed."""
-        if offset <= self.supply_offset or not (source in self.cars or source in self.held_cars):
+        if offset <= self.supply_offset or not (source in self.held_cars or self._has_cars(source)):
             return False
         held = self.held_cars.pop(source, None)
         self._stand(source, held if held is not None and held.epoch == epoch else None, now_ms)
@@ -144,10 +144,17 @@ class ZoneState:
         self.changed_panes = {pane for pane in self.changed_panes if pane >= before_ms}
         self.saved_panes = {pane for pane in self.saved_panes if pane >= before_ms}
 
-    def is_empty(self) -> bool:
-        """Whether nothing would be lost by forgetting the zone."""
-        no_cars = not self.held_cars and all(counts.at.size == 0 for counts in self.cars.values())
-        return no_cars and not self.panes() and not self.demand.held
+    def is_over(self, before_ms: int) -> bool:
+        """Whether nothing would be lost by forgetting the zone: empty, and no car counted since `before_ms`.
+
+        An empty zone that was counted lately still knows up to when, which a clock that runs backwards must not undo.
+        """
+        no_cars = not self.held_cars and not any(self._has_cars(source) for source in self.cars)
+        return no_cars and self.latest_ms < before_ms and not self.panes() and not self.demand.held
+
+    def _has_cars(self, source: int) -> bool:
+        standing = self.cars.get(source)
+        return standing is not None and standing.at.size > 0
 
     def _stand(self, source: int, counts: CarCounts | None, from_ms: int) -> None:
         self._integrate(source, from_ms)

@@ -72,6 +72,8 @@ class City:
         self._start_ms = max(self._start_ms, now_ms)
         self._minute = max(self._minute, self._start_ms // MINUTE_MS)
         self._coming = deque(rider for rider in self._coming if rider.intended_ms >= self._start_ms)
+        if not self._coming:
+            self._coming.extend(self._riders_of(self._start_ms))
 
     def next_request_ms(self) -> int:
         """When the next rider wants to ask, or the next minute of riders has to be drawn, epoch ms UTC."""

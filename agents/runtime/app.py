@@ -93,6 +93,10 @@ class WorkerApp(faust.App):
         """
         return self._reader.deliveries[tp].position
 
+    def delivered_to(self, tp: TP) -> int:
+        """Return the offset up to which an assigned partition was handed to its agent."""
+        return self._reader.deliveries[tp].delivered_to
+
     def caught_up(self, tp: TP) -> bool:
         """Whether the replay of an assigned partition has reached the committed offset, be it idle or not.
 

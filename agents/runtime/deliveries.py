@@ -60,6 +60,11 @@ class Deliveries:
         return self._pending[0].first_offset if self._pending else self._read_to
 
     @property
+    def delivered_to(self) -> int:
+        """Offset up to which everything was handed to the agent, acknowledged or not."""
+        return self._read_to
+
+    @property
     def pending(self) -> bool:
         """Whether a delivered batch is not acknowledged yet."""
         return bool(self._pending)

@@ -5,17 +5,25 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import structlog
 from aiokafka import ConsumerRecord
 
 from agents.runtime.batches import Batch
 from agents.runtime.counting import Outgoing
-from agents.runtime.telemetry import Meter
+from agents.runtime.worker import Worker
 from topics.arrays import Bools, Int64s
 from topics.catalogue import LATE_EVENTS, Topic, dead_letters_of
 from topics.columns import ColumnDecoder, Columns
 from topics.dead_letters import dead_letter
+from topics.partitioner_mixture import PartitionerMixture
+from topics.partitioners import partitioner_of
 from topics.refusals import BadRow
+from topics.wire import event_of
 from windows.lateness import arrived_late
+
+_log = structlog.get_logger(__name__)
+LOOKED_AT = 4
+"""Records of a batch whose partitioner is looked at: enough to meet every client, cheap enough for each batch."""
 
 Check = Callable[[Columns, Sequence[bytes | None], Int64s], tuple[Bools, list[BadRow]]]
 
@@ -46,14 +54,17 @@ class Taken:
 class Intake:
     """Decodes and judges the batches of one topic."""
 
-    def __init__(self, topic: Topic, decoder: ColumnDecoder, check: Check, *, service: str, meter: Meter) -> None:
+    def __init__(self, topic: Topic, decoder: ColumnDecoder, check: Check, worker: Worker) -> None:
         self._topic, self._decoder, self._check = topic, decoder, check
-        self._service, self._meter = service, meter
+        self._service, self._meter = worker.service, worker.meter
+        self._partitions = worker.partitions[topic.name]
+        self._mixture = PartitionerMixture()
         self._dlq = dead_letters_of(topic)
 
     def take(self, batch: Batch) -> Taken:
         """Columns of the batch, the rows that may be used, and what was refused."""
         records = batch.records
+        self._look_at_producers(records, batch.partition)
         values = [record.value for record in records]
         columns = self._decoder.decode(values)
         appended = np.fromiter((record.timestamp for record in records), np.int64, len(records))
@@ -71,6 +82,16 @@ class Intake:
             offset=batch.last_offset,
         )
         return Taken(batch, columns, rows, appended[columns.source_row[rows]], refused)
+
+    def _look_at_producers(self, records: Sequence[ConsumerRecord], partition: int) -> None:
+        """Look at a few records of the batch: which client wrote them, and by which rule they stand here."""
+        for record in records[:: max(1, len(records) // LOOKED_AT)]:
+            event = event_of(record.headers)
+            client = event.source if event else "a client without ce_source"
+            alert = self._mixture.observe(client, partitioner_of(record.key, partition, self._partitions))
+            if alert:
+                _log.warning("mixed partitioners", topic=self._topic.name, alert=alert)
+                self._meter.count("partitioner_alerts")
 
     def late(self, taken: Taken, late: Bools, id_field: str) -> list[Outgoing]:
         """Ledger entries of the live rows that `late` bool[k] marks."""

@@ -22,8 +22,8 @@ def demand_command(
 ) -> None:
     """Train the demand model on the shipped pickups; about a minute of one core, the same bytes each time.
 
-    April to June 2014 are learnt from, July and August scored; the scores stand on the card beside those of a plain mean.
-    Byte identity holds for one lock file and CPU family.
+    April to June 2014 are learnt from, July and August scored; the scores stand on the card beside those of a plain
+    mean. Byte identity holds for one lock file and CPU family.
     """
     from infra.cli.seeding import SHIPPED_NAME, SHIPPED_VERSION
     from infra.cli.up import DATA_DIR

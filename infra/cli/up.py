@@ -11,7 +11,7 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,11 +20,11 @@ import typer
 
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.output import complain, say, say_json
-from infra.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from infra.cli.watching import Watch
     from infra.clients.connection import Connection
+    from infra.settings import Settings
     from simulation.city import City
 
 SERVICES = ("supply", "demand", "pricing", "quotes")
@@ -64,6 +64,8 @@ def command(
     A few lines every three seconds tell rates, latency, freshness, the latest quotes and the hottest cells. Ctrl-C
     stops all of it in order. With FARETIDE_BOOTSTRAP and FARETIDE_REGISTRY_URL set, your own servers are used.
     """
+    from infra.settings import read_settings
+
     options = Options(seconds=seconds, scale=scale, drivers=drivers, seed=seed, with_city=not no_city, as_json=as_json)
     settings = read_settings()
     say_step = _Steps(quiet=as_json)
@@ -93,7 +95,7 @@ class _Steps:
 
 
 @contextlib.contextmanager
-def _servers(settings: Settings, say_step: _Steps):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _servers(settings: "Settings", say_step: _Steps) -> Iterator["Settings"]:
     """The settings with which services reach the servers: those configured, or embedded ones started here."""
     from infra.logging import configure
     from infra.settings import LogLevel
@@ -128,7 +130,7 @@ def _servers(settings: Settings, say_step: _Steps):  # type: ignore[no-untyped-d
         stack.stop()
 
 
-async def _run(settings: Settings, options: Options, say_step: _Steps) -> None:
+async def _run(settings: "Settings", options: Options, say_step: _Steps) -> None:
     from infra.clients.connection import connect
 
     stop = asyncio.Event()
@@ -145,7 +147,7 @@ async def _run(settings: Settings, options: Options, say_step: _Steps) -> None:
             await _wait(stop, options.seconds)
 
 
-async def _prepare(connection: "Connection", settings: Settings, say_step: _Steps) -> None:
+async def _prepare(connection: "Connection", settings: "Settings", say_step: _Steps) -> None:
     """Schemas, topics, and the first market, policy and model."""
     from infra.cli.seeding import seed
     from infra.clients.admin import Admin
@@ -172,7 +174,7 @@ async def _watching(connection: "Connection") -> AsyncIterator["Watch"]:
 
 
 @contextlib.asynccontextmanager
-async def _services(settings: Settings, say_step: _Steps) -> AsyncIterator[Callable[[], dict[str, int]]]:
+async def _services(settings: "Settings", say_step: _Steps) -> AsyncIterator[Callable[[], dict[str, int]]]:
     from infra.cli.processes import ServiceProcesses
 
     environment = {

@@ -14,8 +14,6 @@ def command(
     Several workers of a service share its partitions; give each its own FARETIDE_INSTANCE_ID, kept over restarts, so
     that a restart moves nothing. Exit code 70: an agent failed; 75: another process took its place; 76: it stopped
     reading.
-
-    Example: FARETIDE_INSTANCE_ID=supply-0 faretide worker supply
     """
     from agents.services import SERVICES, run, surroundings
     from infra.clients.connection import connect

@@ -26,3 +26,10 @@ def stack(open_dir: Path) -> Iterator[EmbeddedStack]:
     """Broker, registry and database of this test session: `bootstrap`, `registry_url`, `database_url`."""
     with EmbeddedStack(open_dir / "stack", cache_dir=CACHE) as servers:
         yield servers
+
+
+@pytest.fixture(scope="session")
+def service_stack(open_dir: Path) -> Iterator[EmbeddedStack]:
+    """Servers of their own for tests of whole services, which check every record of the catalogue's topics."""
+    with EmbeddedStack(open_dir / "service-stack", cache_dir=CACHE) as servers:
+        yield servers

@@ -11,8 +11,8 @@ from infra.cli.exits import MEANINGS, ExitCode
 from infra.cli.reference import cli_reference, help_pages
 
 ROOT = Path(__file__).parents[3]
-GROUPS = {"faretide", "faretide topics", "faretide schemas"}
 PAGES = dict(help_pages())
+GROUPS = {name for name, page in PAGES.items() if "COMMAND [ARGS]" in page}
 
 
 def run(*arguments, state_dir, **variables):

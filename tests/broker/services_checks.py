@@ -1,0 +1,334 @@
+"""What must hold of all topics once a load has been worked off, be it with or without crashes.
+
+Counts of cells are the business of `tests/recount/recount.py`. Here stands what is said once, in which order, and that
+nothing named does not exist. Rules are written down anew, from the topics alone.
+"""
+
+import json
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import TopicPartition
+
+from infra.clients.connection import Connection
+from infra.clients.consumer import Edge, Entry, tail
+from infra.clients.registry import Registry
+from infra.clients.schema_ids import SchemaIds
+from infra.embedded.stack import EmbeddedStack
+from pricing.zone_join import PartitionState, apply_demand, apply_supply
+from pricing.zone_rows import restore
+from tests.broker import kafka
+from tests.broker.services import partitions
+from tests.broker.services_load import FAULT, UNANSWERED_FAULTS
+from topics.catalogue import (
+    BOOKING_DECISIONS,
+    CITY_DEMAND,
+    DEAD_LETTERS,
+    DEMAND_CELLS,
+    DRIVER_PINGS,
+    FORECAST_STATE,
+    LATE_EVENTS,
+    MARKETS,
+    MODELS,
+    PRICING_POLICY,
+    QUOTE_REQUESTS,
+    QUOTES,
+    RIDE_EVENTS,
+    SUPPLY_CELLS,
+    SURGE,
+    Topic,
+)
+from topics.counts import CountKind
+from topics.events import RideEventKind
+from topics.prices import BookingOutcome, QuoteOutcome
+from windows.panes import GRACE_MS, PANE_MS
+
+SETTLE_LIMIT_S = 45.0
+PANES = "faretide-pricing-panes-changelog"
+LONGEST_DEADLINE_MS = 30_000
+READ = (
+    DRIVER_PINGS,
+    QUOTE_REQUESTS,
+    RIDE_EVENTS,
+    QUOTES,
+    BOOKING_DECISIONS,
+    LATE_EVENTS,
+    SUPPLY_CELLS,
+    DEMAND_CELLS,
+    CITY_DEMAND,
+    SURGE,
+    FORECAST_STATE,
+    MARKETS,
+    PRICING_POLICY,
+    MODELS,
+    *DEAD_LETTERS,
+)
+
+Place = tuple[str, int, int]
+
+
+# ---- settling
+
+
+async def settled(connection: Connection) -> None:
+    """Wait until QUOTES has worked off its inputs, and SUPPLY and DEMAND say "alive" with all of theirs included."""
+    bootstrap = connection.endpoints.bootstrap
+    await kafka.until(lambda: _worked_off(bootstrap, "quotes", (QUOTE_REQUESTS, RIDE_EVENTS)), "QUOTES", SETTLE_LIMIT_S)
+    await kafka.until(
+        lambda: _worked_off(bootstrap, "demand", (QUOTE_REQUESTS, BOOKING_DECISIONS)), "DEMAND", SETTLE_LIMIT_S
+    )
+    ends = await _ends(bootstrap, (DRIVER_PINGS, QUOTE_REQUESTS, BOOKING_DECISIONS))
+    await _said_alive(connection, SUPPLY_CELLS, {"pings_offset": DRIVER_PINGS}, ends)
+    included = {"requests_offset": QUOTE_REQUESTS, "decisions_offset": BOOKING_DECISIONS}
+    await _said_alive(connection, DEMAND_CELLS, included, ends)
+
+
+async def _worked_off(bootstrap: str, service: str, topics: Iterable[Topic]) -> bool:
+    ends = await _ends(bootstrap, topics)
+    committed = await kafka.committed(bootstrap, f"faretide-{service}")
+    return all(committed.get(tp, 0) == end for tp, end in ends.items())
+
+
+async def _ends(bootstrap: str, topics: Iterable[Topic]) -> dict[TopicPartition, int]:
+    counts = await partitions(bootstrap)
+    async with kafka.AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None) as consumer:
+        tps = [TopicPartition(topic.name, number) for topic in topics for number in range(counts[topic.name])]
+        consumer.assign(tps)
+        return dict(await consumer.end_offsets(tps))
+
+
+async def _said_alive(
+    connection: Connection, topic: Topic, included: dict[str, Topic], ends: dict[TopicPartition, int]
+) -> None:
+    """Read on from the end until each source partition was alive with these ends included."""
+    async with Registry(connection) as registry:
+        waiting = {tp.partition for tp in ends if tp.topic in {source.name for source in included.values()}}
+        entries = tail(connection, topic, SchemaIds(registry), start=Edge.LATEST)
+        async for entry in entries:
+            said = entry.decoded()
+            if said.kind is CountKind.ALIVE and all(
+                getattr(said, name) == ends[TopicPartition(source.name, said.source_partition)] - 1
+                for name, source in included.items()
+            ):
+                waiting.discard(said.source_partition)
+            if not waiting:
+                break
+        await entries.aclose()
+
+
+# ---- what is there
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Every record of the catalogue's topics."""
+
+    entries: dict[str, list[Entry]]
+
+    def of(self, topic: Topic) -> list[Entry]:
+        """Return the entries of a topic, each partition in order."""
+        return self.entries[topic.name]
+
+    def records(self, topic: Topic) -> list[Any]:
+        """Return its records, all of which can be read."""
+        return [entry.decoded() for entry in self.of(topic)]
+
+    def good(self, topic: Topic) -> list[Entry]:
+        """Return the entries not broken on purpose."""
+        return [entry for entry in self.of(topic) if not fault_of(entry)]
+
+
+async def seen(connection: Connection) -> Seen:
+    """Read all there is."""
+    found = {}
+    async with Registry(connection) as registry:
+        ids = SchemaIds(registry)
+        for topic in READ:
+            entries = tail(connection, topic, ids, start=Edge.EARLIEST, follow=False)
+            found[topic.name] = sorted([e async for e in entries], key=lambda e: (e.partition, e.offset))
+    return Seen(found)
+
+
+def fault_of(entry: Entry) -> str:
+    """Return what the load broke about the record, "" if nothing."""
+    return next(((value or b"").decode() for name, value in entry.headers if name == FAULT), "")
+
+
+def place_of(entry: Entry) -> Place:
+    """Return where a record stands."""
+    return entry.topic.name, entry.partition, entry.offset
+
+
+# ---- claims
+
+
+def dead_letters(seen: Seen) -> Counter[Place]:
+    """Return how often each place has a dead letter."""
+    return Counter((r.topic, r.partition, r.offset) for topic in DEAD_LETTERS for r in seen.records(topic))
+
+
+def broken(seen: Seen) -> set[Place]:
+    """Return the places of the records broken on purpose."""
+    return {place_of(e) for topic in (DRIVER_PINGS, QUOTE_REQUESTS, RIDE_EVENTS) for e in seen.of(topic) if fault_of(e)}
+
+
+def ledger(seen: Seen) -> Counter[Place]:
+    """Return how often each place stands in the ledger of late events."""
+    return Counter((r.topic, r.partition, r.offset) for r in seen.records(LATE_EVENTS))
+
+
+def late(seen: Seen) -> set[Place]:
+    """Return the places of good pings, requests and accepted bookings that came after their pane's grace."""
+    accepted = [e for e in seen.of(BOOKING_DECISIONS) if e.record.outcome is BookingOutcome.ACCEPTED]
+    return {
+        place_of(entry)
+        for entry in (*seen.good(DRIVER_PINGS), *seen.good(QUOTE_REQUESTS), *accepted)
+        if entry.timestamp_ms > entry.record.at_ms // PANE_MS * PANE_MS + PANE_MS + GRACE_MS
+    }
+
+
+def check_quotes(seen: Seen) -> None:
+    """One quote per distinct request id, about the first of its records, and what that one deserves."""
+    asked: dict[str, Entry] = {}
+    for entry in seen.of(QUOTE_REQUESTS):
+        if fault_of(entry) not in UNANSWERED_FAULTS:
+            asked.setdefault(entry.record.request_id, entry)
+    quotes = seen.of(QUOTES)
+    assert Counter(entry.record.request_id for entry in quotes) == dict.fromkeys(asked, 1)
+    for quote in quotes:
+        request = asked[quote.record.request_id]
+        assert (quote.partition, quote.record.request_offset) == (request.partition, request.offset)
+        assert quote.record.now_ms <= quote.timestamp_ms + 1
+        assert (quote.record.outcome, quote.record.refusal) == _deserved(request, quote.record.now_ms)
+
+
+def _deserved(request: Entry, now_ms: int) -> tuple[QuoteOutcome, str]:
+    asked = request.record
+    refusal = {"from-the-future": "from-the-future", "nowhere": "bad-coordinates"}.get(fault_of(request), "")
+    if not refusal and asked.pickup_lat == 0:
+        refusal = "outside-every-market"
+    if not refusal and asked.product in {"", "boat"}:
+        refusal = "unknown-product"
+    if refusal:
+        return QuoteOutcome.REFUSED, refusal
+    return QuoteOutcome.EXPIRED if now_ms > asked.at_ms + LONGEST_DEADLINE_MS else QuoteOutcome.PRICED, ""
+
+
+def check_decisions(seen: Seen) -> None:
+    """One decision per acceptance, and the right one: a quote is sold once, as quoted, while its lock holds."""
+    quotes = {entry.record.quote_id: entry.record for entry in seen.of(QUOTES)}
+    decisions = {(e.partition, e.record.acceptance_offset): e.record for e in seen.of(BOOKING_DECISIONS)}
+    acceptances = [e for e in seen.good(RIDE_EVENTS) if e.record.kind is RideEventKind.QUOTE_ACCEPTED]
+    assert len(decisions) == len(seen.of(BOOKING_DECISIONS))
+    assert decisions.keys() == {(e.partition, e.offset) for e in acceptances}
+    sold_to: dict[str, str] = {}
+    for entry in acceptances:
+        event, decision = entry.record, decisions[entry.partition, entry.offset]
+        quote, taker = quotes.get(event.quote_id), sold_to.get(event.quote_id, event.ride_id)
+        if quote is None:
+            expected = "unknown-quote"
+        elif taker != event.ride_id:
+            expected = "already-decided"
+        else:
+            expected = "altered" if event.amount_minor != quote.amount_minor else ""
+        assert decision.refusal == expected, (entry.partition, entry.offset)
+        assert (decision.outcome is BookingOutcome.ACCEPTED) == (not expected)
+        if not expected:
+            assert (decision.amount_minor, decision.cell) == (quote.amount_minor, quote.cell)
+            sold_to[event.quote_id] = event.ride_id
+
+
+def check_ticks(seen: Seen) -> None:
+    """Each tick names records that stood in the log before it; per zone neither epochs nor offsets go back.
+
+    Each names the zone's tick before it, so no price was made without knowing the last one.
+    """
+    appended = {place_of(entry): entry.timestamp_ms for entries in seen.entries.values() for entry in entries}
+    last: dict[int, Entry] = {}
+    for entry in seen.of(SURGE):
+        tick, before = entry.record, last.get(entry.record.zone)
+        named = {
+            (SUPPLY_CELLS.name, entry.partition, tick.supply_offset),
+            (DEMAND_CELLS.name, entry.partition, tick.demand_offset),
+            (FORECAST_STATE.name, entry.partition, tick.forecast_offset),
+            (CITY_DEMAND.name, 0, tick.city_offset),
+            (PRICING_POLICY.name, 0, tick.policy_offset),
+            (MARKETS.name, 0, tick.markets_offset),
+            (MODELS.name, 0, tick.models_offset),
+        }
+        assert all(appended[place] <= entry.timestamp_ms for place in named if place[2] >= 0), entry
+        assert tick.previous_offset == (before.offset if before else -1), (entry.partition, entry.offset)
+        if before:
+            assert _progress(before.record) <= _progress(tick)
+            assert all(a <= b for a, b in zip(_inputs(before.record), _inputs(tick), strict=True)), entry.offset
+        last[tick.zone] = entry
+    assert last
+
+
+def _progress(tick: Any) -> tuple[int, int, int]:
+    return tick.epoch_generation, tick.epoch_started_ms, tick.now_ms
+
+
+def _inputs(tick: Any) -> tuple[int, ...]:
+    return tick.supply_offset, tick.demand_offset, tick.city_offset, tick.forecast_offset
+
+
+async def check_table(bootstrap: str, seen: Seen) -> None:
+    """What PRICING would find after a restart equals its two inputs read from the start, without any crash."""
+    count = (await partitions(bootstrap))[SURGE.name]
+    changelog = await kafka.read_all(bootstrap, PANES, count)
+    for number in range(count):
+        rows = {record.key: record.value for record in changelog if record.partition == number}
+        kept = restore(number, [(key, row) for key, row in rows.items() if row is not None])
+        folded = _folded(number, seen, kept)
+        assert kept.zones
+        assert kept.zones.keys() == folded.zones.keys()
+        for zone in kept.zones.values():
+            assert _printed(zone) == _printed(folded.zones[zone.zone])
+
+
+def _folded(number: int, seen: Seen, kept: PartitionState) -> PartitionState:
+    folded = PartitionState(number)
+    for topic, apply, end in (
+        (SUPPLY_CELLS, apply_supply, kept.supply.applied_offset),
+        (DEMAND_CELLS, apply_demand, kept.demand.applied_offset),
+    ):
+        for entry in seen.of(topic):
+            if entry.partition == number and entry.offset <= end:
+                apply(folded, entry.record, entry.offset)
+    return folded
+
+
+def _printed(zone: Any) -> dict[str, Any]:
+    """The zone's content as plain values."""
+    riders: defaultdict[int, dict[int, Any]] = defaultdict(dict)
+    for pane, by_source in zone.demand.standing.items():
+        for source, counts in by_source.items():
+            riders[pane][source] = (counts.order, counts.products, counts.requests.tolist(), counts.bookings.tolist())
+    return {
+        "offsets": (zone.supply_offset, zone.demand_offset),
+        "cars": {s: (c.order, c.products, c.at.tolist(), c.idle_by_product.tolist()) for s, c in zone.cars.items()},
+        "idle": {pane: car_ms.tolist() for pane, car_ms in zone.idle_car_ms.items()},
+        "riders": dict(riders),
+    }
+
+
+# ---- the recount
+
+
+def recount(stack: EmbeddedStack, *options: str) -> tuple[int, dict[str, Any]]:
+    """Run the independent recount; return its exit status and what it found."""
+    done = subprocess.run(
+        [sys.executable, str(kafka.ROOT / "tests" / "recount" / "recount.py"), "--json"]
+        + ["--bootstrap", stack.bootstrap, "--registry", stack.registry_url, *options],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
