@@ -167,7 +167,6 @@ def warm_up() -> None:
 
 def register(app: WorkerApp, worker: Worker) -> None:
     """Wire the service to its topics."""
-    warm_up()
     checks = {QUOTE_REQUESTS: check_requests, BOOKING_DECISIONS: check_decisions}
     intakes = {
         topic.name: Intake(topic, worker.contracts.columns(topic), check, worker) for topic, check in checks.items()

@@ -22,10 +22,13 @@ from agents.pricing_desk import PricingDesk
 from agents.runtime.app import WorkerApp
 from agents.runtime.batches import Batch
 from agents.runtime.broadcast import BroadcastReader, LastMs, Start
-from agents.runtime.control import Control, decoded
+from agents.runtime.control import Control, Learn, decoded
 from agents.runtime.counting import Outgoing
 from agents.runtime.rewind import Span
 from agents.runtime.worker import Worker, now_ms, on_batches, report_telemetry
+from pricing.markets import MarketBook
+from pricing.models import ModelBook
+from pricing.policy import PolicyBook
 from pricing.zone_rows import dirty_rows, restore
 from pricing.zone_state import KEPT_MS
 from topics.catalogue import (
@@ -60,12 +63,15 @@ class Pricing:
 
     def __init__(self, app: WorkerApp, worker: Worker) -> None:
         self._app, self._worker = app, worker
-        self._control = Control(app, worker, (PRICING_POLICY, MARKETS, MODELS), self._control_changed)
+        markets, policies, models = MarketBook(), PolicyBook(), ModelBook()
+        learn: dict[Topic, Learn] = {
+            MARKETS: markets.learn,
+            PRICING_POLICY: policies.learn,
+            MODELS: models.learn,
+        }
+        self._control = Control(app, worker, learn, lambda: self._desk.follow_markets(now_ms()))
         self._desk = PricingDesk(
-            markets=self._control.markets,
-            policies=self._control.policies,
-            models=self._control.models,
-            zone_partitions=worker.partitions[SURGE.name],
+            markets=markets, policies=policies, models=models, zone_partitions=worker.partitions[SURGE.name]
         )
         self._table = app.Table(
             "panes",
@@ -164,9 +170,6 @@ class Pricing:
             with contextlib.suppress(Undecodable):  # without it the zone starts from 1.0, as one that has no tick
                 remember(await decoded(self._worker, topic, record.value), record.offset, now_ms())
 
-    def _control_changed(self) -> None:
-        self._desk.follow_markets(now_ms())
-
     # ---- outputs
 
     async def price(self) -> None:
@@ -242,6 +245,10 @@ COMPACT_SOON = {
     "min.cleanable.dirty.ratio": "0.1",
     "delete.retention.ms": "60000",
 }
+
+
+def warm_up() -> None:
+    """Nothing is compiled here."""
 
 
 def register(app: WorkerApp, worker: Worker) -> None:

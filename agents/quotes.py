@@ -29,6 +29,8 @@ from agents.runtime.counting import Outgoing
 from agents.runtime.intake import Intake, Taken
 from agents.runtime.rewind import Span
 from agents.runtime.worker import Worker, now_ms, report_telemetry
+from pricing.markets import MarketBook
+from pricing.policy import PolicyBook
 from topics.arrays import Bools, Int64s
 from topics.catalogue import (
     BOOKING_DECISIONS,
@@ -40,9 +42,10 @@ from topics.catalogue import (
     SURGE,
     Topic,
 )
-from topics.columns import Columns
+from topics.columns import ColumnDecoder, Columns
 from topics.events import QuoteRequested, RideEventHappened, RideEventKind
 from topics.refusals import BadRow, ErrorClass, Undecodable
+from topics.schemas import schema_of
 from topics.validity import check_requests, check_ride_events
 from topics.wire import Event, headers, trace_of
 from windows.epochs import Epoch
@@ -64,8 +67,9 @@ class Quotes:
 
     def __init__(self, app: WorkerApp, worker: Worker) -> None:
         self._app, self._worker = app, worker
-        self._control = Control(app, worker, (PRICING_POLICY, MARKETS), lambda: None)
-        self._desk = QuoteDesk(markets=self._control.markets, policies=self._control.policies)
+        markets, policies = MarketBook(), PolicyBook()
+        self._control = Control(app, worker, {MARKETS: markets.learn, PRICING_POLICY: policies.learn})
+        self._desk = QuoteDesk(markets=markets, policies=policies)
         self._requests = Intake(QUOTE_REQUESTS, worker.contracts.columns(QUOTE_REQUESTS), _answerable, worker)
         self._events = Intake(RIDE_EVENTS, worker.contracts.columns(RIDE_EVENTS), check_ride_events, worker)
         self._ticks = BroadcastReader(
@@ -274,6 +278,12 @@ def _addressed(topic: Topic, source: ConsumerRecord, event_id: str, record: obje
     """An answer to the partition number and key of what it answers, in the same trace."""
     event = Event(event_id, SOURCE, type(record).__name__, at_ms)
     return Outgoing(topic, source.partition, source.key or b"", record, tuple(headers(event, trace_of(source.headers))))
+
+
+def warm_up() -> None:
+    """Compile or load the column decoders before the group counts on this worker."""
+    for topic in (QUOTE_REQUESTS, RIDE_EVENTS):
+        ColumnDecoder(schema_of(topic), {})
 
 
 def register(app: WorkerApp, worker: Worker) -> None:

@@ -3,12 +3,11 @@
 import os
 import socket
 import time
-from collections.abc import Callable
+from importlib import import_module
 from importlib.metadata import version
 
-from agents import demand, pricing, quotes, supply
 from agents.runtime import running
-from agents.runtime.app import WorkerApp, make_app
+from agents.runtime.app import make_app
 from agents.runtime.contracts import Contracts
 from agents.runtime.schema_ids import RegistryUnavailableError
 from agents.runtime.settings import WorkerSettings
@@ -23,12 +22,9 @@ from infra.settings import Settings
 from topics.catalogue import EVERY_TOPIC
 from topics.schemas import Schema, schema_of
 
-SERVICES: dict[str, Callable[[WorkerApp, Worker], None]] = {
-    supply.SERVICE: supply.register,
-    demand.SERVICE: demand.register,
-    pricing.SERVICE: pricing.register,
-    quotes.SERVICE: quotes.register,
-}
+SERVICES = ("supply", "demand", "pricing", "quotes")
+"""Each is a module of this package with `warm_up()` and `register(app, worker)`; a worker imports its own only."""
+
 ABSENT_FOR_S = 30.0
 NOT_SECURITY = {"bootstrap_servers", "client_id"}
 
@@ -93,6 +89,11 @@ async def surroundings(service: str, settings: Settings, connection: Connection)
     )
 
 
+def load(service: str) -> None:
+    """Import the service and have its compiled code ready: what takes long and needs no server."""
+    import_module(f"agents.{service}").warm_up()
+
+
 def run(service: str, settings: Settings, worker: Worker) -> None:
     """Run one worker until SIGTERM or SIGINT. Raises what kept it from starting."""
     app = make_app(
@@ -105,5 +106,5 @@ def run(service: str, settings: Settings, worker: Worker) -> None:
             security=worker.security,
         ),
     )
-    SERVICES[service](app, worker)
+    import_module(f"agents.{service}").register(app, worker)
     running.run(app)

@@ -122,7 +122,6 @@ def warm_up() -> None:
 
 def register(app: WorkerApp, worker: Worker) -> None:
     """Wire the service to its topics."""
-    warm_up()
     intake = Intake(DRIVER_PINGS, worker.contracts.columns(DRIVER_PINGS), check_pings, worker)
 
     def open_partition(source: Source) -> SupplyPartition:

@@ -1,8 +1,8 @@
 """Whether the acceptance of a quote stands: known, the rider's own, unexpired, unaltered, and the first.
 
 An acceptance is judged by the broker's append time, so everyone who reads the log judges it alike. The same ride
-accepted twice gets the same decision twice; another ride on a quote already used is refused. A refusal does not use
-the quote up.
+accepted twice gets the same decision twice, with the time of the first, so that it counts as one booking of one
+instant; another ride on a quote already used is refused. A refusal does not use the quote up.
 """
 
 import hashlib
@@ -50,7 +50,7 @@ def judge(
         rider_id=acceptance.rider_id,
         outcome=BookingOutcome.REFUSED if refusal else BookingOutcome.ACCEPTED,
         refusal=refusal,
-        at_ms=acceptance.at_ms,
+        at_ms=quote.booked_at_ms if quote and quote.ride_hash != UNDECIDED and not refusal else acceptance.at_ms,
         now_ms=appended_ms,
         zone=quote.zone if quote else 0,
         cell=quote.cell if quote else 0,

@@ -26,6 +26,7 @@ _ROW = np.dtype(
         ("cell", "i8"),
         ("rider_hash", "i8"),
         ("ride_hash", "i8"),
+        ("booked_at_ms", "i8"),
         ("product", "i4"),
         ("currency", "i4"),
     ]
@@ -34,7 +35,10 @@ _ROW = np.dtype(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RememberedQuote:
-    """One binding answer. `valid_until_ms` is 0 if it was not priced; `ride_hash` is 0 until an acceptance stood."""
+    """One binding answer. `valid_until_ms` is 0 if it was not priced.
+
+    `ride_hash` is 0 until an acceptance stood, `booked_at_ms` the event time of that acceptance.
+    """
 
     valid_until_ms: int
     amount_minor: int
@@ -45,6 +49,7 @@ class RememberedQuote:
     product: str
     rider_hash: int
     ride_hash: int
+    booked_at_ms: int
 
 
 class QuoteMemory:
@@ -111,6 +116,7 @@ class QuoteMemory:
             quote.cell,
             quote_id_hash(quote.rider_id),
             UNDECIDED,
+            0,
             self._names.setdefault(quote.product, len(self._names)),
             self._names.setdefault(quote.currency, len(self._names)),
         )
@@ -131,6 +137,7 @@ class QuoteMemory:
             product=names[row["product"]],
             rider_hash=int(row["rider_hash"]),
             ride_hash=int(row["ride_hash"]),
+            booked_at_ms=int(row["booked_at_ms"]),
         )
 
     def record_decision(self, decision: BookingJudged) -> None:
@@ -139,6 +146,7 @@ class QuoteMemory:
         accepted = decision.outcome is BookingOutcome.ACCEPTED
         if accepted and index is not None and int(self._rows[index]["ride_hash"]) == UNDECIDED:
             self._rows[index]["ride_hash"] = quote_id_hash(decision.ride_id)
+            self._rows[index]["booked_at_ms"] = decision.at_ms
 
     def forget_before(self, appended_ms: int) -> None:
         """Drop the oldest answers that cannot bind any acceptance or repeat appended from `appended_ms` on."""

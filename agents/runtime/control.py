@@ -1,10 +1,10 @@
-"""Markets, policies and models, read whole by every worker that needs them.
+"""What governs prices, read whole by every worker that needs it: markets, policies, models.
 
 A record that makes no sense is dead-lettered and the version before it stays in force.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -16,10 +16,7 @@ from agents.runtime.broadcast import Beginning, BroadcastReader
 from agents.runtime.counting import Outgoing
 from agents.runtime.schema_ids import RegistryUnavailableError, backoff_s
 from agents.runtime.worker import Worker, now_ms
-from pricing.markets import MarketBook
-from pricing.models import ModelBook
-from pricing.policy import PolicyBook
-from topics.catalogue import MARKETS, MODELS, PRICING_POLICY, Topic, dead_letters_of
+from topics.catalogue import Topic, dead_letters_of
 from topics.dead_letters import dead_letter
 from topics.refusals import BadRow, ErrorClass, Refusal, Undecodable
 from topics.wire import schema_id
@@ -27,18 +24,19 @@ from topics.wire import schema_id
 _log = structlog.get_logger(__name__)
 
 
-class Control:
-    """The three books of one worker. `changed()` is called after anything was learnt."""
+Learn = Callable[[Any, int], None]
+"""Takes in a record and its offset. Raises ValueError if the record makes no sense."""
 
-    def __init__(self, app: WorkerApp, worker: Worker, topics: Iterable[Topic], changed: Callable[[], None]) -> None:
-        self.markets, self.policies, self.models = MarketBook(), PolicyBook(), ModelBook()
-        self._learn: dict[str, Callable[[Any, int], None]] = {
-            MARKETS.name: self.markets.learn,
-            PRICING_POLICY.name: self.policies.learn,
-            MODELS.name: self.models.learn,
-        }
+
+class Control:
+    """Follows control topics: each record goes to its topic's `learn`, after a batch of them `changed` is called."""
+
+    def __init__(
+        self, app: WorkerApp, worker: Worker, learn: Mapping[Topic, Learn], changed: Callable[[], None] = lambda: None
+    ) -> None:
         self._app, self._worker, self._changed = app, worker, changed
-        self._topics = {topic.name: topic for topic in topics}
+        self._topics = {topic.name: topic for topic in learn}
+        self._learn = {topic.name: take for topic, take in learn.items()}
         self._reader = BroadcastReader(
             worker.bootstrap, self._receive, client_id=f"{worker.name}-control", security=worker.security
         )

@@ -70,11 +70,11 @@ def report_telemetry(app: WorkerApp, worker: Worker) -> None:
     @app.task
     async def telemetry() -> None:
         while not app.should_stop:
-            await asyncio.sleep(TELEMETRY_EVERY_S)
             worker.meter.gauge("lag", sum(max(0, app.end(tp) - app.delivered_to(tp)) for tp in app.spans))
             sample = worker.meter.sample(now_ms())
             record = worker.contracts.record(TELEMETRY, 0, worker.name.encode(), sample)
             await app.publisher.send([record])
+            await asyncio.sleep(TELEMETRY_EVERY_S)
 
 
 def on_batches(

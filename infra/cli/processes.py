@@ -14,6 +14,7 @@ from infra.embedded.processes import start_bound
 RESTART_PAUSE_S = (0.0, 0.5, 1.0, 2.0, 5.0)
 STEADY_S = 60.0
 STOP_TIMEOUT_S = 10.0
+WAIT_FOR_SERVERS_S = 600  # the first start fetches the jars
 KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "TZ", "FARETIDE_", "NUMBA_")
 
 
@@ -48,7 +49,7 @@ class ServiceProcesses:
         self._logs.mkdir(parents=True, exist_ok=True)
         for service in services:
             instance = f"{service}-0"
-            command = [sys.executable, "-m", "infra.cli", "worker", service]
+            command = [sys.executable, "-m", "infra.cli", "worker", service, "--wait", str(WAIT_FOR_SERVERS_S)]
             entry = ServiceProcess(service, instance, command, self._logs / f"{service}.log")
             self._launch(entry)
             self._services.append(entry)
@@ -78,11 +79,7 @@ class ServiceProcesses:
 
     def _launch(self, entry: ServiceProcess) -> None:
         environment = {
-            **{
-                name: value
-                for name, value in os.environ.items()
-                if name.startswith(("PATH", "HOME", "LANG", "TZ", "FARETIDE_"))
-            },
+            **{name: value for name, value in os.environ.items() if name.startswith(KEPT_ENVIRONMENT)},
             **self._environment,
             "FARETIDE_INSTANCE_ID": entry.instance,
         }

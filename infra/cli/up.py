@@ -11,15 +11,16 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infra.cli.exits import CommandError, ExitCode
-from infra.cli.output import complain, say, say_json
+from infra.cli.exits import CommandError
+from infra.cli.machine import SERVICES, Running, Steps, machine
+from infra.cli.output import say, say_json
 
 if TYPE_CHECKING:
     from infra.cli.watching import Watch
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from infra.settings import Settings
     from simulation.city import City
 
-SERVICES = ("supply", "demand", "pricing", "quotes")
 DATA_DIR = Path(__file__).resolve().parents[2] / "data"
 PICKUPS = "nyc-uber-pickups-2014-04-to-08-B02512.csv.gz"
 SAY_EVERY_S = 3.0
@@ -68,86 +68,30 @@ def command(
 
     options = Options(seconds=seconds, scale=scale, drivers=drivers, seed=seed, with_city=not no_city, as_json=as_json)
     settings = read_settings()
-    say_step = _Steps(quiet=as_json)
-    with _servers(settings, say_step) as connected:
-        asyncio.run(_run(connected, options, say_step))
+    say_step = Steps(quiet=as_json)
+    with machine(settings, say_step) as running:
+        asyncio.run(_run(running, options, say_step))
 
 
-class _Steps:
-    """Progress for a person, on standard error so that the result stays clean."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet and not sys.stderr.isatty()
-        self._started_s = time.monotonic()
-        self._said_s = 0.0
-
-    def __call__(self, line: str) -> None:
-        if not self._quiet:
-            sys.stderr.write(f"[{time.monotonic() - self._started_s:5.1f} s] {line}\n")
-            sys.stderr.flush()
-
-    def fetched(self, done_bytes: int, total_bytes: int, name: str) -> None:
-        """Tell how far the jars are, twice a second at most."""
-        if done_bytes < total_bytes and time.monotonic() - self._said_s < 0.5:
-            return
-        self._said_s = time.monotonic()
-        self(f"fetching Kafka and registry: {done_bytes / 1e6:.0f} of {total_bytes / 1e6:.0f} MB ({name})")
-
-
-@contextlib.contextmanager
-def _servers(settings: "Settings", say_step: _Steps) -> Iterator["Settings"]:
-    """The settings with which services reach the servers: those configured, or embedded ones started here."""
-    from infra.logging import configure
-    from infra.settings import LogLevel
-
-    configure("up", settings.log_format, max(settings.log_level, LogLevel.WARNING, key=list(LogLevel).index))
-    if settings.bootstrap:
-        say_step(f"using the brokers at {settings.bootstrap}")
-        yield settings
-        return
-    from infra.clients.endpoints import Endpoints, forget_endpoints, write_endpoints
-    from infra.embedded.stack import EmbeddedStack
-
-    state_dir = settings.state_dir.resolve()
-    stack = EmbeddedStack(state_dir, progress=say_step.fetched)
-    say_step("starting broker, registry and database")
-    try:
-        stack.start()
-    except RuntimeError as error:  # what the embedded servers raise is a whole sentence
-        raise CommandError(str(error), ExitCode.FAILED) from error
-    try:
-        endpoints = Endpoints(
-            bootstrap=stack.bootstrap, registry_url=stack.registry_url, database_url=stack.database_url
-        )
-        write_endpoints(state_dir, endpoints)
-        say_step(f"broker {stack.bootstrap}, registry {stack.registry_url}")
-        yield settings.model_copy(
-            update={"bootstrap": stack.bootstrap, "registry_url": stack.registry_url, "state_dir": state_dir}
-        )
-    finally:
-        forget_endpoints(state_dir)
-        say_step("stopping registry, broker and database")
-        stack.stop()
-
-
-async def _run(settings: "Settings", options: Options, say_step: _Steps) -> None:
+async def _run(running: Running, options: Options, say_step: Steps) -> None:
     from infra.clients.connection import connect
 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    connection = connect(settings, client_id="faretide-up")
-    await _prepare(connection, settings, say_step)
-    async with _watching(connection) as watch, _services(settings, say_step) as restarts:
+    connection = connect(running.settings, client_id="faretide-up")
+    await _prepare(connection, running.settings, say_step)
+    async with _watching(connection) as watch:
+        running.open()
         await _until_ready(watch, stop, say_step)
         if options.with_city and not stop.is_set():
-            await _play(connection, watch, options, restarts, stop, say_step)
+            await _play(connection, watch, options, running, stop, say_step)
         else:
             say_step("ready; Ctrl-C stops")
             await _wait(stop, options.seconds)
 
 
-async def _prepare(connection: "Connection", settings: "Settings", say_step: _Steps) -> None:
+async def _prepare(connection: "Connection", settings: "Settings", say_step: Steps) -> None:
     """Schemas, topics, and the first market, policy and model."""
     from infra.cli.seeding import seed
     from infra.clients.admin import Admin
@@ -173,32 +117,7 @@ async def _watching(connection: "Connection") -> AsyncIterator["Watch"]:
         watching.cancel()
 
 
-@contextlib.asynccontextmanager
-async def _services(settings: "Settings", say_step: _Steps) -> AsyncIterator[Callable[[], dict[str, int]]]:
-    from infra.cli.processes import ServiceProcesses
-
-    environment = {
-        "FARETIDE_BOOTSTRAP": settings.bootstrap,
-        "FARETIDE_REGISTRY_URL": settings.registry_url,
-        "FARETIDE_LOG_FORMAT": "json",
-    }
-    services = ServiceProcesses(
-        logs=settings.state_dir / "logs",
-        environment=environment,
-        on_restart=lambda service, code: complain(
-            f"{service} ended with code {code} and is started again; see {settings.state_dir}/logs/{service}.log"
-        ),
-    )
-    say_step(f"starting {', '.join(SERVICES)}")
-    try:
-        services.start(SERVICES)
-        yield lambda: services.restarts
-    finally:
-        say_step("stopping services")
-        await asyncio.to_thread(services.stop)
-
-
-async def _until_ready(watch: "Watch", stop: asyncio.Event, say_step: _Steps) -> None:
+async def _until_ready(watch: "Watch", stop: asyncio.Event, say_step: Steps) -> None:
     """Return when all services report and the first tick is out.
 
     Raises CommandError if that takes too long.
@@ -219,9 +138,9 @@ async def _play(
     connection: "Connection",
     watch: "Watch",
     options: Options,
-    restarts: Callable[[], dict[str, int]],
+    running: Running,
     stop: asyncio.Event,
-    say_step: _Steps,
+    say_step: Steps,
 ) -> None:
     """The city, until it is over; then the summary."""
     from infra.cli.reporting import summary
@@ -245,7 +164,7 @@ async def _play(
         finally:
             saying.cancel()
     seconds = (clock.now_ms() - start_ms) / 1000
-    said = summary(watch, seen, moved=await watch.moved(), restarts=restarts(), seconds=seconds)
+    said = summary(watch, seen, moved=await watch.moved(), restarts=running.services.restarts, seconds=seconds)
     if options.as_json:
         say_json(said)
     else:

@@ -322,9 +322,9 @@ def _printed(zone: Any) -> dict[str, Any]:
 
 def recount(stack: EmbeddedStack, *options: str) -> tuple[int, dict[str, Any]]:
     """Run the independent recount; return its exit status and what it found."""
+    servers = ["--bootstrap", stack.bootstrap, "--registry", stack.registry_url]
     done = subprocess.run(
-        [sys.executable, str(kafka.ROOT / "tests" / "recount" / "recount.py"), "--json"]
-        + ["--bootstrap", stack.bootstrap, "--registry", stack.registry_url, *options],
+        [sys.executable, str(kafka.ROOT / "tests" / "recount" / "recount.py"), "--json", *servers, *options],
         capture_output=True,
         text=True,
         timeout=60,

@@ -4,14 +4,16 @@
 Shares no code with the project, on purpose: the official Kafka client, fastavro, h3 and plain dictionaries. What it
 believes of the rules stands below and nowhere else:
 
-- a ping or request is ignored if it cannot be decoded, its key is not its id, its coordinates are impossible, or its
-  event time is before 2000 or over 5 s after the broker's append time;
+- a record from outside is ignored if it cannot be decoded, if its key is not the id it is about or is empty, if its
+  event time is not after the start of 2000 or is over 5 s after the broker's append time, if a coordinate is impossible
+  or a field that must say something is empty: the products of a ping, the id and product of a request;
 - it is late, and ignored, if appended after the end of its ten-second pane plus 20 s;
 - supply: the last ping of a driver by event time (of equal ones the later record) counts while now - at <= 30 s;
-- demand: a rider counts once per cell, product and two-minute bucket, in the earliest pane; a booking once per
-decision;
+- demand: a rider counts once per cell, product and two-minute bucket, in the earliest pane; an accepted booking counts
+  once per decision id;
 - a cell is told to every zone that has a cell within two rings of it; city totals count home zones only;
-- of several writers (epochs) the highest counts; an older one's panes stand before its successor's complete_from.
+- of several writers (epochs) the highest counts; an older one's panes stand before its successor's complete_from;
+- what a source partition has said is what stood when it last said "alive" in all partitions of a topic.
 
     recount.py --bootstrap HOST:PORT --registry URL [--tamper drop|double] [--json]
 
@@ -25,7 +27,7 @@ import json
 import math
 import sys
 import urllib.request
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import fastavro
 import h3.api.basic_int as h3
@@ -74,22 +76,23 @@ class Topics:
             self.consumer.assign([TopicPartition(topic, partition, first)])
             position = first
             while position < end:
-                for message in self.consumer.consume(5000, timeout=1.0):
+                for message in self.consumer.consume(min(5000, end - position), timeout=1.0):
                     if message.error() is None and message.offset() < end:
-                        yield (
-                            partition,
-                            message.offset(),
-                            message.timestamp()[1],
-                            message.key(),
-                            self.decode(message.value()),
-                        )
+                        appended = message.timestamp()[1]
+                        yield partition, message.offset(), appended, message.key(), self.decode(message.value())
                         position = message.offset() + 1
                 position = max(position, min(self.consumer.position([tp])[0].offset, end))
         self.consumer.unassign()
 
 
-def usable(record, key, identity, appended, coordinates):
-    if record is None or key is None or key != record[identity].encode():
+PING = "driver_id", ("lat", "lon"), ("products",)
+REQUEST = "rider_id", ("pickup_lat", "pickup_lon", "dropoff_lat", "dropoff_lon"), ("request_id", "product")
+DECISION = "rider_id", (), ("decision_id",)
+
+
+def usable(record, key, appended, rules):
+    about, coordinates, said = rules
+    if record is None or not key or key != record[about].encode() or not all(record[field] for field in said):
         return False
     if not Y2K < record["at_ms"] <= appended + FUTURE:
         return False
@@ -114,15 +117,15 @@ def epoch(record):
 
 
 def latest_word(records, fields):
-    """Of each source partition: the highest epoch that completed and its last ALIVE."""
+    """Of each source partition: the highest epoch, and its last ALIVE that stands in every partition of the topic."""
     last = {}
-    for _, offset, _, _, r in records:
+    for p, _, _, _, r in records:
         if r["kind"] == "ALIVE":
-            q = r["source_partition"]
-            mark = (epoch(r), r["now_ms"])
-            if q not in last or mark > last[q][0]:
-                last[q] = (mark, {f: r[f] for f in fields})
-    return {q: (mark[0], seen) for q, (mark, seen) in last.items()}
+            mark = (epoch(r), r["now_ms"], {f: r[f] for f in fields})
+            known = last.setdefault(r["source_partition"], {})
+            known[p] = max(known.get(p, mark), mark, key=lambda m: m[:2])
+    words = {q: min(by_partition.values(), key=lambda m: m[:2]) for q, by_partition in last.items()}
+    return {q: (e, seen) for q, (e, _, seen) in words.items()}
 
 
 # --------------------------------------------------------------------------------------------------------- supply
@@ -151,7 +154,7 @@ def counted_supply(pings, words):
     for q, offset, appended, key, r in pings:
         if q not in words or offset > words[q][1]["pings_offset"]:
             continue
-        if not usable(r, key, "driver_id", appended, ("lat", "lon")) or late(r["at_ms"], appended):
+        if not usable(r, key, appended, PING) or late(r["at_ms"], appended):
             continue
         old = last.get((q, r["driver_id"]))
         if old is None or r["at_ms"] >= old["at_ms"]:
@@ -178,23 +181,24 @@ def counted_supply(pings, words):
 # --------------------------------------------------------------------------------------------------------- demand
 
 
-def published_panes(records, place):
-    """Fold the epochs of each source in order: (source, *place) -> counts."""
+def published_panes(records, words, place):
+    """Fold the epochs of each source in order, in each partition by itself: (source, *place) -> counts."""
     current, panes, held = {}, {}, {}
-    for _, _, _, _, r in records:
+    for p, _, _, _, r in records:
         q, e = r["source_partition"], epoch(r)
-        if e < current.get(q, (-1, -1)):
+        log = p, q
+        if q not in words or (e, r["now_ms"]) > (words[q][0], words[q][1]["now_ms"]) or e < current.get(log, (-1, -1)):
             continue
         if r["kind"] == "CELLS":
-            target = panes if current.get(q) == e else held.setdefault((q, e), {})
+            target = panes if current.get(log) == e else held.setdefault((log, e), {})
             for key, counts in place(r):
-                target[q, *key] = counts
-        elif r["kind"] == "SNAPSHOT_COMPLETE" and current.get(q) != e:
-            current[q] = e
-            for key in [k for k in panes if k[0] == q and k[-1] >= r["complete_from_ms"]]:
+                target[log, *key] = counts
+        elif r["kind"] == "SNAPSHOT_COMPLETE" and current.get(log) != e:
+            current[log] = e
+            for key in [k for k in panes if k[0] == log and k[-1] >= r["complete_from_ms"]]:
                 del panes[key]
-            panes.update({k: v for k, v in held.pop((q, e), {}).items() if k[-1] >= r["complete_from_ms"]})
-    return {k: v for k, v in panes.items() if v}
+            panes.update({k: v for k, v in held.pop((log, e), {}).items() if k[-1] >= r["complete_from_ms"]})
+    return {(q, *key): counts for ((_, q), *key), counts in panes.items() if counts}
 
 
 def zone_panes(r):
@@ -220,18 +224,16 @@ def counted_demand(requests, decisions, words):
     for q, offset, appended, key, r in requests:
         if q not in words or offset > words[q][1]["requests_offset"]:
             continue
-        if not usable(r, key, "rider_id", appended, ("pickup_lat", "pickup_lon", "dropoff_lat", "dropoff_lon")):
-            continue
-        if late(r["at_ms"], appended):
+        if not usable(r, key, appended, REQUEST) or late(r["at_ms"], appended):
             continue
         cell = h3.latlng_to_cell(r["pickup_lat"], r["pickup_lon"], 8)
         who = (q, r["rider_id"], cell, r["product"], r["at_ms"] // BUCKET)
         pane = r["at_ms"] // PANE * PANE
         earliest[who] = min(earliest.get(who, pane), pane)
-    for q, offset, appended, _, r in decisions:
-        if q not in words or offset > words[q][1]["decisions_offset"] or r is None or r["outcome"] != "ACCEPTED":
+    for q, offset, appended, key, r in decisions:
+        if q not in words or offset > words[q][1]["decisions_offset"] or not usable(r, key, appended, DECISION):
             continue
-        if not late(r["at_ms"], appended):
+        if r["outcome"] == "ACCEPTED" and not late(r["at_ms"], appended):
             booked.setdefault((q, r["decision_id"]), (r["cell"], r["product"], r["at_ms"] // PANE * PANE))
     zones = defaultdict(lambda: defaultdict(lambda: [0, 0]))
     city = defaultdict(lambda: defaultdict(lambda: [0, 0]))
@@ -264,19 +266,30 @@ def differences(name, published, counted):
     return found
 
 
-def tampered(how, pings, requests, words):
+def who(row):
+    q, _, _, _, r = row
+    return q, r["rider_id"], h3.latlng_to_cell(r["pickup_lat"], r["pickup_lon"], 8), r["product"], r["at_ms"] // BUCKET
+
+
+def tampered(how, requests, words):
     """Drop, or count twice under another name, one request that matters."""
-    for i in range(len(requests) - 1, -1, -1):
-        q, offset, appended, _, r = requests[i]
-        if q in words and offset <= words[q][1]["requests_offset"] and r and not late(r["at_ms"], appended):
-            if how == "double":
-                name = r["rider_id"] + "-again"
-                return [*requests, (q, offset, appended, name.encode(), {**r, "rider_id": name})]
-            alike = {k: r[k] for k in ("rider_id", "product", "pickup_lat", "pickup_lon")}
-            same = lambda x: x[4] is not None and all(x[4][k] == v for k, v in alike.items())  # noqa: E731
-            if sum(same(x) for x in requests) == 1:
-                return requests[:i] + requests[i + 1:]  # fmt: skip
-    sys.exit("nothing to tamper with")
+    counting = [
+        x
+        for x in requests
+        if x[0] in words
+        and x[1] <= words[x[0]][1]["requests_offset"]
+        and usable(x[4], x[3], x[2], REQUEST)
+        and not late(x[4]["at_ms"], x[2])
+    ]
+    many = Counter(map(who, counting))
+    alone = next((x for x in reversed(counting) if many[who(x)] == 1), None)
+    if alone is None:
+        sys.exit("nothing to tamper with")
+    if how == "drop":
+        return [x for x in requests if x is not alone]
+    q, offset, appended, _, r = alone
+    name = r["rider_id"] + "-again"
+    return [*requests, (q, offset, appended, name.encode(), {**r, "rider_id": name})]
 
 
 def main():
@@ -296,10 +309,11 @@ def main():
     supply_words = latest_word(supply_cells, ("pings_offset", "now_ms"))
     demand_words = latest_word(demand_cells, ("requests_offset", "decisions_offset", "now_ms"))
     if arguments.tamper:
-        requests = tampered(arguments.tamper, pings, requests, demand_words)
+        requests = tampered(arguments.tamper, requests, demand_words)
     zones, totals = counted_demand(requests, decisions, demand_words)
     told_supply, counted = published_supply(supply_cells, supply_words), counted_supply(pings, supply_words)
-    told_zones, told_totals = published_panes(demand_cells, zone_panes), published_panes(city, city_panes)
+    told_zones = published_panes(demand_cells, demand_words, zone_panes)
+    told_totals = published_panes(city, demand_words, city_panes)
     found = (
         differences("supply", told_supply, counted)
         + differences("demand", told_zones, zones)

@@ -97,6 +97,7 @@ def test_a_quote_is_used_once_and_a_repeat_gets_the_same_decision():
     first = judged(memory)
     memory.record_decision(first)
     assert judged(memory) == first
+    assert judged(memory, event_id="e-3", at_ms=NOON_MS + 130_000) == first
     assert judged(memory, VALID_MS, event_id="e-2", ride_id="ride-2").refusal == "already-decided"
 
 

@@ -1,0 +1,130 @@
+"""The servers and services of `faretide up`: children of this process, started side by side, stopped in order.
+
+Services load their code while the servers boot and wait for the note that says where these are. It is written once
+schemas, topics and first records are there, so whoever finds it finds a system that is ready to be used.
+"""
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from infra.cli.exits import CommandError
+from infra.cli.output import complain
+
+if TYPE_CHECKING:
+    from infra.cli.processes import ServiceProcesses
+    from infra.settings import Settings
+
+SERVICES = ("supply", "demand", "pricing", "quotes")
+
+
+class Steps:
+    """Progress for a person, on standard error so that the result stays clean."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet and not sys.stderr.isatty()
+        self._started_s = time.monotonic()
+        self._said_s = 0.0
+
+    def __call__(self, line: str) -> None:
+        """Say that a step is done or begins."""
+        if not self._quiet:
+            sys.stderr.write(f"[{time.monotonic() - self._started_s:5.1f} s] {line}\n")
+            sys.stderr.flush()
+
+    def fetched(self, done_bytes: int, total_bytes: int, name: str) -> None:
+        """Tell how far the jars are, twice a second at most."""
+        if done_bytes < total_bytes and time.monotonic() - self._said_s < 0.5:
+            return
+        self._said_s = time.monotonic()
+        self(f"fetching Kafka and registry: {done_bytes / 1e6:.0f} of {total_bytes / 1e6:.0f} MB ({name})")
+
+
+@dataclass(slots=True)
+class Running:
+    """Servers that answer and services that wait for `open`."""
+
+    settings: "Settings"
+    services: "ServiceProcesses"
+    embedded: bool
+    database_url: str = ""
+
+    def open(self) -> None:
+        """Let the services go: everything they need is prepared."""
+        from infra.clients.endpoints import Endpoints, write_endpoints
+
+        if not self.embedded:
+            self.services.start(SERVICES)
+            return
+        endpoints = Endpoints(
+            bootstrap=self.settings.bootstrap,
+            registry_url=self.settings.registry_url,
+            database_url=self.database_url,
+        )
+        write_endpoints(self.settings.state_dir, endpoints)
+
+
+@contextlib.contextmanager
+def machine(settings: "Settings", say_step: Steps) -> Iterator[Running]:
+    """Servers, embedded ones unless others are configured, and the service processes; all of it stopped at the end.
+
+    Raises CommandError saying what could not be started.
+    """
+    from infra.logging import configure
+    from infra.settings import LogLevel
+
+    configure("up", settings.log_format, max(settings.log_level, LogLevel.WARNING, key=list(LogLevel).index))
+    services = _processes(settings)
+    with contextlib.ExitStack() as leaving:
+        if settings.bootstrap:
+            say_step(f"using the brokers at {settings.bootstrap}")
+            running = Running(settings, services, embedded=False)
+        else:
+            say_step(f"starting broker, registry and database, and {', '.join(SERVICES)} beside them")
+            leaving.callback(services.stop)
+            services.start(SERVICES)
+            running = leaving.enter_context(_embedded(settings, services, say_step))
+        leaving.callback(_stop_services, services, say_step)  # first of all: they use the servers
+        yield running
+
+
+@contextlib.contextmanager
+def _embedded(settings: "Settings", services: "ServiceProcesses", say_step: Steps) -> Iterator[Running]:
+    from infra.clients.endpoints import forget_endpoints
+    from infra.embedded.stack import EmbeddedStack
+
+    state_dir = settings.state_dir.resolve()
+    stack = EmbeddedStack(state_dir, progress=say_step.fetched)
+    try:
+        stack.start()
+    except RuntimeError as error:  # what the embedded servers raise is a whole sentence
+        raise CommandError(str(error)) from error
+    say_step(f"broker {stack.bootstrap}, registry {stack.registry_url}")
+    reached = {"bootstrap": stack.bootstrap, "registry_url": stack.registry_url, "state_dir": state_dir}
+    try:
+        yield Running(settings.model_copy(update=reached), services, embedded=True, database_url=stack.database_url)
+    finally:
+        forget_endpoints(state_dir)
+        say_step("stopping registry, broker and database")
+        stack.stop()
+
+
+def _processes(settings: "Settings") -> "ServiceProcesses":
+    from infra.cli.processes import ServiceProcesses
+
+    logs = settings.state_dir.resolve() / "logs"
+    return ServiceProcesses(
+        logs=logs,
+        environment={"FARETIDE_STATE_DIR": str(settings.state_dir.resolve()), "FARETIDE_LOG_FORMAT": "json"},
+        on_restart=lambda service, code: complain(
+            f"{service} ended with code {code} and is started again; see {logs / service}.log"
+        ),
+    )
+
+
+def _stop_services(services: "ServiceProcesses", say_step: Steps) -> None:
+    say_step("stopping services")
+    services.stop()
