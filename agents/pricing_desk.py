@@ -131,8 +131,13 @@ class PricingDesk:
         return due_zones(zones, now_ms)
 
     def tick(self, zone: int, now_ms: int) -> SurgeTicked | None:
-        """The zone's tick; None outside every market. It counts once `ticked` says that it was written."""
-        known = self._zones[zone]
+        """The zone's tick; None outside every market, and for a zone that has been lost since it was due.
+
+        It counts once `ticked` says that it was written.
+        """
+        known = self._zones.get(zone)
+        if known is None:
+            return None
         known.due.ticked(now_ms)
         inputs = self._inputs(zone, known, now_ms)
         return None if inputs is None else price_zone(inputs)

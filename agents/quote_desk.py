@@ -14,7 +14,7 @@ from pricing.prepared_tick import PreparedTick
 from pricing.quote import QuoteContext, answer, quote_id_of
 from pricing.quote_memory import QuoteMemory
 from topics.events import QuoteRequested, RideEventHappened
-from topics.prices import BookingJudged, QuoteAnswered, SurgeTicked
+from topics.prices import BookingJudged, BookingOutcome, QuoteAnswered, SurgeTicked
 
 REMEMBERED_PER_PARTITION = 1 << 18
 
@@ -23,12 +23,14 @@ REMEMBERED_PER_PARTITION = 1 << 18
 class AnsweredPartition:
     """What was answered in one partition number.
 
-    `underway` are quote ids sent but not yet read back; `decided` the offsets of acceptances that have their decision.
+    `underway` are quote ids sent but not yet read back; `decided` the offsets of acceptances that have their decision;
+    `early` the bookings read before their quote, since the two topics are read back side by side.
     """
 
     memory: QuoteMemory = field(default_factory=lambda: QuoteMemory(REMEMBERED_PER_PARTITION))
     underway: set[str] = field(default_factory=set)
     decided: dict[int, int] = field(default_factory=dict)
+    early: dict[str, BookingJudged] = field(default_factory=dict)
 
     def has_answered(self, quote_id: str) -> bool:
         """Whether the request of that quote has its record, or will have."""
@@ -38,16 +40,23 @@ class AnsweredPartition:
         """Take in a record of `quotes.v1`, whoever wrote it, in order of offset."""
         self.memory.record(quote, offset)
         self.underway.discard(quote.quote_id)
+        booking = self.early.pop(quote.quote_id, None)
+        if booking is not None:
+            self.memory.record_decision(booking)
 
     def decision_read(self, decision: BookingJudged) -> None:
-        """Take in a record of `booking-decisions.v1`, whoever wrote it."""
-        self.memory.record_decision(decision)
+        """Take in a record of `booking-decisions.v1`, whoever wrote it, in order of offset."""
         self.decided[decision.acceptance_offset] = decision.now_ms
+        if self.memory.has_answered(decision.quote_id):
+            self.memory.record_decision(decision)
+        elif decision.outcome is BookingOutcome.ACCEPTED:
+            self.early.setdefault(decision.quote_id, decision)
 
     def forget(self, appended_ms: int, decisions_before_ms: int) -> None:
         """Drop what nobody can ask for any more."""
         self.memory.forget_before(appended_ms)
         self.decided = {offset: at for offset, at in self.decided.items() if at >= decisions_before_ms}
+        self.early = {quote_id: it for quote_id, it in self.early.items() if it.now_ms >= decisions_before_ms}
 
 
 @dataclass(slots=True)

@@ -174,7 +174,9 @@ class Quotes:
         async for batch in batches(stream):
             taken = self._events.take(batch)
             events = _events_of(taken)
-            await self._read_back(batch.partition, {event.quote_id for event in events})
+            await self._read_back(batch, {event.quote_id for event in events})
+            if batch.epoch != self._app.epoch:
+                continue  # the partition went meanwhile: whoever has it now judges
             decisions = []
             for place, event in enumerate(events):
                 if event.kind is not RideEventKind.QUOTE_ACCEPTED:
@@ -186,13 +188,13 @@ class Quotes:
                     decisions.append(_addressed(BOOKING_DECISIONS, record, decision.decision_id, decision, now_ms()))
             await self._publish([*taken.refused, *decisions])
 
-    async def _read_back(self, partition: int, quote_ids: set[str | None]) -> None:
-        """Wait until those of the quotes that this worker has sent are read back.
+    async def _read_back(self, batch: Batch, quote_ids: set[str | None]) -> None:
+        """Wait until those of the quotes that this worker has sent are read back, or until the epoch ends.
 
         An acceptance may overtake the tail.
         """
-        answered = self._desk.partitions[partition]
-        while not quote_ids.isdisjoint(answered.underway) and partition in self._desk.partitions:
+        answered = self._desk.partitions[batch.partition]
+        while batch.epoch == self._app.epoch and not quote_ids.isdisjoint(answered.underway):
             self._answers_moved.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._answers_moved.wait(), 1.0)

@@ -56,6 +56,7 @@ class CityTotals:
             epoch=epoch,
             now_ms=record.now_ms,
             complete_from_ms=record.complete_from_ms,
+            input_offset=record.requests_offset,
         )
         changed: set[int] = set()
         match standing:

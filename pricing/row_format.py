@@ -108,13 +108,16 @@ def progress_packed(progress: TopicProgress) -> list[Any]:
         [number, list(it.newest), it.standing and list(it.standing), it.spoke_ms, it.complete_from_ms, it.known_from_ms]
         for number, it in progress.sources.items()
     ]
-    return [progress.applied_offset, progress.source_partitions, sources]
+    inputs = [list(pair) for pair in progress.input_offsets.items()]
+    return [progress.applied_offset, progress.source_partitions, sources, progress.flowed_ms, inputs]
 
 
 def progress_unpacked(packed: list[Any]) -> TopicProgress:
     """The progress that `progress_packed` was given."""
-    applied_offset, source_partitions, sources = packed
-    return TopicProgress(applied_offset, source_partitions, {number: _source(rest) for number, *rest in sources})
+    applied_offset, source_partitions, sources, flowed_ms, inputs = packed
+    return TopicProgress(
+        applied_offset, source_partitions, {number: _source(rest) for number, *rest in sources}, flowed_ms, dict(inputs)
+    )
 
 
 def _source(packed: list[Any]) -> Source:

@@ -18,6 +18,7 @@ from windows.epochs import Epoch
 from windows.panes import PANE_MS
 
 ALIVE_TIMEOUT_MS = 3_000
+SILENT_AFTER_MS = 30_000
 
 
 class Standing(Enum):
@@ -69,6 +70,8 @@ class TopicProgress:
     applied_offset: int = -1
     source_partitions: int = 0
     sources: dict[int, Source] = field(default_factory=dict)
+    flowed_ms: int = 0
+    input_offsets: dict[int, int] = field(default_factory=dict)
 
     def hear(
         self,
@@ -80,17 +83,36 @@ class TopicProgress:
         epoch: Epoch,
         now_ms: int,
         complete_from_ms: int,
+        input_offset: int,
     ) -> Standing:
-        """Judge the record at `offset`; one at or below the applied offset was heard before and is worth nothing."""
+        """Judge the record at `offset`; one at or below the applied offset was heard before and is worth nothing.
+
+        `input_offset` is the last offset of the source's own input that the record includes.
+        """
         if offset <= self.applied_offset:
             return Standing.NOTHING
         self.applied_offset = offset
         if kind is CountKind.UNKNOWN:
             return Standing.NOTHING
         self.source_partitions = max(self.source_partitions, source_partitions)
+        self._note_flow(source, input_offset, now_ms)
         if source not in self.sources:
             self.sources[source] = Source(epoch)
         return self.sources[source].judge(kind, epoch, now_ms, complete_from_ms)
+
+    def flows(self, now_ms: int) -> bool:
+        """Whether any source's input moved in the 30 s before `now_ms`.
+
+        Workers that are alive and read nothing at all tell of a break between the senders and the topic, not of an empty
+        city: when every driver falls silent at once, supply is missing, not scarce.
+        """
+        return now_ms - self.flowed_ms <= SILENT_AFTER_MS
+
+    def _note_flow(self, source: int, input_offset: int, now_ms: int) -> None:
+        before = self.input_offsets.get(source)
+        if before is not None and input_offset > before:
+            self.flowed_ms = max(self.flowed_ms, now_ms)
+        self.input_offsets[source] = input_offset if before is None else max(before, input_offset)
 
     def complete_from_ms(self, source: int) -> int:
         """First instant the standing epoch of `source` knows in full; what it says of earlier panes is partial."""

@@ -172,7 +172,7 @@ def view_of(
         busy=windows.busy.astype(np.float64),
         soon_free=windows.soon_free.astype(np.float64),
         idle_mean=windows.idle_mean,
-        supply_complete=partition.supply.is_complete(windows.now_ms),
+        supply_complete=partition.supply.is_complete(windows.now_ms) and partition.supply.flows(windows.now_ms),
         demand_complete=partition.demand.is_complete(windows.now_ms),
         data_age_ms=partition.data_age_ms(windows.now_ms),
         memory_observed=memory_observed,

@@ -59,6 +59,7 @@ def apply_supply(state: PartitionState, record: SupplyCellsCounted, offset: int)
         epoch=epoch,
         now_ms=record.now_ms,
         complete_from_ms=record.now_ms,
+        input_offset=record.pings_offset,
     )
     state.changed |= offset == state.supply.applied_offset
     match standing:
@@ -91,6 +92,7 @@ def apply_demand(state: PartitionState, record: DemandCellsCounted, offset: int)
         epoch=epoch,
         now_ms=record.now_ms,
         complete_from_ms=record.complete_from_ms,
+        input_offset=record.requests_offset,
     )
     state.changed |= offset == state.demand.applied_offset
     match standing:

@@ -171,9 +171,14 @@ def dead_letters(seen: Seen) -> Counter[Place]:
     return Counter((r.topic, r.partition, r.offset) for topic in DEAD_LETTERS for r in seen.records(topic))
 
 
-def broken(seen: Seen) -> set[Place]:
-    """Return the places of the records broken on purpose."""
-    return {place_of(e) for topic in (DRIVER_PINGS, QUOTE_REQUESTS, RIDE_EVENTS) for e in seen.of(topic) if fault_of(e)}
+def broken(seen: Seen, since_ms: int = 0) -> set[Place]:
+    """Return the places of the records broken on purpose and appended since."""
+    return {
+        place_of(entry)
+        for topic in (DRIVER_PINGS, QUOTE_REQUESTS, RIDE_EVENTS)
+        for entry in seen.of(topic)
+        if fault_of(entry) and entry.timestamp_ms >= since_ms
+    }
 
 
 def ledger(seen: Seen) -> Counter[Place]:
@@ -181,13 +186,14 @@ def ledger(seen: Seen) -> Counter[Place]:
     return Counter((r.topic, r.partition, r.offset) for r in seen.records(LATE_EVENTS))
 
 
-def late(seen: Seen) -> set[Place]:
-    """Return the places of good pings, requests and accepted bookings that came after their pane's grace."""
+def late(seen: Seen, since_ms: int = 0) -> set[Place]:
+    """Return the places of good pings, requests and accepted bookings after their pane's grace, appended since."""
     accepted = [e for e in seen.of(BOOKING_DECISIONS) if e.record.outcome is BookingOutcome.ACCEPTED]
     return {
         place_of(entry)
         for entry in (*seen.good(DRIVER_PINGS), *seen.good(QUOTE_REQUESTS), *accepted)
         if entry.timestamp_ms > entry.record.at_ms // PANE_MS * PANE_MS + PANE_MS + GRACE_MS
+        and entry.timestamp_ms >= since_ms
     }
 
 

@@ -183,10 +183,7 @@ def snapshots(log: Sequence[AnyRecord], source: int) -> list[AnyRecord]:
 
 
 def known_from_ms(log: Sequence[AnyRecord], instant: str) -> int | None:
-    """Start of the first pane known in full from every source.
-
-    `instant` being the field of the snapshot that says it.
-    """
+    """Start of the first pane every source knows in full; `instant` is the field of its snapshot that says so."""
     firsts = [snapshots(log, source)[:1] for source in range(SOURCES)]
     if not log or not all(firsts):
         return None

@@ -138,7 +138,8 @@ def test_a_young_zone_says_how_much_of_each_window_it_knows(now_s, covered_s):
 def test_the_view_of_the_rules():
     """The view carries the windows, completeness and age of both topics, and the long memory given."""
     both = [{"source": source, "now_ms": START_MS} for source in (0, 1)]
-    state = joined([supply(COMPLETE, **one) for one in both], [demand(COMPLETE, **one) for one in both[:1]])
+    moved = supply(CountKind.ALIVE, source=0, offset=1, now_ms=START_MS)
+    state = joined([*(supply(COMPLETE, **one) for one in both), moved], [demand(COMPLETE, **one) for one in both[:1]])
     windows = WindowsOfZone(state.zone(ZONE), PRODUCTS).read(state, START_MS + 1_000)
     memory = np.ones((layout_of(ZONE).cells.size, 2))
     view = view_of(windows, state, memory_observed=memory, memory_expected=memory * 2)

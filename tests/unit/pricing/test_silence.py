@@ -1,0 +1,42 @@
+"""When every driver falls silent at once, supply is missing and no price may rise."""
+
+import pytest
+
+from pricing.sources import TopicProgress
+from topics.counts import CountKind
+from windows.epochs import Epoch
+
+
+def heard(*said: tuple[int, int, int]) -> TopicProgress:
+    """Progress after ALIVE records (source, pings offset, now_ms)."""
+    progress = TopicProgress()
+    for offset, (source, pings_offset, now_ms) in enumerate(said):
+        progress.hear(
+            offset=offset,
+            kind=CountKind.ALIVE,
+            source=source,
+            source_partitions=2,
+            epoch=Epoch(1, 1),
+            now_ms=now_ms,
+            complete_from_ms=0,
+            input_offset=pings_offset,
+        )
+    return progress
+
+
+@pytest.mark.parametrize(
+    ("said", "now_ms", "flows"),
+    [
+        ([(0, 5, 1_000), (0, 6, 2_000)], 32_000, True),  #                  moved at 2 s, 30 s ago
+        ([(0, 5, 1_000), (0, 6, 2_000)], 32_001, False),  #                 a millisecond later: silent
+        ([(0, 6, 1_000), (0, 6, 40_000)], 40_000, False),  #                alive, but nothing came in
+        ([(0, 6, 1_000), (1, 3, 1_000), (1, 4, 39_000)], 40_000, True),  # one source that moves is enough
+        ([(0, 6, 40_000)], 40_000, False),  #                               first word: nothing is known to move
+        ([(0, 6, 1_000), (0, 2, 39_000), (0, 5, 40_000)], 40_000, False),  # a rewind is no news
+    ],
+)
+def test_supply_flows_while_any_source_reads_something_new(
+    said: list[tuple[int, int, int]], now_ms: int, flows: bool
+) -> None:
+    """Alive without input for 30 s means that the senders are cut off, not that the city is empty."""
+    assert heard(*said).flows(now_ms) is flows
