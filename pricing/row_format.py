@@ -15,7 +15,9 @@ from pricing.sources import Source, TopicProgress
 from pricing.zone_state import CarCounts
 from windows.epochs import Epoch
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READABLE_VERSIONS = (1, 2)
+"""Version 1 did not say when a topic's sources last read something new (`TopicProgress.flows`)."""
 
 
 class UnknownRowFormatError(ValueError):
@@ -30,14 +32,14 @@ def pack(document: dict[str, Any]) -> bytes:
 def unpack(key: bytes, row: bytes) -> dict[str, Any]:
     """What `pack` was given, arrays as lists.
 
-    Raises UnknownRowFormatError if the row has another version.
+    Raises UnknownRowFormatError if the row has a version this release cannot read.
 
     >>> unpack(b"3", pack({"applied": 7}))
     {'applied': 7}
     """
-    if row[:1] != bytes((FORMAT_VERSION,)):
-        found = row[0] if row else "no byte at all"
-        raise UnknownRowFormatError(f"format version of row {key.decode()!r} must be {FORMAT_VERSION}, got {found}")
+    if not row or row[0] not in READABLE_VERSIONS:
+        readable, found = " or ".join(map(str, READABLE_VERSIONS)), row[0] if row else "no byte at all"
+        raise UnknownRowFormatError(f"format version of row {key.decode()!r} must be {readable}, got {found}")
     document: dict[str, Any] = orjson.loads(row[1:])
     return document
 
@@ -113,8 +115,9 @@ def progress_packed(progress: TopicProgress) -> list[Any]:
 
 
 def progress_unpacked(packed: list[Any]) -> TopicProgress:
-    """The progress that `progress_packed` was given."""
-    applied_offset, source_partitions, sources, flowed_ms, inputs = packed
+    """The progress that `progress_packed` was given; one of version 1 begins with nothing known to flow."""
+    applied_offset, source_partitions, sources, *flow = packed
+    flowed_ms, inputs = flow or (0, [])
     return TopicProgress(
         applied_offset, source_partitions, {number: _source(rest) for number, *rest in sources}, flowed_ms, dict(inputs)
     )

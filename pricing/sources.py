@@ -103,8 +103,8 @@ class TopicProgress:
     def flows(self, now_ms: int) -> bool:
         """Whether any source's input moved in the 30 s before `now_ms`.
 
-        Workers that are alive and read nothing at all tell of a break between the senders and the topic, not of an empty
-        city: when every driver falls silent at once, supply is missing, not scarce.
+        Workers that are alive and read nothing at all tell of a break between the senders and the topic, not of an
+        empty city: when every driver falls silent at once, supply is missing, not scarce.
         """
         return now_ms - self.flowed_ms <= SILENT_AFTER_MS
 

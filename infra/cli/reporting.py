@@ -1,5 +1,6 @@
 """What `faretide up` says: a few lines every few seconds, and one JSON document at the end."""
 
+import time
 from typing import Any
 
 from infra.cli.watching import Watch
@@ -19,26 +20,26 @@ CITY_WRITES = ("driver-pings.v1", "quote-requests.v1", "ride-events.v1")
 def live_lines(
     watch: Watch, city: CitySummary, *, before: dict[str, int], now: dict[str, int], seconds: float
 ) -> list[str]:
-    """Rates per topic, freshness, lag, the latest quotes and the hottest cells; at most 100 columns."""
+    """Rates per topic, freshness, lag, the latest quotes and the hottest cells; about 100 columns."""
     rates = "  ".join(f"{name} {(now[topic] - before.get(topic, 0)) / seconds:,.1f}/s" for name, topic in RATES)
-    quotes = ", ".join(
-        f"{quote.product} {quote.amount_minor / 100:.2f} {quote.currency} {quote.multiplier_hundredths / 100:.1f}x"
+    quotes = "   ".join(
+        f"{quote.product} {quote.amount_minor / 100:.2f} {quote.currency} at {quote.multiplier_hundredths / 100:.1f}x"
         for quote in list(watch.latest_quotes)[-3:]
     )
-    hot = ", ".join(f"{cell:x} {product} {m / 100:.1f}x" for cell, product, m in watch.hottest(3))
+    hot = "   ".join(f"{cell:x} {product} {m / 100:.1f}x" for cell, product, m in watch.hottest(3))
+    answers = f"unanswered {city.unanswered}  above 1.0x {city.surged_share:.1%}"
+    cars = f"cars {city.cars_idle:,} idle, {city.cars_busy:,} busy"
     return [
-        f"{rates}  |  lag {watch.gauge('lag'):,.0f}  |  cars {city.cars_idle} idle {city.cars_busy} busy",
-        "  |  ".join(
-            (
-                f"  quote p50 {city.latency_p50_ms:.0f} ms p99 {city.latency_p99_ms:.0f} ms",
-                f"fresh p50 {watch.freshness.percentile(50):.0f} ms p99 {watch.freshness.percentile(99):.0f} ms",
-                f"above 1.0x {city.surged_share:.1%}",
-                f"unanswered {city.unanswered}",
-            )
-        ),
-        f"  latest {quotes or '-'}",
-        f"  hottest {hot or '-'}",
+        f"{time.strftime('%H:%M:%S')}  {rates}  lag {watch.gauge('lag'):,.0f}",
+        f"  quotes   {_span(city.latency_p50_ms, city.latency_p99_ms)}  {answers}",
+        f"  fresh    {_span(watch.freshness.percentile(50), watch.freshness.percentile(99))}  {cars}",
+        f"  latest   {quotes or '-'}",
+        f"  hottest  {hot or '-'}",
     ]
+
+
+def _span(p50_ms: float, p99_ms: float) -> str:
+    return f"p50 {p50_ms:,.0f} ms  p99 {p99_ms:,.0f} ms"
 
 
 def summary(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pricing.row_format import UnknownRowFormatError, riders_packed
+from pricing.row_format import UnknownRowFormatError, progress_unpacked, riders_packed
 from pricing.row_format import cars_packed as packed
 from pricing.windows_of_zone import WindowsOfZone
 from pricing.zone_join import PartitionState, apply_demand, apply_supply
@@ -197,5 +197,11 @@ def test_rows_of_other_partitions_are_passed_over():
 
 def test_a_row_of_another_version_is_refused_by_name():
     """A row this release cannot read stops the restore with its key and version."""
-    with pytest.raises(UnknownRowFormatError, match="format version of row '3' must be 1, got 9"):
+    with pytest.raises(UnknownRowFormatError, match="format version of row '3' must be 1 or 2, got 9"):
         restore(3, [(b"3", b"\x09{}")])
+
+
+def test_progress_of_the_first_format_is_read():
+    """A row written before flows were kept restores with nothing known to flow, so no price rises on it."""
+    progress = progress_unpacked([7, 2, [[0, [1, 5], [1, 5], 900, 0, 0]]])
+    assert (progress.applied_offset, progress.source_partitions, progress.flows(30_001)) == (7, 2, False)

@@ -1,0 +1,73 @@
+"""A second worker of every service joins under load and leaves again: everything stays exact and is said once."""
+
+import asyncio
+
+import pytest
+
+from agents.runtime.membership import remove_static
+from infra.clients.consumer import Edge, tail
+from infra.clients.registry import Registry
+from infra.clients.schema_ids import SchemaIds
+from tests.broker import services, services_checks
+from tests.broker.services_load import loading
+from topics.catalogue import DEMAND_CELLS, SUPPLY_CELLS, SURGE
+from topics.counts import CountKind
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
+
+PARTITIONS = 4
+SHARED_LIMIT_S = 60.0
+
+
+async def writers_are(connection, topic, count):
+    """Wait until all partitions are written to in one generation, by that many workers.
+
+    Counts are told by their source partition, ticks by the partition they stand in.
+    """
+    newest = {}
+    async with Registry(connection) as registry, asyncio.timeout(SHARED_LIMIT_S):
+        entries = tail(connection, topic, SchemaIds(registry), start=Edge.LATEST)
+        async for entry in entries:
+            said = entry.decoded()
+            if topic is SURGE:
+                newest[entry.partition] = said.epoch_generation, said.epoch_started_ms
+            elif said.kind is CountKind.ALIVE:
+                newest[said.source_partition] = said.epoch_generation, said.epoch_started_ms
+            epochs = set(newest.values())
+            if len(newest) == PARTITIONS and len(epochs) == count and len({number for number, _ in epochs}) == 1:
+                break
+        await entries.aclose()
+
+
+async def all_are(connection, count):
+    """Wait until each service that says its epoch has that many workers."""
+    await asyncio.gather(*(writers_are(connection, topic, count) for topic in (SUPPLY_CELLS, DEMAND_CELLS, SURGE)))
+
+
+async def test_workers_join_and_leave_without_a_trace(service_stack, tmp_path):
+    """Two workers share the partitions of each service, one leaves for good; counts, quotes and prices stay exact."""
+    connection = await services.prepared(service_stack)
+    second = [f"{service}-1" for service in services.SERVICES]
+    async with services.running(service_stack, tmp_path) as (workers, _):
+        async with loading(connection, seed=2000):
+            for instance in second:
+                workers.start(instance)
+            await all_are(connection, 2)
+            workers.check()
+            await workers.end(second)
+            for instance in second:
+                group = f"faretide-{instance.partition('-')[0]}"
+                assert await remove_static(service_stack.bootstrap, group, [instance]) == {instance}
+            await all_are(connection, 1)
+            workers.check()
+        await services_checks.settled(connection)
+        await workers.end([*workers.processes])
+    found = await services_checks.seen(connection)
+    status, said = await asyncio.to_thread(services_checks.recount, service_stack)
+    assert status == 0, said["examples"]
+    services_checks.check_quotes(found)
+    services_checks.check_decisions(found)
+    services_checks.check_ticks(found)
+    await services_checks.check_table(service_stack.bootstrap, found)
+    assert services_checks.dead_letters(found).keys() == services_checks.broken(found)
+    assert services_checks.ledger(found).keys() == services_checks.late(found)
