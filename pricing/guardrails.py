@@ -53,13 +53,17 @@ class Trail:
         return at[order].tolist(), codes[order].tolist(), before[order].tolist(), after[order].tolist()
 
 
-def stride(rate_per_min: int, then_ms: int, now_ms: int) -> int:
+def rise_stride(rate_per_min: int, then_ms: int, now_ms: int) -> int:
+    """Hundredths a multiplier may rise between two instants; after a pause as if it had lasted a minute at most."""
+    return stride(rate_per_min, max(then_ms, now_ms - LONGEST_STRIDE_MS), now_ms)
+
+
+def stride(rate_per_min: int, since_ms: int, now_ms: int) -> int:
     """Hundredths a multiplier may move between two instants at so many hundredths per minute.
 
     >>> [stride(30, t, t + 250) for t in (0, 1750, 2000)], stride(30, 0, 60_000)
     ([0, 1, 0], 30)
     """
-    since_ms = max(then_ms, now_ms - LONGEST_STRIDE_MS)
     return max(0, rate_per_min * now_ms // MINUTE_MS - rate_per_min * since_ms // MINUTE_MS)
 
 

@@ -119,7 +119,7 @@ def _hold_in_time(trail: Trail, inputs: TickInputs, previous: Hundredths) -> Non
     """Unsure data, hysteresis and rate limit, all measured from the previous tick."""
     view, rules = inputs.view, inputs.policy.rules
     then_ms = inputs.previous.now_ms if inputs.previous else view.now_ms
-    rise = guardrails.stride(rules.max_rise_hundredths_per_min, then_ms, view.now_ms)
+    rise = guardrails.rise_stride(rules.max_rise_hundredths_per_min, then_ms, view.now_ms)
     fall = guardrails.stride(rules.max_fall_hundredths_per_min, then_ms, view.now_ms)
     for reason in unsure_because(inputs):
         if reason is Reason.STALE_DATA:

@@ -204,7 +204,10 @@ def check_quotes(seen: Seen) -> None:
         if fault_of(entry) not in UNANSWERED_FAULTS:
             asked.setdefault(entry.record.request_id, entry)
     quotes = seen.of(QUOTES)
-    assert Counter(entry.record.request_id for entry in quotes) == dict.fromkeys(asked, 1)
+    answers = Counter(entry.record.request_id for entry in quotes)
+    assert answers.keys() == asked.keys()
+    repeated = [(e.partition, e.offset, e.timestamp_ms, e.record) for e in quotes if answers[e.record.request_id] > 1]
+    assert not repeated
     for quote in quotes:
         request = asked[quote.record.request_id]
         assert (quote.partition, quote.record.request_offset) == (request.partition, request.offset)

@@ -25,9 +25,10 @@ def test_strides_add_up_to_the_limit_whatever_the_ticks(rate, gaps, start_ms):
     assert moved == rate * times[-1] // 60_000 - rate * start_ms // 60_000
 
 
-def test_a_long_pause_is_worth_a_minute():
-    """After an outage of an hour a price still moves by one minute's limit."""
-    assert guardrails.stride(30, 0, 3_600_000) == 30
+def test_a_long_pause_is_worth_a_minute_upwards_only():
+    """After an hour's outage a price rises by one minute's limit at most, and may fall all the way."""
+    assert guardrails.rise_stride(30, 0, 3_600_000) == 30
+    assert guardrails.stride(30, 0, 3_600_000) == 1_800
 
 
 @given(MULTIPLIERS, MULTIPLIERS)
