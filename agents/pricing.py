@@ -210,6 +210,7 @@ class Pricing:
     async def save_now(self) -> None:
         """Write what changed to the table, and acknowledge what it includes."""
         async with self._saving:
+            await self._app.confirm_member()  # a zombie's rows would stand over the new owner's
             acks, self._acks = self._acks, []
             for number, state in self._desk.partitions.items():
                 for key, row in dirty_rows(state, now_ms()):

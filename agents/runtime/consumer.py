@@ -127,7 +127,7 @@ class Consumer(aiokafka.Consumer):
     async def _wait_next_records(self, timeout: float) -> tuple[Fetched, None]:  # noqa: ASYNC109  # the same
         if not self.flow_active:
             await self.wait(self.can_resume_flow.wait())
-        wanted = self._get_active_partitions() - self.parking.blocked
+        wanted = {tp for tp in self._get_active_partitions() - self.parking.blocked if self._may_fetch(tp)}
         if not wanted:
             await asyncio.sleep(SOON_S)
             return Fetched(), None
@@ -135,6 +135,10 @@ class Consumer(aiokafka.Consumer):
             timeout = SOON_S
         fetched = await self._getmany(wanted, timeout)
         return fetched if isinstance(fetched, Fetched) else Fetched(), None  # {} while the flow is stopped
+
+    def _may_fetch(self, tp: TP) -> bool:
+        """Whether a fetch may move this partition's position: between epochs nobody would take the records in."""
+        return self.epoch is not None or self.reading(tp.topic) is None
 
     # ---- acknowledging
 

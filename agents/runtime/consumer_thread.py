@@ -4,7 +4,7 @@ Overridden of `AIOKafkaConsumerThread` (pinned by `pins`), each for one reason:
 
 _create_worker_consumer  short fetch waits, commit notes, and no assignor but Faust's co-partitioning one
 on_start                 a held partition may not hold back the others' fetches; the fence of `fencing`
-_fetch_records           each fetch is marked with the epoch it was made under
+_fetch_records           each fetch is marked with the epoch it was made under; one that a seek overtook is undone
 _complain                aiokafka keeps fatal errors of the group (refused session timeout, no permission) to itself
                          until asked, and Faust never asks: the worker would look healthy and read nothing
 """
@@ -96,7 +96,13 @@ class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
             await asyncio.sleep(COMPLAIN_EVERY_S)
 
     async def _fetch_records(self, consumer: Any, *args: Any, **kwargs: Any) -> Fetched:
-        fetched = Fetched({TP(*tp): r for tp, r in (await super()._fetch_records(consumer, *args, **kwargs)).items()})
+        under = self.epoch
+        records = await super()._fetch_records(consumer, *args, **kwargs)
+        if self.epoch != under:  # it waited since before the seek: what it got is of an epoch that has yet to begin
+            for tp, early in records.items():
+                consumer.seek(tp, early[0].offset)
+            records = {}
+        fetched = Fetched({TP(*tp): r for tp, r in records.items()})
         fetched.epoch = self.epoch  # seeks happen in this thread, so the mark cannot be of another one
         assignment = consumer._subscription.subscription.assignment
         if assignment is not None and assignment.active:

@@ -130,6 +130,7 @@ def test_a_restored_zone_reads_the_same_windows(supply_log, demand_log, later_ms
     now_ms = max(record.now_ms for record in supply_log + demand_log) + later_ms
     restored = restore(3, table_of(dirty_rows(state, now_ms)))
     for zone in ZONES:
+        assert restored.zone(zone).latest_ms == state.zone(zone).latest_ms
         before = WindowsOfZone(state.zone(zone), PRODUCTS).read(state, now_ms)
         after = WindowsOfZone(restored.zone(zone), PRODUCTS).read(restored, now_ms)
         for name in before.__slots__:
