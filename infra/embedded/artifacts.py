@@ -10,12 +10,14 @@ import fcntl
 import hashlib
 import json
 import shutil
+import tarfile
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from infra.embedded.lockfile import Artifact, read_lock
 from infra.embedded.maven import fetch_from_maven
@@ -119,6 +121,10 @@ def difference(artifact: Artifact, file: Path) -> str | None:
     return None if digest == artifact.sha256 else f"the file has sha256 {digest}"
 
 
+# The archive's checksum is verified; Python before 3.11.4 does not know the filter.
+_SAFELY: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+
+
 def unpack(archive: Path, *, into: Path) -> Path:
     """Unpack a verified tar archive into the directory `into`, at once or not at all, and return it.
 
@@ -127,7 +133,7 @@ def unpack(archive: Path, *, into: Path) -> Path:
     with _only_this_process(into.parent / f"{into.name}.lock"):
         if not into.exists():
             with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=into.parent) as scratch:
-                shutil.unpack_archive(archive, scratch, filter="data")
+                shutil.unpack_archive(archive, scratch, **_SAFELY)
                 Path(scratch).rename(into)
                 Path(scratch).mkdir()  # the context removes what it made
             into.chmod(0o755)
