@@ -5,11 +5,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+SEEDS ?= 5
 # A venv of its own: nothing from outside may leak in, nothing is compiled or fetched beyond the lock files.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test check unit broker format lock jars results clean
+.PHONY: help run test check unit broker crashes format lock jars results clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -46,6 +47,9 @@ unit: $(VENV)/.dev ## Tests that need no broker
 
 broker: $(VENV)/.dev ## Tests on a real broker, registry and Postgres
 	$(BIN)/python -m pytest -m broker $(ARGS)
+
+crashes: $(VENV)/.dev ## Kill the services under load by more plans than the tests do, 80 s each (SEEDS=5)
+	SEEDS=$(SEEDS) $(BIN)/python -m pytest -s tests/broker/test_services_crash.py $(ARGS)
 
 format: $(VENV)/.dev ## Write the house format
 	$(BIN)/ruff format .

@@ -65,13 +65,18 @@ class PricingDesk:
     city: CityTotals = field(default_factory=CityTotals)
     _zones: dict[int, _Zone] = field(default_factory=dict)
     _floor: dict[int, tuple[int, int]] = field(default_factory=dict)
+    _has_read_back: bool = False
     _market_zones: dict[str, _MarketZones] = field(default_factory=dict)
 
     def assigned(self, epoch: Epoch, states: Iterable[PartitionState]) -> None:
-        """Begin an epoch with what the table held of each partition."""
+        """Begin an epoch with what the table held of each partition; nothing is due before `read_back`.
+
+        A zone whose newest tick or memory is not known yet would be priced, or remembered, as one that has none.
+        """
         self.epoch = epoch
         self.partitions = {state.partition: state for state in states}
         self._zones = {}
+        self._has_read_back = False
         self._floor = {number: _furthest(state) for number, state in self.partitions.items()}
 
     def revoked(self) -> None:
@@ -126,6 +131,8 @@ class PricingDesk:
 
     def due(self, now_ms: int) -> list[int]:
         """Zones to price now, of partitions that have read what their newest ticks had, the longest waiting first."""
+        if not self._has_read_back:
+            return []
         ready = {number for number, state in self.partitions.items() if self._has_caught_up(number, state)}
         zones = ((zone, known.due) for zone, known in self._zones.items() if self.partition_of_zone(zone) in ready)
         return due_zones(zones, now_ms)
@@ -151,7 +158,7 @@ class PricingDesk:
     def memories(self, now_ms: int) -> list[ForecastStateKept]:
         """Long memories that are due: of each zone whose newest one is ten minutes old."""
         due = []
-        for zone, known in self._zones.items():
+        for zone, known in self._zones.items() if self._has_read_back else ():
             state = self._state(zone)
             market = self._market(zone, now_ms)
             model = self.models.champion().model
@@ -243,6 +250,7 @@ class PricingDesk:
 
     def read_back(self) -> None:
         """Ticks were read back: price no zone of a partition before it has read what its newest ticks had."""
+        self._has_read_back = True
         for zone, known in self._zones.items():
             if known.tick is not None:
                 number = self.partition_of_zone(zone)

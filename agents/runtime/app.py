@@ -3,6 +3,7 @@
 Overridden of `faust.App` (pinned by `pins`), each for one reason:
 
 _new_transport, _new_producer_transport  our transport, without registering a URL scheme for the whole process
+on_rebalance_end                         nothing is delivered sooner: Faust empties the agents' queues just before it
 _consumer_wait_empty                     before partitions go, agents finish the batch they are in
 _crash                                   whatever raised outside an agent ends the process, too
 _create_directories                      tables live in memory, nothing is written to disk
@@ -124,7 +125,7 @@ class WorkerApp(faust.App):
 
     async def confirm_member(self) -> None:
         """Return once it is certain that no other process has taken this one's place. Awaited by the publisher."""
-        await Member(self._reader, session_s=self.settings.session_timeout_s).confirmed()
+        await Member(self._reader, within_s=2 * self.settings.heartbeat_s).confirmed()
 
     async def flush_tables(self) -> None:
         """Return when the broker has acknowledged all changelog records written so far."""
@@ -161,6 +162,11 @@ class WorkerApp(faust.App):
 
     async def _consumer_wait_empty(self, consumer: ConsumerT, logger: object) -> None:  # noqa: ARG002  # theirs
         await cast("Consumer", consumer).finish_working()
+
+    def on_rebalance_end(self) -> None:
+        """Begin to deliver."""
+        super().on_rebalance_end()
+        self._reader.rebalanced()
 
     def _crash(self, reason: BaseException) -> None:
         if not self.should_stop:
@@ -211,7 +217,7 @@ class _Reading:
         )
 
     def connected(self) -> bool:
-        return Member(self._app._reader, session_s=self._app.settings.session_timeout_s).fresh
+        return Member(self._app._reader, within_s=self._app.settings.session_timeout_s).fresh
 
 
 def make_app(service: str, *, settings: WorkerSettings, **options: Any) -> WorkerApp:

@@ -53,6 +53,7 @@ class Consumer(aiokafka.Consumer):
     def on_init(self) -> None:
         """Start without an assignment."""
         self.epoch: Epoch | None = None
+        self._told: Epoch | None = None
         self.deliveries: dict[TP, Deliveries] = {}
         self.ends: Mapping[TP, int] = {}
         self.parking = Parking()
@@ -206,7 +207,11 @@ class Consumer(aiokafka.Consumer):
         self._committed_offset.update({tp: s.resume for tp, s in seeked.spans.items() if tp.topic not in policies})
         self.parking.begin(self.deliveries)
         await self.app.began(seeked.epoch, {tp: d.span for tp, d in self.deliveries.items()})
-        if self.epoch == seeked.epoch:  # else another assignment came meanwhile and begins itself
+        self._told = seeked.epoch
+
+    def rebalanced(self) -> None:
+        """Deliver from now on: the agents know of the epoch, and Faust has emptied their queues for the last time."""
+        if self._told == self.epoch:  # else another assignment came meanwhile and begins itself
             self.parking.begun()
 
     def _topics(self) -> Iterable[str]:

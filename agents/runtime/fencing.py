@@ -4,8 +4,9 @@ aiokafka knows no FencedInstanceId. Told "unknown member", a static member joins
 throws out the process that replaced it, which does the same in turn, for ever. So a static member that is told so ends
 at once. A dynamic one joins again and gets a new epoch.
 
-A process that was stopped for longer than the session does not know yet that it was replaced; `Member.confirmed` lets
-it wait for the group's next answer before it publishes.
+A process that was stopped for a while does not know yet that it was replaced, which for a static member takes no longer
+than the start of the other process; `Member.confirmed` lets it wait for the group's next answer before it publishes.
+What it publishes within two heartbeats of the last one accepted carries a lower epoch, which readers ignore.
 """
 
 # ruff: noqa: ANN401  # aiokafka ships no types
@@ -48,19 +49,19 @@ def _stopping(thread: Any) -> bool:
 class Member:
     """The group membership of one worker, as far as publishing needs it."""
 
-    def __init__(self, consumer: Any, *, session_s: float, look_again_s: float = 0.02) -> None:
+    def __init__(self, consumer: Any, *, within_s: float, look_again_s: float = 0.02) -> None:
         self._consumer = consumer
-        self._session_s = session_s
+        self._within_s = within_s
         self._look_again_s = look_again_s
 
     @property
     def fresh(self) -> bool:
-        """Whether the group cannot have replaced this process yet."""
+        """Whether the group has accepted a heartbeat of this process within the time; true before the first."""
         age_s = self._consumer.heartbeat_age_s
-        return age_s is None or age_s < self._session_s
+        return age_s is None or age_s < self._within_s
 
     async def confirmed(self) -> None:
-        """Return when the group has accepted a heartbeat within the session timeout; usually at once.
+        """Return when the group has accepted a heartbeat lately; usually at once.
 
         After a pause of the process this waits for the answer to the next heartbeat, which either confirms it or ends
         it; while the broker is away it waits for the broker.

@@ -38,6 +38,7 @@ OVERRIDDEN: dict[Callable[..., Any], tuple[str, ...]] = {
     aiokafka.Producer._settings_extra: _SELF_ONLY,
     aiokafka.Producer.flush: _SELF_ONLY,
     faust.App._consumer_wait_empty: ("self", "consumer", "logger"),
+    faust.App.on_rebalance_end: _SELF_ONLY,
     faust.App._crash: ("self", "reason"),
     faust.App._new_transport: _SELF_ONLY,
     faust.App._new_producer_transport: _SELF_ONLY,

@@ -5,6 +5,7 @@ import itertools
 import json
 import random
 import signal
+import time
 from collections import defaultdict
 
 import pytest
@@ -19,6 +20,7 @@ from tests.broker.toy_worker import HORIZON_MS
 pytestmark = pytest.mark.broker
 PARTITIONS = 2
 KILLS = 3
+UNCONFIRMED_S = 2.5
 
 
 async def load(bootstrap, topic, enough):
@@ -190,8 +192,12 @@ async def test_a_replaced_static_member_ends(stack):
     async with kafka.workers([toy]) as running:
         await kafka.until(lambda: works(1), "the first worker works")
         running[0].send(signal.SIGSTOP)
+        stopped_s = time.monotonic()
         running.append(kafka.Worker(**toy))
         await kafka.until(lambda: works(2), "the second worker works")
+        await kafka.until(
+            lambda: time.monotonic() > stopped_s + UNCONFIRMED_S, "the pause is longer than two heartbeats"
+        )
         running[0].send(signal.SIGCONT)
         assert await running[0].exit_status() == FENCED
         assert running[1].process.poll() is None

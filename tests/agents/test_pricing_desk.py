@@ -1,0 +1,73 @@
+"""When a PRICING worker begins to price after an assignment."""
+
+from agents.pricing_desk import PricingDesk
+from pricing.markets import MarketBook
+from pricing.models import ModelBook
+from pricing.policy import PolicyBook
+from pricing.zone_join import PartitionState
+from topics.prices import SurgeTicked
+from windows.epochs import Epoch
+
+NOON_MS = 1_793_620_800_000
+LATER_MS = NOON_MS + 10_000
+ZONE = 0x862A100D7FFFFFF
+
+
+def ticked(**changes):
+    """A tick of the zone."""
+    offsets = (
+        "previous_offset supply_offset demand_offset city_offset policy_offset markets_offset models_offset "
+        "forecast_offset"
+    )
+    return SurgeTicked(
+        **{
+            **dict.fromkeys(offsets.split(), -1),
+            "zone": ZONE,
+            "market": "nyc",
+            "epoch_generation": 1,
+            "epoch_started_ms": NOON_MS,
+            "now_ms": NOON_MS,
+            "model": "",
+            "supply_complete": True,
+            "demand_complete": True,
+            "data_age_ms": 0,
+            **changes,
+        }
+    )
+
+
+def assigned():
+    """A desk that was given its only partition."""
+    desk = PricingDesk(markets=MarketBook(), policies=PolicyBook(), models=ModelBook(), zone_partitions=1)
+    desk.assigned(Epoch(1, NOON_MS + 1), [PartitionState(0)])
+    return desk
+
+
+def test_nothing_is_due_before_the_newest_ticks_are_known():
+    """A zone of which an older tick was read back waits for the newest, else its price would not follow the last."""
+    desk = assigned()
+    desk.remember_tick(ticked(), 0, NOON_MS)
+    assert desk.due(LATER_MS) == []
+    desk.remember_tick(ticked(now_ms=NOON_MS + 5_000), 1, NOON_MS)
+    desk.read_back()
+    assert desk.due(LATER_MS) == [ZONE]
+
+
+def test_a_partition_is_priced_once_it_has_read_what_its_newest_ticks_had():
+    """Until then a tick would be made of older counts than the one before it."""
+    desk = assigned()
+    desk.remember_tick(ticked(supply_offset=7), 0, NOON_MS)
+    desk.read_back()
+    assert desk.due(LATER_MS) == []
+    desk.partitions[0].supply.applied_offset = 7
+    assert desk.due(LATER_MS) == [ZONE]
+
+
+def test_a_zone_lost_while_it_was_due_is_not_priced():
+    """Zones are priced one after the other, and their partition may go in between."""
+    desk = assigned()
+    desk.remember_tick(ticked(), 0, NOON_MS)
+    desk.read_back()
+    assert desk.due(LATER_MS) == [ZONE]
+    desk.revoked()
+    assert desk.tick(ZONE, LATER_MS) is None
