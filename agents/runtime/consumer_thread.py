@@ -62,7 +62,7 @@ class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
     consumer: "Consumer"
     epoch: Epoch | None = None
     last_heartbeat_s: float | None = None
-    """Monotonic time at which the last heartbeat accepted by the group was sent."""
+    """Monotonic time at which the last heartbeat accepted by the group was sent; at first, of joining it."""
 
     async def on_start(self) -> None:
         """Start the aiokafka consumer."""
@@ -121,6 +121,8 @@ class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
     async def _begin_epoch(self, policies: Mapping[str, Rewind | None]) -> Seeked:
         consumer = self._ensure_consumer()
         generation = self.app.consumer_generation_id
+        if self.last_heartbeat_s is None:
+            self.last_heartbeat_s = time.monotonic()  # that the group let us join is as good as a heartbeat
         changelogs = self.app.tables.changelog_topics
         logs, stamps = await _logs(consumer, [t for t in consumer.assignment() if t.topic not in changelogs], policies)
         spans = {

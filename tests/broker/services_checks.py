@@ -270,7 +270,7 @@ def check_ticks(seen: Seen) -> None:
             (MODELS.name, 0, tick.models_offset),
         }
         assert all(appended[place] <= entry.timestamp_ms for place in named if place[2] >= 0), entry
-        assert tick.previous_offset == (before.offset if before else -1), (entry.partition, entry.offset)
+        assert tick.previous_offset == (before.offset if before else -1), (before, entry)
         if before:
             assert _progress(before.record) <= _progress(tick)
             assert all(a <= b for a, b in zip(_inputs(before.record), _inputs(tick), strict=True)), entry.offset

@@ -189,8 +189,13 @@ async def test_a_replaced_static_member_ends(stack):
         found = {json.loads(r.value)["pid_ms"] for r in await kafka.read_all(stack.bootstrap, out, 1)}
         return len(found) == count
 
+    async def idle():
+        log, told = [await kafka.read_all(stack.bootstrap, t, 1) for t in (topic, out)]
+        return json.loads(told[-1].value)["offset"] == log[-1].offset
+
     async with kafka.workers([toy]) as running:
         await kafka.until(lambda: works(1), "the first worker works")
+        await kafka.until(idle, "nothing is under way that it could finish when it goes on")
         running[0].send(signal.SIGSTOP)
         stopped_s = time.monotonic()
         running.append(kafka.Worker(**toy))
