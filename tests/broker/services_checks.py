@@ -50,6 +50,7 @@ from windows.panes import GRACE_MS, PANE_MS
 SETTLE_LIMIT_S = 45.0
 PANES = "faretide-pricing-panes-changelog"
 LONGEST_DEADLINE_MS = 30_000
+TICKS_KNOWN_MS = 30_000
 READ = (
     DRIVER_PINGS,
     QUOTE_REQUESTS,
@@ -254,7 +255,8 @@ def check_decisions(seen: Seen) -> None:
 def check_ticks(seen: Seen) -> None:
     """Each tick names records that stood in the log before it; per zone neither epochs nor offsets go back.
 
-    Each names the zone's tick before it, so no price was made without knowing the last one.
+    Each names the zone's tick before it, so no price was made without knowing the last one; only after half a minute
+    without any may a zone begin anew.
     """
     appended = {place_of(entry): entry.timestamp_ms for entries in seen.entries.values() for entry in entries}
     last: dict[int, Entry] = {}
@@ -270,7 +272,9 @@ def check_ticks(seen: Seen) -> None:
             (MODELS.name, 0, tick.models_offset),
         }
         assert all(appended[place] <= entry.timestamp_ms for place in named if place[2] >= 0), entry
-        assert tick.previous_offset == (before.offset if before else -1), (before, entry)
+        if tick.previous_offset >= 0 or (before and entry.timestamp_ms - before.timestamp_ms <= TICKS_KNOWN_MS):
+            assert before is not None
+            assert tick.previous_offset == before.offset, entry
         if before:
             assert _progress(before.record) <= _progress(tick)
             assert all(a <= b for a, b in zip(_inputs(before.record), _inputs(tick), strict=True)), entry.offset
