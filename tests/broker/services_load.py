@@ -49,6 +49,8 @@ class Load:
     promised: list[tuple[int, QuoteAnswered, str]] = field(default_factory=list)
     asked: list[QuoteRequested] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=lambda: iter(range(10**9)))
+    broken: int = 0
+    late: int = 0
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)
@@ -147,6 +149,7 @@ class Load:
 
     def _broken(self, topic: Topic, record: Any, key: str) -> Record:
         fault = self.dice.choice([name for name in FAULTS if topic in FAULTS[name]])
+        self.broken += 1
         value = self.codecs[topic].encode(_harmed(record, fault))
         if fault == "cut":
             value = value[:-3]
@@ -166,6 +169,7 @@ class Load:
         """Event time: mostly of this moment, some up to 20 s old, a few so old that they are late."""
         chance = self.dice.random()
         if chance < 0.02:
+            self.late += 1
             return now_ms() - self.dice.randrange(*LATE_MS)
         return now_ms() - self.dice.randrange(DISORDER_MS if chance < 0.25 else 300)
 

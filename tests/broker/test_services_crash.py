@@ -13,6 +13,7 @@ import pytest
 
 from tests.broker import kafka, services, services_checks
 from tests.broker.services_load import loading
+from tests.broker.services_settling import settled
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(400)]
 
@@ -63,7 +64,7 @@ async def test_kills_under_load_leave_no_trace(service_stack, tmp_path, seed, re
     async with services.running(service_stack, tmp_path) as (workers, pulse):
         async with loading(connection, seed=1000 + seed):
             recovery_ms = await kill_all_in_turn(workers, pulse, random.Random(seed))
-        await services_checks.settled(connection)
+        await settled(connection)
         await workers.end([*workers.processes])
     record_property("recovery_ms", recovery_ms)
     print(f"kill -9 to the next record, ms: {recovery_ms}")  # noqa: T201  seen with -s or on failure

@@ -10,6 +10,7 @@ from infra.clients.registry import Registry
 from infra.clients.schema_ids import SchemaIds
 from tests.broker import services, services_checks
 from tests.broker.services_load import loading
+from tests.broker.services_settling import settled
 from topics.catalogue import DEMAND_CELLS, SUPPLY_CELLS, SURGE
 from topics.counts import CountKind
 
@@ -60,7 +61,7 @@ async def test_workers_join_and_leave_without_a_trace(service_stack, tmp_path):
                 assert await remove_static(service_stack.bootstrap, group, [instance]) == {instance}
             await all_are(connection, 1)
             workers.check()
-        await services_checks.settled(connection)
+        await settled(connection)
         await workers.end([*workers.processes])
     found = await services_checks.seen(connection)
     status, said = await asyncio.to_thread(services_checks.recount, service_stack)
