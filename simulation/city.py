@@ -53,7 +53,9 @@ class City:
         self.fleet = Fleet(plan, size=size, start_ms=start_ms, around=around, rng=rng)
         self.driver_ids = tuple(f"car-{number:06d}" for number in range(size))
         self._staff(start_ms)
-        self.fleet.fill(busy_share(plan), mean_left_m=MEAN_TRIP_M, now_ms=start_ms)
+        online = size - self.fleet.count(CarState.OFFLINE)
+        busy = busy_share(history, plan, self._minute, online=online)
+        self.fleet.fill(busy, mean_left_m=MEAN_TRIP_M, now_ms=start_ms)
         self._rides = Rides(plan, self._tally, self.fleet, self.driver_ids, name=self._name)
         self._coming = deque(self._riders_of(start_ms))
 

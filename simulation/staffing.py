@@ -21,14 +21,19 @@ def seconds_per_ride(plan: CityPlan) -> float:
     return (MEAN_WAY_M + MEAN_TRIP_M) / plan.speed_m_per_s + plan.ping_ms / 1_000
 
 
-def cars_online(history: History, plan: CityPlan, utc_minute: int) -> int:
-    """Cars on the road in `utc_minute`, at least one."""
+def cars_needed(history: History, plan: CityPlan, utc_minute: int) -> float:
+    """Cars that carry or fetch someone on average in the hours around `utc_minute`."""
     around = range(
         utc_minute - plan.staffing_half_window_min, utc_minute + plan.staffing_half_window_min + 1, _STEP_MIN
     )
     per_s = float(np.mean([expected_per_s(history, plan, minute) for minute in around]))
     rides_per_s = per_s * plan.accepted_share * (1 - plan.cancelled_share)
-    return max(1, ceil(plan.staffing_ratio * rides_per_s * seconds_per_ride(plan)))
+    return rides_per_s * seconds_per_ride(plan)
+
+
+def cars_online(history: History, plan: CityPlan, utc_minute: int) -> int:
+    """Cars on the road in `utc_minute`, at least one."""
+    return max(1, ceil(plan.staffing_ratio * cars_needed(history, plan, utc_minute)))
 
 
 def fleet_size(history: History, plan: CityPlan, utc_minute: int) -> int:
@@ -39,6 +44,6 @@ def fleet_size(history: History, plan: CityPlan, utc_minute: int) -> int:
     return max(cars_online(history, plan, minute) for minute in day)
 
 
-def busy_share(plan: CityPlan) -> float:
-    """Share of the cars on the road that carry or fetch someone on average: what the city begins with."""
-    return min(1.0, 1 / plan.staffing_ratio)
+def busy_share(history: History, plan: CityPlan, utc_minute: int, *, online: int) -> float:
+    """Share of the `online` cars that carry or fetch someone on average: what the city begins with."""
+    return min(1.0, cars_needed(history, plan, utc_minute) / online)
