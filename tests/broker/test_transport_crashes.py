@@ -165,7 +165,7 @@ async def test_partition_numbers_of_two_topics_stay_together(stack):
             await publisher.send([Record(topic, p, b"k", b"v") for topic in (left, right) for p in range(3)])
         for record in await kafka.read_all(stack.bootstrap, out, 3):
             s = json.loads(record.value)
-            newest[s["topic"], s["partition"]] = s["pid_ms"], s["epoch"]
+            newest[s["topic"], s["partition"]] = s["pid"], s["epoch"]
         return len(newest) == 6 and len({epoch[0] for _, epoch in newest.values()}) == 1 and len(owners()) == 2
 
     def owners():
@@ -186,7 +186,7 @@ async def test_a_replaced_static_member_ends(stack):
     async def works(count):
         async with Publisher(stack.bootstrap) as publisher:
             await publisher.send([Record(topic, 0, b"k", b"v")])
-        found = {json.loads(r.value)["pid_ms"] for r in await kafka.read_all(stack.bootstrap, out, 1)}
+        found = {json.loads(r.value)["pid"] for r in await kafka.read_all(stack.bootstrap, out, 1)}
         return len(found) == count
 
     async def idle():
@@ -224,7 +224,7 @@ async def test_a_removed_static_member_leaves_its_partitions_at_once(stack):
             await publisher.send([Record(topic, p, b"k", b"v") for p in range(2)])
         newest = {}
         for r in await kafka.read_all(stack.bootstrap, out, 2):
-            newest[r.partition] = json.loads(r.value)["pid_ms"]
+            newest[r.partition] = json.loads(r.value)["pid"]
         return len(newest) == 2 and len(set(newest.values())) == count
 
     async with kafka.workers(toys) as running:

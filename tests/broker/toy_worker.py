@@ -7,8 +7,8 @@ The count is a function of one horizon of records, so a snapshot can be checked 
 import asyncio
 import dataclasses
 import json
+import os
 import sys
-import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 
@@ -60,12 +60,9 @@ def snapshot(batch: Batch, count: int) -> bytes:
             "offset": batch.last_offset,
             "count": count,
             "epoch": list(batch.epoch),
-            "pid_ms": STARTED_MS,
+            "pid": os.getpid(),
         }
     ).encode()
-
-
-STARTED_MS = time.time_ns() // 1_000_000
 
 
 def register(app: WorkerApp, toy: Toy, topic: str) -> None:
