@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 
 from pricing.timetable import Timetable
+from pricing.versions import NONE_BEFORE, Succession
 from topics.control import PricingPolicySet
 
 UNMOVED = 100
-BUILT_IN_OFFSET = -1
+BUILT_IN_OFFSET = NONE_BEFORE
+# The optimiser weighs every hundredth up to the highest cap, so a cap is work as well as law.
+HIGHEST = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -20,14 +23,6 @@ class Policy:
     offset: int
     bounds: dict[str, tuple[int, int]]
     overrides: dict[tuple[int, str], int]
-
-    def bounds_in(self, jurisdiction: str) -> tuple[int, int]:
-        """Floor and cap there, the emergency cap included; 100 and 100 in a jurisdiction without bounds."""
-        floor, cap = self.bounds.get(jurisdiction, (UNMOVED, UNMOVED))
-        emergency = self.rules.emergency_cap_hundredths
-        if emergency is not None:
-            cap = min(cap, emergency)
-        return min(floor, cap), cap
 
     def override_of(self, cell: int, product: str) -> int | None:
         """Multiplier set by hand for the product in the cell, before bounds; None if none is."""
@@ -43,8 +38,8 @@ def policy_of(rules: PricingPolicySet, offset: int) -> Policy:
     Raises ValueError if a bound, limit or duration makes no sense.
     """
     for cap in rules.caps:
-        if not 0 < cap.floor_hundredths <= cap.cap_hundredths:
-            raise ValueError(f"caps must have 0 < floor <= cap, got {cap}")
+        if not 0 < cap.floor_hundredths <= cap.cap_hundredths <= HIGHEST:
+            raise ValueError(f"caps must have 0 < floor <= cap <= {HIGHEST}, got {cap}")
     _refuse_negative(rules)
     return Policy(
         rules=rules,
@@ -92,20 +87,29 @@ def built_in_policy(market: str) -> Policy:
 class PolicyBook:
     """All versions of all markets' policies."""
 
-    __slots__ = ("_built_in", "_policies")
+    __slots__ = ("_built_in", "_policies", "succession")
 
     def __init__(self) -> None:
+        self.succession = Succession()
         self._policies: dict[str, Timetable[Policy]] = {}
         self._built_in: dict[str, Policy] = {}
 
     def learn(self, rules: PricingPolicySet, offset: int) -> None:
-        """Take in a policy read from `pricing-policy.v1`. Raises ValueError if it makes no sense."""
-        self._policies.setdefault(rules.market, Timetable()).add(
-            rules.effective_from_ms, offset, policy_of(rules, offset)
-        )
+        """Take in a policy read from `pricing-policy.v1`, in order of offset.
+
+        Raises ValueError if it makes no sense, OutrunError if it was made from a version that is no longer the newest.
+        """
+        policy = policy_of(rules, offset)
+        self.succession.admit(rules.market, offset, based_on=rules.based_on_offset)
+        self._policies.setdefault(rules.market, Timetable()).add(rules.effective_from_ms, offset, policy)
 
     def at(self, market: str, now_ms: int) -> Policy:
         """The policy in force in the market; the built-in one if none has begun."""
         table = self._policies.get(market)
         found = table.at(now_ms) if table else None
         return found or self._built_in.setdefault(market, built_in_policy(market))
+
+    def after(self, market: str, now_ms: int) -> list[Policy]:
+        """Versions that are to come into force later, the soonest first."""
+        table = self._policies.get(market)
+        return table.after(now_ms) if table else []

@@ -157,7 +157,7 @@ def _priced(
         jurisdiction=market.jurisdiction_of[where.cell],
         now_ms=now_ms,
     )
-    route = route_of(far_m, request.at_ms, market.time_zone)
+    route = route_of(far_m, request.at_ms, market.time_zone, market.km_per_h)
     lines = fare_lines(market.products[market.product_index[request.product]], route, quoted.hundredths)
     tick = where.tick if quoted.eta_s >= 0 else None
     return QuoteAnswered(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pricing.policy import UNMOVED, Policy
 from pricing.prepared_tick import PreparedTick
 from pricing.reasons import Reason, wire_name_of
+from pricing.standing_orders import STANDING, followed, orders_of
 from topics.prices import PriceReason
 from windows.panes import MINUTE_MS
 
@@ -25,10 +26,11 @@ class QuotedMultiplier:
     fallback: str
     eta_s: int
 
-    def move(self, reason: Reason, after: int) -> None:
-        """Go on with `after`, and say so if it differs."""
-        if after != self.hundredths:
-            self.reasons.append(_reason(reason.wire_name, self.hundredths, after))
+    def move(self, reason: Reason, after: int, *, standing: bool = False) -> None:
+        """Go on with `after`; say so if it differs, or once in any case for what is standing."""
+        named = reason.wire_name
+        if after != self.hundredths or (standing and not any(said.code == named for said in self.reasons)):
+            self.reasons.append(_reason(named, self.hundredths, after))
             self.hundredths = after
 
 
@@ -43,14 +45,9 @@ def quoted_multiplier(
     quoted = _ticked(tick, cell, product)
     if tick is not None and quoted.fallback != NO_TICK:
         _age(quoted, policy, now_ms - tick.tick.now_ms)
-    if policy.rules.freeze:
-        quoted.move(Reason.FREEZE, UNMOVED)
-    override = policy.override_of(cell, product)
-    if override is not None:
-        quoted.move(Reason.OVERRIDE, override)
-    if override is not None or not policy.rules.freeze:
-        floor, cap = policy.bounds_in(jurisdiction)
-        quoted.move(Reason.JURISDICTION_BOUNDS, min(max(quoted.hundredths, floor), cap))
+    orders = orders_of(policy, cell=cell, product=product, jurisdiction=jurisdiction)
+    for reason, after in followed(quoted.hundredths, orders):
+        quoted.move(reason, after, standing=reason in STANDING)
     return quoted
 
 

@@ -13,6 +13,7 @@ from pricing.markets import MarketBook, market_of
 from pricing.policy import PolicyBook, policy_of
 from pricing.quote import REFUSALS
 from pricing.reasons import Reason
+from pricing.standing_orders import orders_of
 from pricing.zone_view import layout_of
 from tests.unit.pricing.worlds import MARKET, TIMES_SQUARE, ZONE
 from topics.control import CellOverride, JurisdictionCap
@@ -63,15 +64,16 @@ def test_the_policy_in_force_is_built_in_until_one_begins():
     book = PolicyBook()
     book.learn(replace(new_york_policy(), effective_from_ms=100), 5)
     assert (book.at("nyc", 99).offset, book.at("nyc", 100).offset) == (-1, 5)
-    assert book.at("paris", 100).bounds_in("anywhere") == (100, 100)
+    orders = orders_of(book.at("paris", 100), cell=7, product="standard", jurisdiction="anywhere")
+    assert (orders.floor, orders.cap) == (100, 100)
 
 
 def test_bounds_include_the_emergency_cap():
     """A cap over everything lowers the cap and, where it must, the floor."""
     caps = [JurisdictionCap(jurisdiction="x", floor_hundredths=120, cap_hundredths=250)]
     policy = policy_of(replace(new_york_policy(), caps=caps, emergency_cap_hundredths=110), 0)
-    assert policy.bounds_in("x") == (110, 110)
-    assert policy.bounds_in("unheard-of") == (100, 100)
+    orders = orders_of(policy, cell=7, product="standard", jurisdiction="x")
+    assert [orders.bounded(wanted) for wanted in (100, 200, 300)] == [110, 110, 110]
 
 
 def test_an_override_of_a_product_beats_one_of_all():

@@ -83,7 +83,7 @@ def test_age_never_raises_a_price(age_ms, multiplier):
     ("rules", "multiplier", "code"),
     [
         ({"freeze": True}, 100, "freeze"),
-        ({"emergency_cap_hundredths": 120}, 120, "jurisdiction-bounds"),
+        ({"emergency_cap_hundredths": 120}, 120, "emergency-cap"),
         ({"overrides": [CellOverride(cell=TIMES_SQUARE, product="", multiplier_hundredths=180)]}, 180, "override"),
         ({"caps": []}, 100, "jurisdiction-bounds"),
     ],

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from demand.forecast import REQUESTS_PER_PICKUP
+from demand.ratios import HALF_LIVES_MS
 from pricing.defaults import new_york_market, new_york_policy
 from pricing.markets import market_of
 from pricing.policy import policy_of
@@ -17,6 +19,8 @@ TIMES_SQUARE = 0x882A100D67FFFFF
 ZONE = zone_of(TIMES_SQUARE)
 NOON_MS = 1_397_059_200_000  # Wednesday 9 April 2014, 12:00 in New York
 MINUTES = np.array([1, 2, 4, 8, 16, 32], np.float64)
+# What is left after 32 minutes of one request a minute, per half-life.
+_LASTING = np.array([(life / np.log(2)) * (1 - 0.5 ** (32 / life)) for life in np.array(HALF_LIVES_MS) / 60_000])
 MARKET = market_of(new_york_market(), 0)
 PRODUCTS = MARKET.product_ids
 
@@ -28,17 +32,31 @@ def policy(**changes):
 
 def view_of(requests_per_min=0.02, idle=2.0, *, now_ms=NOON_MS, **changes):
     """Every cell alike: so many requests a minute, split over the products as usual, and so many idle cars each."""
-    view = empty_view(ZONE, now_ms, PRODUCTS, half_lives=3)
+    view = empty_view(ZONE, now_ms, PRODUCTS, half_lives=6)
     rows = layout_of(ZONE).cells.size
     split = MARKET.demand_shares()
     cars = np.full((rows, len(PRODUCTS)), float(idle))
     requests = np.full((rows, 1, 1), requests_per_min) * split[None, :, None] * MINUTES
-    return replace(view, requests=requests, idle=cars, idle_total=cars[:, 0], **changes)
+    usual = REQUESTS_PER_PICKUP * 1e-3  # of a market nobody measured
+    return replace(
+        view,
+        requests=requests,
+        idle=cars,
+        idle_total=cars[:, 0],
+        memory_observed=np.outer(np.full(rows, requests_per_min), _LASTING),
+        memory_expected=np.outer(np.full(rows, usual), _LASTING),
+        **changes,
+    )
 
 
 def city_of(requests_per_min=3.0):
     """A city with so many requests a minute."""
-    return CityView(requests=requests_per_min * MINUTES, covered_ms=(MINUTES * 60_000).astype(np.int64))
+    return CityView(
+        requests=requests_per_min * MINUTES,
+        covered_ms=(MINUTES * 60_000).astype(np.int64),
+        observed=requests_per_min * _LASTING,
+        expected=REQUESTS_PER_PICKUP * _LASTING,
+    )
 
 
 def inputs_of(view=None, **changes):
