@@ -1,15 +1,19 @@
 """Every setting of Faretide, read from the environment.
 
-A setting `log_level` is the variable FARETIDE_LOG_LEVEL. There is no configuration file. Importing reads nothing;
-whoever needs settings calls `read_settings()` once and passes values on. Secrets print as stars.
+A setting `log_level` is the variable FARETIDE_LOG_LEVEL. There is no configuration file. A secret may stand in a file
+instead, named by its variable with `_FILE` appended (see `secret_files`). Importing reads nothing; whoever needs
+settings calls `read_settings()` once and passes values on. Secrets print as stars.
 """
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from infra.secret_files import SecretFileError, secrets_in_files
 
 ENVIRONMENT_PREFIX = "FARETIDE_"
 
@@ -61,7 +65,7 @@ class SaslMechanism(StrEnum):
 class Settings(BaseSettings):
     """What differs between installations; `docs/settings.md` is this class as a table."""
 
-    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, env_ignore_empty=True, frozen=True, extra="ignore")
 
     bootstrap: str = Field(
         default="",
@@ -74,6 +78,13 @@ class Settings(BaseSettings):
     database_url: SecretStr = Field(
         default=SecretStr(""),
         description="PostgreSQL, `postgresql://user:password@host:port/name`. Empty: the one `faretide up` runs here.",
+    )
+    keep_days: int = Field(
+        default=30,
+        ge=1,
+        le=3650,
+        description="Days, today included, for which the recorder keeps quotes, ticks, decisions, ride events and dead "
+        "letters in PostgreSQL.",
     )
     state_dir: Path = Field(
         default=Path(".faretide"),
@@ -97,6 +108,16 @@ class Settings(BaseSettings):
     instance_id: str = Field(
         default="",
         description="Name of this worker, kept over restarts and unique per service (a static member). Empty: none.",
+    )
+    metrics_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Port at which a worker shows `/metrics`, `/livez` and `/readyz`. 0: none.",
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1",
+        description="Address on which it does; `0.0.0.0` in a container, since probes come from outside.",
     )
     log_format: LogFormat = Field(
         default=LogFormat.AUTO, description="`console`, `json`, or `auto`: console on a terminal, JSON lines otherwise."
@@ -123,6 +144,19 @@ class Settings(BaseSettings):
     kafka_key_file: Path | None = Field(default=None, description="Private key of the client certificate, PEM.")
     registry_user: str = Field(default="", description="User name for the schema registry. Empty: no sign-in.")
     registry_password: SecretStr = Field(default=SecretStr(""), description="Password for the schema registry.")
+    registry_ca_file: Path | None = Field(
+        default=None, description="Authorities trusted for an `https` registry, PEM. Empty: those of the system."
+    )
+    database_tls: bool = Field(
+        default=False, description="Reach PostgreSQL by TLS only, and check its certificate and host name."
+    )
+    database_ca_file: Path | None = Field(
+        default=None, description="Authorities trusted for PostgreSQL, PEM. Empty: those of the system."
+    )
+    log_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Key of the pseudonyms that stand for ids in logs. Empty: a new one at each start.",
+    )
 
     @model_validator(mode="after")
     def _belongs_together(self) -> Self:
@@ -140,6 +174,13 @@ class Settings(BaseSettings):
             raise ValueError(f"FARETIDE_KAFKA_USER and FARETIDE_KAFKA_PASSWORD must be set for {self.kafka_security}")
         if self.kafka_key_file and not self.kafka_certificate_file:
             raise ValueError("FARETIDE_KAFKA_CERTIFICATE_FILE must be set when FARETIDE_KAFKA_KEY_FILE is")
+        if self.database_ca_file and not self.database_tls:
+            raise ValueError("FARETIDE_DATABASE_TLS must be true when FARETIDE_DATABASE_CA_FILE is set")
+        if "@" in urlsplit(self.registry_url).netloc:  # an address is printed, also in errors
+            raise ValueError(
+                "FARETIDE_REGISTRY_URL must hold no user or password: set FARETIDE_REGISTRY_USER and "
+                "FARETIDE_REGISTRY_PASSWORD"
+            )
         return self
 
     @property
@@ -153,12 +194,15 @@ class SettingsInvalidError(Exception):
 
 
 def read_settings() -> Settings:
-    """The settings of this process's environment.
+    """The settings of this process's environment and of the files of secrets it names.
 
     Raises SettingsInvalidError naming each variable at fault.
     """
     try:
-        return Settings()
+        secrets: dict[str, Any] = {**secrets_in_files({name: variable_of(name) for name in secret_settings()})}
+        return Settings(**secrets)
+    except SecretFileError as error:
+        raise SettingsInvalidError(str(error)) from None
     except ValidationError as error:
         sentences = [_sentence(issue["loc"], issue["msg"]) for issue in error.errors()]
         raise SettingsInvalidError("; ".join(sentences)) from None
@@ -174,6 +218,11 @@ def _sentence(location: tuple[int | str, ...], message: str) -> str:
     if not location:
         return said
     return f"{variable_of(str(location[0]))}: {said[0].lower()}{said[1:]}"
+
+
+def secret_settings() -> list[str]:
+    """Names of the settings that nobody is to read in a log, a table or an error."""
+    return [name for name, field in Settings.model_fields.items() if field.annotation is SecretStr]
 
 
 def variable_of(name: str) -> str:
@@ -206,7 +255,8 @@ _REFERENCE_HEAD = """\
 
 Written by `python -m infra.cli.reference` from `infra/settings.py`; a test keeps the two equal. Every setting is an
 environment variable; unset means the default. `FARETIDE_BOOTSTRAP` and `FARETIDE_REGISTRY_URL` go together: set both to
-use your own servers, neither to use those that `faretide up` runs on this machine.
+use your own servers, neither to use those that `faretide up` runs on this machine. The settings that are secrets can be
+given as the name of a file instead, in the same variable with `_FILE` appended: [security](security.md).
 
 | variable | default | meaning |
 |---|---|---|"""

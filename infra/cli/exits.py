@@ -17,6 +17,7 @@ class ExitCode(IntEnum):
     AGENT_FAILED = 70
     REPLACED = 75
     STALLED = 76
+    DENIED = 77
     INTERRUPTED = 130
 
 
@@ -32,6 +33,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.AGENT_FAILED: "a worker ended because an agent failed; start it again",
     ExitCode.REPLACED: "a worker ended because another process took its place; leave it",
     ExitCode.STALLED: "a worker ended because it stopped reading; start it again",
+    ExitCode.DENIED: "credentials, a right or a certificate was refused; the sentence names the setting or the right",
     ExitCode.INTERRUPTED: "stopped by Ctrl-C",
 }
 
@@ -53,13 +55,15 @@ class CommandError(Exception):
 
 def exit_code_of(error: Exception) -> ExitCode:
     """How the process exits after `error`."""
-    from infra.clients.errors import NoAnswerError, NothingRunsError, UnreachableError
+    from infra.clients.errors import AccessDeniedError, NoAnswerError, NothingRunsError, UnreachableError
     from infra.settings import SettingsInvalidError
 
     if isinstance(error, CommandError):
         return error.code
     if isinstance(error, NoAnswerError):
         return ExitCode.NO_ANSWER
+    if isinstance(error, AccessDeniedError):
+        return ExitCode.DENIED
     if isinstance(error, UnreachableError | NothingRunsError):
         return ExitCode.UNREACHABLE
     return ExitCode.USAGE if isinstance(error, SettingsInvalidError) else ExitCode.FAILED

@@ -11,14 +11,17 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka import TopicPartition
+from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError
 
-from infra.clients.connection import Connection
+from infra.clients.allowed import missing_rights
+from infra.clients.connection import Connection, kafka_admin, kafka_consumer
 from infra.clients.errors import ClientError, UnreachableError
 from infra.clients.kafka_errors import kafka_errors
+from infra.clients.rights import Right
+from infra.clients.starting import start
 from infra.clients.topic_settings import TopicSettings, settings_of
 from infra.settings import Settings
 from topics.catalogue import EVERY_TOPIC, Topic
@@ -45,12 +48,11 @@ class Admin:
         """Look after the topics of `connection`'s brokers, which are to look as `settings` say."""
         self._connection, self._settings = connection, settings
         self._bootstrap = connection.endpoints.bootstrap
-        self._client = AIOKafkaAdminClient(**connection.kafka(), request_timeout_ms=REQUEST_TIMEOUT_MS)
+        self._client = kafka_admin(connection.kafka(), request_timeout_ms=REQUEST_TIMEOUT_MS)
 
     async def __aenter__(self) -> Self:
         try:
-            with kafka_errors(self._bootstrap, "connecting"):
-                await self._client.start()
+            await start(self._client, self._connection)
         except BaseException:
             await self._client.close()
             raise
@@ -100,6 +102,14 @@ class Admin:
             for topic in chosen
         ]
 
+    async def missing_rights(self, rights: Iterable[Right]) -> list[Right]:
+        """Those of `rights` the brokers would not allow us, as far as they tell.
+
+        Raises UnreachableError, ClientError.
+        """
+        with kafka_errors(self._bootstrap, "asking for rights"):
+            return await missing_rights(self._client, rights)
+
     def _new(self, topic: Topic) -> NewTopic:
         wanted = settings_of(topic, self._settings)
         return NewTopic(topic.name, wanted.partitions, wanted.replication_factor, topic_configs=wanted.configs)
@@ -148,7 +158,7 @@ class Admin:
         places = [TopicPartition(name, number) for name, count in partitions.items() for number in range(count)]
         if not places:
             return {}
-        consumer = AIOKafkaConsumer(**self._connection.kafka(), request_timeout_ms=REQUEST_TIMEOUT_MS)
+        consumer = kafka_consumer(self._connection.kafka(), request_timeout_ms=REQUEST_TIMEOUT_MS)
         try:
             await consumer.start()
             consumer.assign(places)  # has it learn all partitions in one question

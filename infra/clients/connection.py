@@ -1,10 +1,20 @@
-"""How to reach the servers and prove who we are, as one value that all clients take."""
+"""How to reach the servers and prove who we are, as one value that all clients take, and the one place they are made.
+
+Every client of brokers and registry is constructed here, and a test fails where one is constructed elsewhere: a client
+made in passing would work on an open installation and not on a secured one.
+"""
 
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import Any, TypedDict
+
+import httpx
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 
 from infra.clients.endpoints import Endpoints, find_endpoints
+from infra.clients.tls import tls_context
 from infra.settings import SaslMechanism, SecurityProtocol, Settings
 
 CLIENT_ID = "faretide"
@@ -31,6 +41,7 @@ class Security:
     mechanism: SaslMechanism = SaslMechanism.SCRAM_SHA_512
     user: str = ""
     password: str = field(default="", repr=False)
+    registry_tls: ssl.SSLContext | None = None
     registry_user: str = ""
     registry_password: str = field(default="", repr=False)
 
@@ -67,25 +78,53 @@ def connect(settings: Settings, *, client_id: str = CLIENT_ID) -> Connection:
     return Connection(endpoints=find_endpoints(settings), security=_security(settings), client_id=client_id)
 
 
+def kafka_consumer(options: Mapping[str, Any], **reading: Any) -> AIOKafkaConsumer:  # noqa: ANN401  aiokafka's options
+    """A consumer, not started. `options` are those of `Connection.kafka`, `reading` says how it reads."""
+    return AIOKafkaConsumer(**options, **reading)
+
+
+def kafka_producer(options: Mapping[str, Any], **writing: Any) -> AIOKafkaProducer:  # noqa: ANN401  as above
+    """A producer, not started. `options` are those of `Connection.kafka`, `writing` says how it writes."""
+    return AIOKafkaProducer(**options, **writing)
+
+
+def kafka_admin(options: Mapping[str, Any], **asking: Any) -> AIOKafkaAdminClient:  # noqa: ANN401  as above
+    """An admin client, not started. `options` are those of `Connection.kafka`."""
+    return AIOKafkaAdminClient(**options, **asking)
+
+
+def registry_client(
+    connection: Connection,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+    **asking: Any,  # noqa: ANN401  httpx's
+) -> httpx.AsyncClient:
+    """A client of the schema registry that signs in; `transport` stands for the network in tests."""
+    security = connection.security
+    return httpx.AsyncClient(
+        transport=transport,
+        verify=security.registry_tls or True,
+        auth=(security.registry_user, security.registry_password) if security.registry_user else None,
+        **asking,
+    )
+
+
 def _security(settings: Settings) -> Security:
     return Security(
         protocol=settings.kafka_security,
-        tls=_tls(settings) if settings.kafka_security.encrypts else None,
+        tls=_kafka_tls(settings) if settings.kafka_security.encrypts else None,
         mechanism=settings.kafka_sasl_mechanism,
         user=settings.kafka_user,
         password=settings.kafka_password.get_secret_value(),
+        registry_tls=tls_context(ca_file=settings.registry_ca_file) if settings.registry_ca_file else None,
         registry_user=settings.registry_user,
         registry_password=settings.registry_password.get_secret_value(),
     )
 
 
-def _tls(settings: Settings) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=settings.kafka_ca_file)
-        if settings.kafka_certificate_file:
-            context.load_cert_chain(settings.kafka_certificate_file, settings.kafka_key_file)
-    except (OSError, ssl.SSLError) as error:
-        files = (settings.kafka_ca_file, settings.kafka_certificate_file, settings.kafka_key_file)
-        named = ", ".join(str(file) for file in files if file)
-        raise ValueError(f"certificate files must be readable PEM, got {named}: {error}") from None
-    return context
+def _kafka_tls(settings: Settings) -> ssl.SSLContext:
+    return tls_context(
+        ca_file=settings.kafka_ca_file,
+        certificate_file=settings.kafka_certificate_file,
+        key_file=settings.kafka_key_file,
+    )

@@ -12,10 +12,11 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from infra.clients.connection import Connection
+from infra.clients.connection import Connection, kafka_consumer
 from infra.clients.errors import ClientError, TopicMissingError, UnreadableError
 from infra.clients.kafka_errors import kafka_errors
 from infra.clients.schema_ids import SchemaIds
+from infra.clients.starting import start as start_client
 from topics import wire
 from topics.catalogue import Topic
 from topics.codec import ObjectCodec
@@ -133,16 +134,15 @@ async def tail(
 @asynccontextmanager
 async def open_consumer(connection: Connection) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer of no group that sees committed records only. Raises UnreachableError, ClientError."""
-    consumer = AIOKafkaConsumer(
-        **connection.kafka(),
+    consumer = kafka_consumer(
+        connection.kafka(),
         enable_auto_commit=False,
         auto_offset_reset="earliest",  # applies where the seek target has been deleted meanwhile
         isolation_level="read_committed",
         max_partition_fetch_bytes=FETCH_BYTES,
     )
     try:
-        with kafka_errors(connection.endpoints.bootstrap, "connecting"):
-            await consumer.start()
+        await start_client(consumer, connection)
         yield consumer
     finally:
         await consumer.stop()

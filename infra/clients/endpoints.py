@@ -6,7 +6,8 @@ by process id and start time, so one left behind by a crash is recognised even i
 
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import psutil
@@ -21,11 +22,15 @@ START_TOLERANCE_S = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoints:
-    """Addresses of the servers. `database_url` holds a password and is therefore not printed."""
+    """Addresses of the servers. `database_url` holds a password and is therefore not printed.
+
+    `metrics` are the base addresses at which the workers of `faretide up` show metrics and health, by instance id.
+    """
 
     bootstrap: str
     registry_url: str
     database_url: str = field(default="", repr=False)
+    metrics: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_endpoints(settings: Settings) -> Endpoints:
@@ -37,9 +42,7 @@ def find_endpoints(settings: Settings) -> Endpoints:
     if settings.bootstrap:
         return Endpoints(bootstrap=settings.bootstrap, registry_url=settings.registry_url, database_url=database_url)
     noted = _read_note(settings.state_dir / NOTE_NAME)
-    return Endpoints(
-        bootstrap=noted.bootstrap, registry_url=noted.registry_url, database_url=database_url or noted.database_url
-    )
+    return replace(noted, database_url=database_url or noted.database_url)
 
 
 def write_endpoints(state_dir: Path, endpoints: Endpoints) -> Path:
@@ -73,7 +76,8 @@ def _read_note(file: Path) -> Endpoints:
     advice = "start it with `faretide up`, or set FARETIDE_BOOTSTRAP and FARETIDE_REGISTRY_URL"
     try:
         note = json.loads(file.read_text())
-        endpoints = Endpoints(**{name: note[name] for name in ("bootstrap", "registry_url", "database_url")})
+        addresses = {name: note[name] for name in ("bootstrap", "registry_url", "database_url")}
+        endpoints = Endpoints(**addresses, metrics=note.get("metrics", {}))  # a note of an older version has none
         alive = _is_alive(int(note["pid"]), float(note["started_s"]))
     except FileNotFoundError:
         raise NothingRunsError(f"nothing runs here ({file} does not exist): {advice}") from None

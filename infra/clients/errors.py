@@ -9,6 +9,10 @@ class UnreachableError(ClientError):
     """A server does not answer or answers that it cannot now. Trying again later may work."""
 
 
+class AccessDeniedError(ClientError):
+    """A server refused who we are or what we asked for, or we its certificate. Trying again changes nothing."""
+
+
 class RegistryUnavailable(UnreachableError):  # noqa: N818  a state of the world that callers wait out
     """The schema registry gave no usable answer in time."""
 

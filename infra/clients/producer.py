@@ -11,10 +11,11 @@ from typing import Any, Self
 from aiokafka import AIOKafkaProducer
 from aiokafka.structs import RecordMetadata
 
-from infra.clients.connection import Connection
+from infra.clients.connection import Connection, kafka_producer
 from infra.clients.envelopes import event_of, key_of
 from infra.clients.kafka_errors import kafka_errors
 from infra.clients.registry import Registry
+from infra.clients.starting import start
 from infra.clients.topic_settings import MODEL_BYTES
 from topics import wire
 from topics.catalogue import Topic
@@ -44,8 +45,8 @@ class Publisher:
         self._producer: AIOKafkaProducer | None = None
 
     async def __aenter__(self) -> Self:
-        self._producer = AIOKafkaProducer(
-            **self._connection.kafka(),
+        self._producer = kafka_producer(
+            self._connection.kafka(),
             acks="all",
             enable_idempotence=True,
             linger_ms=self._linger_ms,
@@ -54,8 +55,7 @@ class Publisher:
             compression_type="lz4",
         )
         try:
-            with kafka_errors(self._bootstrap, "connecting"):
-                await self._producer.start()
+            await start(self._producer, self._connection)
         except BaseException:
             await self._producer.stop()
             raise

@@ -14,8 +14,15 @@ from typing import Any, Self
 
 import httpx
 
-from infra.clients.connection import Connection
-from infra.clients.errors import ClientError, RegistryUnavailable, SchemaIncompatibleError, SchemaMissingError
+from infra.clients.connection import Connection, registry_client
+from infra.clients.errors import (
+    AccessDeniedError,
+    ClientError,
+    RegistryUnavailable,
+    SchemaIncompatibleError,
+    SchemaMissingError,
+)
+from infra.clients.tls import Server, handshake_failed, tls_error_in
 from topics.catalogue import EVERY_TOPIC, Topic
 from topics.schemas import text_of
 
@@ -62,13 +69,12 @@ class Registry:
         first_pause_s: float = FIRST_PAUSE_S,
     ) -> None:
         """Talk to the registry of `connection`; each question is asked at most `tries` times, with doubling pauses."""
-        security = connection.security
         self.url = connection.endpoints.registry_url.rstrip("/")
         self._tries, self._first_pause_s = tries, first_pause_s
-        self._client = httpx.AsyncClient(
+        self._client = registry_client(
+            connection,
             transport=transport,
             timeout=TIMEOUT_S,
-            auth=(security.registry_user, security.registry_password) if security.registry_user else None,
             headers={"Content-Type": CONTENT_TYPE, "Accept": f"{CONTENT_TYPE}, application/json"},
         )
 
@@ -126,6 +132,17 @@ class Registry:
         answer = await self._ask("GET", f"/schemas/ids/{schema_id}", expect={404})
         return None if answer.status_code == 404 else str(answer.json()["schema"])
 
+    async def conflict(self, topic: Topic) -> str | None:
+        """Why this version's schema cannot be registered beside the subject's versions, None if it can.
+
+        Nothing is registered. Raises RegistryUnavailable.
+        """
+        path = f"/compatibility/subjects/{topic.subject}/versions?verbose=true"
+        said = (await self._ask("POST", path, {"schema": text_of(topic)})).json()
+        if said.get("is_compatible"):
+            return None
+        return _conflict(topic, "; ".join(said.get("messages") or ()) or "no reason given")
+
     async def state(self, topic: Topic) -> SubjectState:
         """What the registry holds for `topic`. Raises RegistryUnavailable."""
         versions = await self._ask("GET", f"/subjects/{topic.subject}/versions", expect={404})
@@ -165,7 +182,8 @@ class Registry:
     ) -> httpx.Response:
         """An answer that is a success or a status the caller expects.
 
-        Raises RegistryUnavailable when all tries failed for reasons that may pass, ClientError for any other answer.
+        Raises RegistryUnavailable when all tries failed for reasons that may pass, AccessDeniedError for credentials or
+        a certificate, ClientError for any other answer.
         """
         why = ""
         for attempt in range(self._tries):
@@ -174,6 +192,8 @@ class Registry:
             try:
                 answer = await self._client.request(method, f"{self.url}{path}", json=body)
             except (httpx.TransportError, httpx.InvalidURL) as error:
+                if handshake := tls_error_in(error):
+                    raise handshake_failed(handshake, self._server) from error
                 why = str(error) or type(error).__name__
                 continue
             if answer.status_code in TRANSIENT_STATUSES:
@@ -182,6 +202,15 @@ class Registry:
             return self._usable(answer, expect)
         raise RegistryUnavailable(
             f"the schema registry at {self.url} does not answer ({why}) after {self._tries} tries"
+        )
+
+    @property
+    def _server(self) -> Server:
+        return Server(
+            name=f"the schema registry at {self.url}",
+            address_variable="FARETIDE_REGISTRY_URL",
+            ca_variable="FARETIDE_REGISTRY_CA_FILE",
+            plain_advice="use https only where the registry does",
         )
 
     def _usable(self, answer: httpx.Response, expect: Iterable[int]) -> httpx.Response:
@@ -196,8 +225,9 @@ class Registry:
                 f"{self.url} answers like no schema registry (status {answer.status_code}): check the URL"
             )
         if answer.status_code in {401, 403}:
-            raise ClientError(
-                f"the schema registry at {self.url} refuses these credentials: set FARETIDE_REGISTRY_USER"
+            raise AccessDeniedError(
+                f"the schema registry at {self.url} refuses this user or password: check FARETIDE_REGISTRY_USER and "
+                "_PASSWORD"
             )
         asked = f"{answer.request.method} {answer.request.url.path}"
         raise ClientError(f"the schema registry at {self.url} refused {asked}: {_said(answer)}")
@@ -224,7 +254,11 @@ def _incompatible(topic: Topic, answer: httpx.Response) -> str:
     said = _said(answer)
     # Apicurio lists the differences in brackets; other registries say it in their own words.
     listed = re.search(r"list of diff types: \[(.*)\]", said, re.DOTALL)
+    return _conflict(topic, listed[1] if listed else said)
+
+
+def _conflict(topic: Topic, why: str) -> str:
     return (
-        f"the schema of {topic.subject} does not go with its earlier versions ({listed[1] if listed else said}): "
+        f"the schema of {topic.subject} does not go with its earlier versions ({why}): "
         "only add fields with a default or remove such fields, or make a new version of the topic"
     )

@@ -18,6 +18,7 @@ from typing import Self
 
 from infra.embedded.artifacts import Progress, fetch
 from infra.embedded.java import LONG_RUN, QUICK_START, java_command
+from infra.embedded.kafka_security import LISTENER, KafkaSecurity
 from infra.embedded.lockfile import KAFKA_LOCK
 from infra.embedded.ports import LOOPBACK, remembered_ports
 from infra.embedded.processes import ServerProcess, plain_environment
@@ -96,9 +97,12 @@ class EmbeddedKafka:
         *,
         port: int | None = None,
         heap_mb: int = 512,
+        security: KafkaSecurity | None = None,
         progress: Progress | None = None,
     ) -> None:
         """Keep data in `data_dir` and jars in `cache_dir`; listen on `port`, None for a free one that is then kept.
+
+        Without `security` anyone on this machine may do anything. What the data was made with, it stays with.
 
         Raises ValueError if `data_dir` has a comma, which the broker reads as a list of directories.
         """
@@ -106,6 +110,7 @@ class EmbeddedKafka:
         if "," in str(self._data_dir):
             raise ValueError(f"data_dir must have no comma in its path, got {self._data_dir}")
         self._fixed_port, self._heap_mb, self._progress = port, heap_mb, progress
+        self._security = security
         self._ports: dict[str, int] = {}
         self._server: ServerProcess | None = None
 
@@ -135,7 +140,7 @@ class EmbeddedKafka:
             settings = self._write_settings("server.properties", self._data_dir / "logs")
             self._server.start(
                 self._java(jars, LONG_RUN, "kafka.Kafka", str(settings)),
-                is_ready=lambda _pid: accepts_records(self._ports["broker"]),
+                is_ready=lambda _pid: self._accepts_records(self._ports["broker"]),
                 environment=plain_environment(),
                 timeout_s=timeout_s,
             )
@@ -167,24 +172,31 @@ class EmbeddedKafka:
         shutil.rmtree(unfinished, ignore_errors=True)
         settings = self._write_settings("format.properties", unfinished)
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        users = self._security.format_options() if self._security else []
         # One word with "=": an id may begin with "-" and would be read as an option.
-        step = self._java(
-            jars, QUICK_START, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "--config", str(settings)
-        )
+        options = [f"--cluster-id={cluster}", "--config", str(settings), *users]
+        step = self._java(jars, QUICK_START, "kafka.tools.StorageTool", "format", *options)
         server.prepare(step, environment=plain_environment(), timeout_s=timeout_s)
         unfinished.rename(logs)
 
     def _write_settings(self, name: str, logs: Path) -> Path:
         broker, controller = (f"{LOOPBACK}:{self._ports[role]}" for role in ("broker", "controller"))
+        listener = LISTENER if self._security else "PLAINTEXT"
         settings = FIXED_SETTINGS | {
             "controller.quorum.voters": f"1@{controller}",
-            "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
-            "advertised.listeners": f"PLAINTEXT://{broker}",
+            "listeners": f"{listener}://{broker},CONTROLLER://{controller}",
+            "advertised.listeners": f"{listener}://{broker}",
             "log.dirs": str(logs),
         }
+        if self._security:
+            settings |= self._security.settings()
         file = self._data_dir / name
+        file.touch(mode=0o600)  # may hold passwords
         file.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
         return file
+
+    def _accepts_records(self, port: int) -> bool:
+        return self._security.accepts_records(port) if self._security else accepts_records(port)
 
     def _java(self, jars: tuple[Path, ...], flags: Sequence[str], *arguments: str) -> list[str | Path]:
         return java_command(

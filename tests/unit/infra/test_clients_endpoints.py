@@ -115,5 +115,5 @@ def test_a_missing_certificate_file_is_named(tmp_path):
     settings = Settings(
         bootstrap="k:9092", registry_url="http://r", kafka_security="SSL", kafka_ca_file=tmp_path / "ca.pem"
     )
-    with pytest.raises(ValueError, match=r"certificate files must be readable PEM, got .*ca\.pem"):
+    with pytest.raises(ValueError, match=r"certificate files must be readable PEM without a passphrase, got .*ca\.pem"):
         connect(settings)

@@ -107,6 +107,6 @@ def test_a_terminal_gets_lines_for_people():
 def test_values_json_does_not_know_are_printed(stream):
     """A line never gets lost because of a value on it."""
     configure("quotes", stream=stream)
-    structlog.get_logger().info("odd", key=b"d1", many={1: {2}})
+    structlog.get_logger().info("odd", raw=b"d1", many={1: {2}})
     (line,) = lines_of(stream)
-    assert (line["key"], line["many"]) == ("b'd1'", {"1": "{2}"})
+    assert (line["raw"], line["many"]) == ("b'd1'", {"1": "{2}"})
