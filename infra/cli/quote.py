@@ -1,9 +1,7 @@
 """`faretide quote`: ask for a price the way a rider's app does."""
 
 import asyncio
-import time
 import uuid
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,16 +10,14 @@ from infra.cli.exits import CommandError, ExitCode
 from infra.cli.output import say, say_json, say_table
 
 if TYPE_CHECKING:
-    from infra.clients.quoting import Answer
-    from topics.events import QuoteRequested
+    from faretide.client import Answer
+    from faretide.rides import LatLon
     from topics.prices import QuoteAnswered
 
 EXAMPLES = (
     "faretide quote --pickup 40.7580,-73.9855 --dropoff 40.6413,-73.7781",
     "faretide quote --pickup 40.7580,-73.9855 --dropoff 40.6413,-73.7781 --product xl --timeout 5 --json",
 )
-# How long the answer may travel after the deadline by which it has to be decided.
-GRACE_S = 1.0
 
 
 def command(
@@ -38,22 +34,10 @@ def command(
     Exit codes: 0 priced, 5 refused, 6 too late for a price, 7 no answer.
     """
     try:
-        places = {"pickup": parse_place(pickup, "--pickup"), "dropoff": parse_place(dropoff, "--dropoff")}
+        places = parse_place(pickup, "--pickup"), parse_place(dropoff, "--dropoff")
     except ValueError as error:
         raise CommandError(str(error), ExitCode.USAGE) from None
-    from topics.events import QuoteRequested
-
-    request = QuoteRequested(
-        request_id=str(uuid.uuid4()),
-        rider_id=rider or f"rider-{uuid.uuid4().hex[:12]}",
-        at_ms=0,
-        pickup_lat=places["pickup"][0],
-        pickup_lon=places["pickup"][1],
-        dropoff_lat=places["dropoff"][0],
-        dropoff_lon=places["dropoff"][1],
-        product=product,
-    )
-    answer = asyncio.run(_ask(request, timeout))
+    answer = asyncio.run(_ask(rider or f"rider-{uuid.uuid4().hex[:12]}", places, product, timeout))
     if as_json:
         say_json(_as_object(answer))
     else:
@@ -62,24 +46,18 @@ def command(
         raise typer.Exit(exit_code(answer.quote))
 
 
-async def _ask(request: "QuoteRequested", timeout_s: float) -> "Answer":
+async def _ask(rider_id: str, places: "tuple[LatLon, LatLon]", product: str, timeout_s: float) -> "Answer":
+    from faretide.client import Client
+    from faretide.rides import new_request
     from infra.cli.session import open_session
-    from infra.clients.producer import Publisher
-    from infra.clients.quoting import QuoteClient
-    from infra.clients.registry import Registry
-    from infra.clients.schema_ids import SchemaIds
-    from topics.catalogue import QUOTE_REQUESTS
 
     connection = open_session("quote").connection
-    async with Registry(connection) as registry:
-        schema_ids = await registry.ids_of([QUOTE_REQUESTS])
-        async with (
-            Publisher(connection, schema_ids, source="faretide/quote", linger_ms=0) as publisher,
-            QuoteClient(connection, publisher, SchemaIds(registry)) as client,
-        ):
-            at_ms = time.time_ns() // 1_000_000  # taken last: connecting is not part of the rider's wait
-            stamped = replace(request, at_ms=at_ms, deadline_ms=at_ms + round(timeout_s * 1000))
-            return await client.ask(stamped, timeout_s=timeout_s + GRACE_S)
+    servers = connection.endpoints
+    async with Client(
+        servers.bootstrap, servers.registry_url, source="faretide-quote", security=connection.security
+    ) as client:
+        # Made last: connecting is not part of the rider's wait.
+        return await client.ask(new_request(rider_id, *places, product=product), deadline_s=timeout_s)
 
 
 def parse_place(text: str, option: str) -> tuple[float, float]:
@@ -113,6 +91,8 @@ def exit_code(quote: "QuoteAnswered") -> ExitCode:
 
 def show(answer: "Answer") -> None:
     """Print an answer for a person: the price first, then why."""
+    from pricing.currencies import money
+
     quote = answer.quote
     if quote.refusal or not quote.currency:
         say(f"{quote.outcome.lower()}: {quote.refusal or 'the answer came after the deadline'}")
@@ -131,16 +111,6 @@ def show(answer: "Answer") -> None:
     )
     say(f"{quote.distance_m / 1000:.1f} km, {quote.duration_s / 60:.0f} min{_wait(quote)}")
     say(f"quote {quote.quote_id}, {_tick(quote)}, answered in {answer.latency_ms:.0f} ms")
-
-
-def money(amount_minor: int, currency: str) -> str:
-    """An amount for people, in the currency's major unit.
-
-    >>> money(1234, "USD"), money(500, "JPY")
-    ('12.34 USD', '500 JPY')
-    """
-    digits = {"JPY": 0, "KRW": 0, "VND": 0, "CLP": 0, "BHD": 3, "KWD": 3, "OMR": 3, "JOD": 3, "TND": 3}.get(currency, 2)
-    return f"{amount_minor / 10**digits:.{digits}f} {currency}"
 
 
 def tick_age_ms(quote: "QuoteAnswered") -> int | None:

@@ -1,0 +1,33 @@
+"""What the client refuses before it talks to anyone."""
+
+import pytest
+
+from faretide import Client, DriverPinged, DriverStatus, QuoteAnswered, QuoteOutcome, new_request
+from faretide.rides import acceptance_of
+
+PING = DriverPinged(driver_id="d", at_ms=1, lat=0.0, lon=0.0, status=DriverStatus.IDLE, products=["xl"])
+
+
+async def test_a_client_that_is_not_entered_says_so():
+    """The sentence shows how to enter it."""
+    client = Client("127.0.0.1:1", "http://127.0.0.1:1")
+    for question in (client.publish(PING), client.quote(new_request("rider", (1.0, 2.0), (3.0, 4.0)))):
+        with pytest.raises(RuntimeError, match="async with Client"):
+            await question
+
+
+def test_two_requests_have_two_ids():
+    """Each is a question of its own unless its id is used again."""
+    one, two = (new_request("rider", (1.0, 2.0), (3.0, 4.0)) for _ in range(2))
+    assert one.request_id != two.request_id
+    assert (one.pickup_lat, one.pickup_lon, one.dropoff_lat, one.dropoff_lon) == (1.0, 2.0, 3.0, 4.0)
+
+
+@pytest.mark.parametrize("outcome", [QuoteOutcome.REFUSED, QuoteOutcome.EXPIRED, QuoteOutcome.UNKNOWN])
+def test_only_a_priced_quote_is_accepted(outcome):
+    """There is no price to accept otherwise."""
+    quote = QuoteAnswered(
+        quote_id="q", request_id="r", rider_id="a", outcome=outcome, at_ms=1, now_ms=2, product="xl", request_offset=0
+    )
+    with pytest.raises(ValueError, match=f"quote must be PRICED to be accepted, got {outcome}"):
+        acceptance_of(quote, "ride", 3)
