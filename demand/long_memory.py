@@ -1,9 +1,7 @@
-"""What a cell has seen over hours and days: sums that fade with a half-life.
+"""What was seen and expected over minutes to weeks: sums that fade with a half-life.
 
-Each pane adds its requests and its expectation; both fade alike, so their ratio does not move while nothing is added,
-and a worker may take up the memory of another after any pause. The expectation is the usual week at the city's ratio
-of the moment (`demand.forecast.usual_requests`): the memory of a cell says how it differs from the city, not how the
-city does.
+Each span adds its requests and its expectation, as at its middle; both fade alike, so a worker may take up the memory
+of another after any pause: what nobody saw is in neither sum, and the ratio drifts to 1 as its prior outweighs it.
 """
 
 from dataclasses import dataclass
@@ -11,44 +9,87 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-HOUR_MS = 3_600_000
-HALF_LIVES_MS = (120 * HOUR_MS, 24 * HOUR_MS, 4 * HOUR_MS)
+from demand.ratios import HALF_LIVES_MS, Sums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LongMemory:
-    """Faded sums of n cells at `through_ms`: `observed` and `expected` are float64[n, H], longest half-life first."""
+    """Faded sums of n cells and of the city at `through_ms`: float64[n, 6] and float64[6], shortest half-life first."""
 
     through_ms: int
-    half_lives_ms: tuple[int, ...]
-    observed: NDArray[np.float64]
-    expected: NDArray[np.float64]
+    cells: Sums
+    city: Sums
 
 
-def blank_memory(cells: int, through_ms: int, half_lives_ms: tuple[int, ...] = HALF_LIVES_MS) -> LongMemory:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Spans:
+    """m spans: `start_ms`, `end_ms` int64[m], requests of `cells` float64[m, n] and of the `city` float64[m]."""
+
+    start_ms: NDArray[np.int64]
+    end_ms: NDArray[np.int64]
+    cells: NDArray[np.float64]
+    city: NDArray[np.float64]
+
+
+def blank_memory(cells: int, through_ms: int) -> LongMemory:
     """The memory of `cells` cells that have seen nothing."""
-    zeros = np.zeros((cells, len(half_lives_ms)))
-    return LongMemory(through_ms=through_ms, half_lives_ms=half_lives_ms, observed=zeros, expected=zeros)
+    zeros, nothing = np.zeros((cells, len(HALF_LIVES_MS))), np.zeros(len(HALF_LIVES_MS))
+    return LongMemory(
+        through_ms=through_ms,
+        cells=Sums(observed=zeros, expected=zeros),
+        city=Sums(observed=nothing, expected=nothing),
+    )
 
 
-def remember(
-    memory: LongMemory, through_ms: int, requests: NDArray[np.float64], expected: NDArray[np.float64]
-) -> LongMemory:
-    """The memory at `through_ms`, after `requests` and `expected` (float64[n]) of `[memory.through_ms, through_ms)`.
+def aged(memory: LongMemory, through_ms: int) -> LongMemory:
+    """The memory at `through_ms`, if nothing was seen or expected since.
 
-    Raises ValueError if `through_ms` lies before the memory's: a pane is added once.
+    Raises ValueError if `through_ms` lies before the memory's.
 
-    >>> memory = remember(blank_memory(1, 0, (HOUR_MS,)), HOUR_MS, np.array([4.0]), np.array([2.0]))
-    >>> remember(memory, 2 * HOUR_MS, np.zeros(1), np.zeros(1)).observed.tolist()
-    [[2.0]]
+    >>> one = Sums(observed=np.ones((1, 6)), expected=np.ones((1, 6)))
+    >>> city = Sums(observed=np.full(6, 8.0), expected=np.ones(6))
+    >>> aged(LongMemory(through_ms=0, cells=one, city=city), 3_600_000).city.observed.round(2).tolist()
+    [1.0, 4.0, 6.73, 7.77, 7.95, 7.99]
     """
     if through_ms < memory.through_ms:
         raise ValueError(f"through_ms must be at least {memory.through_ms}, got {through_ms}")
-    elapsed_ms = through_ms - memory.through_ms
-    kept = np.array([0.5 ** (elapsed_ms / half_life) for half_life in memory.half_lives_ms])
+    left = faded(np.array([memory.through_ms]), through_ms)[0]
+    return LongMemory(through_ms=through_ms, cells=_scaled(memory.cells, left), city=_scaled(memory.city, left))
+
+
+def remember(memory: LongMemory, through_ms: int, seen: Spans, expected: Spans) -> LongMemory:
+    """The memory at `through_ms`, after what was `seen` and what was `expected` since, each in spans of its own.
+
+    Raises ValueError if `through_ms` lies before the memory's: a span is added once.
+    """
+    old = aged(memory, through_ms)
     return LongMemory(
         through_ms=through_ms,
-        half_lives_ms=memory.half_lives_ms,
-        observed=memory.observed * kept + requests[:, None],
-        expected=memory.expected * kept + expected[:, None],
+        cells=Sums(
+            observed=old.cells.observed + _added(seen, seen.cells, through_ms),
+            expected=old.cells.expected + _added(expected, expected.cells, through_ms),
+        ),
+        city=Sums(
+            observed=old.city.observed + _added(seen, seen.city[:, None], through_ms)[0],
+            expected=old.city.expected + _added(expected, expected.city[:, None], through_ms)[0],
+        ),
     )
+
+
+def faded(at_ms: NDArray[np.int64] | NDArray[np.float64], now_ms: int) -> NDArray[np.float64]:
+    """What is left at `now_ms` of one request at each instant, float64[m, 6]."""
+    left: NDArray[np.float64] = 0.5 ** ((now_ms - at_ms)[:, None] / np.array(HALF_LIVES_MS))
+    return left
+
+
+def _scaled(sums: Sums, left: NDArray[np.float64]) -> Sums:
+    return Sums(observed=sums.observed * left, expected=sums.expected * left)
+
+
+def _added(spans: Spans, counts: NDArray[np.float64], now_ms: int) -> NDArray[np.float64]:
+    """Sums float64[n, 6] of `counts` float64[m, n], span after span: a column depends on no other column."""
+    left = faded((spans.start_ms + spans.end_ms) / 2, now_ms)
+    total = np.zeros((counts.shape[1], len(HALF_LIVES_MS)))
+    for span in range(len(counts)):
+        total += counts[span][:, None] * left[span]
+    return total

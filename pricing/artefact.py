@@ -1,4 +1,4 @@
-"""The bytes a model travels in: `faretide-demand/1`.
+"""The bytes a model travels in: `faretide-demand/2`.
 
 A zip of stored entries with a fixed date, so equal content gives equal bytes: `meta.json`, one `.npy` per array,
 `trees.ubj`. Its hash is checked before anything of it is read.
@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-FORMAT = "faretide-demand/1"
+FORMAT = "faretide-demand/2"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_ARRAYS = ("city_per_min", "cells", "share")
+_ARRAYS = ("city_per_min", "cells", "share", "coefficients", "memory", "city_memory")
 
 
 class BrokenModelError(Exception):

@@ -84,6 +84,13 @@ class CityTotals:
             totals = self._totals(now_ms, zones, known_from_ms) / PANE_MS
         return CityWindows(requests=totals[0], bookings=totals[1], covered_ms=covered_ms(now_ms, known_from_ms))
 
+    def requests_since(
+        self, now_ms: int, since_ms: int, zones: frozenset[int]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Starts int64[m], oldest first, of the panes from `since_ms` on, and riders who asked in each, float64[m]."""
+        starts = sorted(pane for pane in self.panes.standing if since_ms <= pane <= now_ms)
+        return np.array(starts, np.int64), np.array([self._sum_of(pane, zones)[0] for pane in starts], np.float64)
+
     def _totals(self, now_ms: int, zones: frozenset[int], known_from_ms: int) -> NDArray[np.int64]:
         """Sums in units of riders x PANE_MS, int64[2, 6]."""
         newest, longest = pane_start(now_ms), WINDOWS_MS[-1] // PANE_MS

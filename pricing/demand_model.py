@@ -1,49 +1,65 @@
-"""The demand model: a usual week, how far live ratios are believed, and trees that correct the closed form.
+"""The demand model: a usual week, log-linear coefficients, trees that correct them, and what was seen last in training.
 
-The trees are one XGBoost model with Poisson loss whose base margin is the log of the closed form, so they learn only
-what that one leaves over. What they add is clipped to a stated band: a model may refine the forecast, never replace
+The trees are one XGBoost model with Poisson loss whose base margin is the log-linear forecast, so they learn only what
+that one leaves over. What rings and trees add is clipped to a stated band: they may refine the forecast, never replace
 it.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
-from demand.base import DemandBase
-from demand.forecast import PriorStrengths
-from demand.long_memory import HALF_LIVES_MS
+from demand.base import SLOTS_PER_DAY, DemandBase
+from demand.forecast import UNFITTED
+from demand.kernel_base import PROFILE_SLOTS, along_steps
+from demand.long_memory import LongMemory, aged, blank_memory
+from demand.ratio_walk import INPUTS
+from demand.ratios import HALF_LIVES_MS, Sums
 from pricing.artefact import FORMAT, BrokenModelError, Parts, unpacked
-from pricing.features import FEATURES
+from pricing.demand_features import FEATURES
+from pricing.fitted_forecast import corrections
 from topics.control import ModelAnnounced
 
-# The correction may at most halve or double a forecast.
-CORRECTION_BAND = (0.5, 2.0)
+HORIZONS_MIN = (5, 15, 30, 60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DemandModel:
-    """A model ready to price with; `trees` is None if it is the closed form alone."""
+    """A model ready to price with; `trees` is None if nothing was fitted.
+
+    `coefficients` float64[4, len(INPUTS)], one row per horizon; `memory` of the base's cells as training left it.
+    """
 
     label: str
     base: DemandBase
-    strengths: PriorStrengths
-    half_lives_ms: tuple[int, ...]
+    coefficients: NDArray[np.float64]
+    memory: LongMemory
     trees: xgboost.Booster | None
 
-    def correction(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Factor on the closed form per row, float64[n], within `CORRECTION_BAND`; `features` float32[n, F].
+    def coefficients_of(self, horizon_min: int) -> NDArray[np.float64]:
+        """Coefficients for that horizon, one of `HORIZONS_MIN`: float64[len(INPUTS)]."""
+        row: NDArray[np.float64] = self.coefficients[HORIZONS_MIN.index(horizon_min)]
+        return row
 
-        A row's factor does not depend on the other rows: trees are walked row by row.
-        """
+    def correction(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The trees' factor per row, float64[n]; `features` float32[n, F]."""
         if self.trees is None or not len(features):
             return np.ones(len(features))
-        low, high = CORRECTION_BAND
-        margin = np.zeros(len(features), np.float32)
-        factor = self.trees.inplace_predict(features, base_margin=margin, predict_type="value")
-        return np.clip(factor.astype(np.float64), low, high)
+        return corrections(self.trees, features)
+
+    def memory_of(self, cells: NDArray[np.int64], through_ms: int) -> LongMemory:
+        """What training saw of the cells, int64[n], aged to `through_ms`; nothing of others, or if it ended later."""
+        if not self.base.cells.size or through_ms < self.memory.through_ms:
+            return blank_memory(cells.size, through_ms)
+        at = np.minimum(np.searchsorted(self.base.cells, cells), self.base.cells.size - 1)
+        known = (self.base.cells[at] == cells)[:, None]
+        sums = Sums(
+            observed=np.where(known, self.memory.cells.observed[at], 0.0),
+            expected=np.where(known, self.memory.cells.expected[at], 0.0),
+        )
+        return aged(replace(self.memory, cells=sums), through_ms)
 
 
 def model_of(announced: ModelAnnounced) -> DemandModel:
@@ -62,39 +78,53 @@ def model_from(parts: Parts, label: str) -> DemandModel:
 
     Raises BrokenModelError with code `model-features-differ` or `model-unreadable`.
     """
-    names = [feature.name for feature in FEATURES]
-    if parts.meta.get("features") != names:
-        raise BrokenModelError("model-features-differ", f"features must be {names}, got {parts.meta.get('features')}")
-    if parts.meta.get("half_lives_ms") != list(HALF_LIVES_MS):
-        raise BrokenModelError("model-features-differ", f"half_lives_ms must be {HALF_LIVES_MS}")
+    _check(parts, "features", [feature.name for feature in FEATURES])
+    _check(parts, "inputs", list(INPUTS))
+    _check(parts, "half_lives_ms", list(HALF_LIVES_MS))
     try:
+        base = _base_of(parts)
         return DemandModel(
             label=label,
-            base=_base_of(parts),
-            strengths=_strengths_of(parts.meta["strengths"]),
-            half_lives_ms=tuple(int(half_life) for half_life in parts.meta["half_lives_ms"]),
+            base=base,
+            coefficients=_shaped(parts, "coefficients", (len(HORIZONS_MIN), len(INPUTS))),
+            memory=_memory_of(parts, base.cells.size),
             trees=_trees_of(parts.trees),
         )
     except (KeyError, TypeError, ValueError, xgboost.core.XGBoostError) as error:
         raise BrokenModelError("model-unreadable", str(error)) from error
 
 
+def _check(parts: Parts, name: str, wanted: list[str] | list[int]) -> None:
+    if parts.meta.get(name) != wanted:
+        raise BrokenModelError("model-features-differ", f"{name} must be {wanted}, got {parts.meta.get(name)}")
+
+
+def _shaped(parts: Parts, name: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    values = parts.arrays[name].astype(np.float64)
+    if values.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, got {values.shape}")
+    return values
+
+
 def _base_of(parts: Parts) -> DemandBase:
+    cells = parts.arrays["cells"]
     return DemandBase(
         time_zone=str(parts.meta["time_zone"]),
-        city_per_min=parts.arrays["city_per_min"],
-        cells=parts.arrays["cells"],
-        share=parts.arrays["share"],
+        city_per_min=_shaped(parts, "city_per_min", (672,)),
+        cells=cells,
+        share=along_steps(_shaped(parts, "share", (cells.size, 2, PROFILE_SLOTS)), SLOTS_PER_DAY),
         share_elsewhere=float(parts.meta["share_elsewhere"]),
     )
 
 
-def _strengths_of(values: dict[str, Any]) -> PriorStrengths:
-    return PriorStrengths(
-        city_long=float(values["city_long"]),
-        city_short=float(values["city_short"]),
-        memory=tuple(float(value) for value in values["memory"]),
-        cell=float(values["cell"]),
+def _memory_of(parts: Parts, cells: int) -> LongMemory:
+    """Sums of the artefact: observed, then expected."""
+    sums = _shaped(parts, "memory", (2, cells, len(HALF_LIVES_MS)))
+    city = _shaped(parts, "city_memory", (2, len(HALF_LIVES_MS)))
+    return LongMemory(
+        through_ms=int(parts.meta["memory_through_ms"]),
+        cells=Sums(observed=sums[0], expected=sums[1]),
+        city=Sums(observed=city[0], expected=city[1]),
     )
 
 
@@ -106,6 +136,12 @@ def _trees_of(body: bytes) -> xgboost.Booster | None:
     return trees
 
 
-def model_without_trees(base: DemandBase) -> DemandModel:
-    """The closed form alone, on some base: what a market starts with before anything was trained."""
-    return DemandModel(label="", base=base, strengths=PriorStrengths(), half_lives_ms=HALF_LIVES_MS, trees=None)
+def unfitted_model(base: DemandBase) -> DemandModel:
+    """Live ratios alone, on some base: what a market starts with before anything was trained."""
+    return DemandModel(
+        label="",
+        base=base,
+        coefficients=np.tile(UNFITTED, (len(HORIZONS_MIN), 1)),
+        memory=blank_memory(base.cells.size, 0),
+        trees=None,
+    )

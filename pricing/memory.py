@@ -1,21 +1,25 @@
-"""The long memory of a zone as a record: written every ten minutes, applied by ticks until the next.
+"""What a zone and its city have seen, fading: a record every ten minutes, and the panes since.
 
-    … ──[ record n: panes up to S ]──────────────[ record n+1: panes up to S + 10 min ]──> time
-                                   ticks apply n                                  ticks apply n+1
+    … ──[ record n: panes up to S ]───panes since───> now             a tick: record n faded, and the panes since S
+                                   ──[ record n+1: up to S + 10 min ]──> time
 
-A record is a pure function of the record before, of the zone's panes since, and of the city's ratio; a tick names the
-record it applied. Panes younger than the record count in the windows, whose ratios are measured against what the memory
-explains.
+A record is a pure function of the record before, of the zone's and the city's panes since, and of the model's usual
+week; a tick names the record it applied. Without a record the memory begins with what the model saw in training, aged
+to now: nothing is back-dated, and training of long ago weighs nothing.
 """
+
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from demand.forecast import REQUESTS_PER_PICKUP, city_level, usual_requests
-from demand.long_memory import LongMemory, blank_memory, remember
+from demand.base import SLOT_MS
+from demand.forecast import REQUESTS_PER_PICKUP
+from demand.long_memory import LongMemory, Spans, remember
+from demand.ratios import HALF_LIVES_MS, Sums
 from pricing.demand_model import DemandModel
-from pricing.zone_state import ZoneState
-from pricing.zone_view import CityView, layout_of
+from pricing.zone_view import layout_of
 from topics.control import ForecastStateKept
 from windows.epochs import Epoch
 from windows.panes import GRACE_MS, PANE_MS, WINDOWS_MS
@@ -23,7 +27,20 @@ from windows.panes import GRACE_MS, PANE_MS, WINDOWS_MS
 EVERY_MS = 600_000
 MICRO = 1_000_000
 
-Sums = NDArray[np.float64]
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PanesSince:
+    """Panes of a zone and of its city from `since_ms` on, which both know in full.
+
+    `zone_starts` int64[m] and `zone` float64[m, n] riders who asked per row of the layout; `city_starts` int64[c] and
+    `city` float64[c].
+    """
+
+    since_ms: int
+    zone_starts: NDArray[np.int64]
+    zone: NDArray[np.float64]
+    city_starts: NDArray[np.int64]
+    city: NDArray[np.float64]
 
 
 def closed_ms(now_ms: int) -> int:
@@ -40,78 +57,109 @@ def due_memory(last: ForecastStateKept | None, now_ms: int) -> bool:
     return last is None or closed_ms(now_ms) > last.through_ms
 
 
-def memory_of(last: ForecastStateKept | None, zone: int, now_ms: int, model: DemandModel | None) -> tuple[Sums, Sums]:
-    """Observed and expected sums at `now_ms`, float64[n, H] by row of the zone's layout.
+def since_ms(last: ForecastStateKept | None, *, now_ms: int, known_from_ms: int | None) -> int:
+    """From when on panes are added to the record: what it lacks, as far as panes reach back and are known in full."""
+    reach_ms = now_ms - WINDOWS_MS[-1]
+    known_ms = now_ms if known_from_ms is None else known_from_ms
+    oldest_ms = max(reach_ms, known_ms, last.through_ms if usable(last) and last else 0)
+    return min(-(-oldest_ms // PANE_MS) * PANE_MS, now_ms)
 
-    Zeros where nothing is known.
-    """
-    half_lives = model.half_lives_ms if model else ()
-    memory = _read(last, zone, half_lives)
-    if memory is None:
-        blank = np.zeros((layout_of(zone).cells.size, len(half_lives)))
-        return blank, blank
-    nothing = np.zeros(len(memory.observed))
-    faded = remember(memory, max(now_ms, memory.through_ms), nothing, nothing)
-    return faded.observed, faded.expected
+
+def usable(last: ForecastStateKept | None) -> bool:
+    """Whether the record holds the sums of this release; one of another release begins the memory anew."""
+    return last is not None and tuple(last.half_lives_ms) == HALF_LIVES_MS and bool(last.city_observed_micro)
+
+
+def memory_at(
+    last: ForecastStateKept | None, zone: int, model: DemandModel, panes: PanesSince, now_ms: int
+) -> LongMemory:
+    """Sums at `now_ms`, rows as in the zone's layout: the record, or what training left, and the panes since."""
+    cells = layout_of(zone).cells
+    memory = _read(last, cells) or model.memory_of(cells, panes.since_ms)
+    seen, expected = _seen(panes, now_ms), _expected(model, cells, panes.since_ms, now_ms)
+    return remember(memory, max(now_ms, memory.through_ms), seen, expected)
 
 
 def next_memory(
     last: ForecastStateKept | None,
-    state: ZoneState,
+    zone: int,
     model: DemandModel,
-    city: CityView,
+    panes: PanesSince,
     *,
     epoch: Epoch,
     now_ms: int,
     demand_offset: int,
 ) -> ForecastStateKept:
-    """The zone's memory through the last closed ten minutes; without a record before, it begins with those."""
+    """The zone's memory through the last closed ten minutes; `panes` may reach beyond them."""
     through_ms = closed_ms(now_ms)
-    layout = layout_of(state.zone)
-    memory = _read(last, state.zone, model.half_lives_ms)
-    if memory is None:
-        memory = blank_memory(layout.cells.size, through_ms - EVERY_MS, model.half_lives_ms)
-    since_ms = max(memory.through_ms, through_ms - WINDOWS_MS[-1] // EVERY_MS * EVERY_MS)
-    ratio = _city_ratio(model, city, now_ms)
-    expected = usual_requests(model.base, layout.cells, since_ms, through_ms, city=ratio, scale=REQUESTS_PER_PICKUP)
-    memory = remember(memory, through_ms, _requests(state, since_ms, through_ms), expected)
+    memory = memory_at(last, zone, model, _until(panes, through_ms), through_ms)
     return ForecastStateKept(
-        zone=state.zone,
+        zone=zone,
         epoch_generation=epoch.generation,
         epoch_started_ms=epoch.started_ms,
         now_ms=now_ms,
         through_ms=through_ms,
         demand_offset=demand_offset,
-        half_lives_ms=list(memory.half_lives_ms),
-        cells=layout.cells.tolist(),
-        observed_micro=np.rint(memory.observed * MICRO).astype(np.int64).reshape(-1).tolist(),
-        expected_micro=np.rint(memory.expected * MICRO).astype(np.int64).reshape(-1).tolist(),
+        half_lives_ms=list(HALF_LIVES_MS),
+        cells=layout_of(zone).cells.tolist(),
+        observed_micro=_micro(memory.cells.observed),
+        expected_micro=_micro(memory.cells.expected),
+        city_observed_micro=_micro(memory.city.observed),
+        city_expected_micro=_micro(memory.city.expected),
     )
 
 
-def _read(last: ForecastStateKept | None, zone: int, half_lives_ms: tuple[int, ...]) -> LongMemory | None:
-    """The record as sums; None if it is of other half-lives or cells, which begins the memory anew."""
-    if last is None or tuple(last.half_lives_ms) != half_lives_ms or last.cells != layout_of(zone).cells.tolist():
+def _micro(sums: NDArray[np.float64]) -> list[int]:
+    scaled: list[int] = np.rint(sums * MICRO).astype(np.int64).reshape(-1).tolist()
+    return scaled
+
+
+def _read(last: ForecastStateKept | None, cells: NDArray[np.int64]) -> LongMemory | None:
+    """The record as sums; None if it is of another release or other cells."""
+    if last is None or not usable(last) or last.cells != cells.tolist():
         return None
-    shape = len(last.cells), len(half_lives_ms)
+
+    def sums(micro: list[int]) -> NDArray[np.float64]:
+        return np.array(micro, np.float64).reshape(-1, len(HALF_LIVES_MS)) / MICRO
+
     return LongMemory(
         through_ms=last.through_ms,
-        half_lives_ms=half_lives_ms,
-        observed=np.array(last.observed_micro, np.float64).reshape(shape) / MICRO,
-        expected=np.array(last.expected_micro, np.float64).reshape(shape) / MICRO,
+        cells=Sums(observed=sums(last.observed_micro), expected=sums(last.expected_micro)),
+        city=Sums(observed=sums(last.city_observed_micro)[0], expected=sums(last.city_expected_micro)[0]),
     )
 
 
-def _requests(state: ZoneState, start_ms: int, end_ms: int) -> Sums:
-    """Riders of all products in the zone's panes of `[start_ms, end_ms)`, float64[n]."""
-    sums = np.zeros(state.layout.cells.size)
-    for pane, by_source in state.demand.standing.items():
-        if start_ms <= pane < end_ms:
-            for counts in by_source.values():
-                sums[counts.at] += np.add.reduce(counts.requests, axis=1)
-    return sums
+def _until(panes: PanesSince, end_ms: int) -> PanesSince:
+    """The panes that start before `end_ms`."""
+    zone, city = panes.zone_starts < end_ms, panes.city_starts < end_ms
+    return PanesSince(
+        since_ms=min(panes.since_ms, end_ms),
+        zone_starts=panes.zone_starts[zone],
+        zone=panes.zone[zone],
+        city_starts=panes.city_starts[city],
+        city=panes.city[city],
+    )
 
 
-def _city_ratio(model: DemandModel, city: CityView, now_ms: int) -> float:
-    expected = [REQUESTS_PER_PICKUP * model.base.city_expected(now_ms - int(c), now_ms) for c in city.covered_ms]
-    return city_level(city.requests, np.array(expected), model.strengths)
+def _seen(panes: PanesSince, now_ms: int) -> Spans:
+    """The panes as spans on one axis; the open one ends now."""
+    starts = np.union1d(panes.zone_starts, panes.city_starts)
+    zone = np.zeros((starts.size, panes.zone.shape[1]))
+    zone[np.searchsorted(starts, panes.zone_starts)] = panes.zone
+    city = np.zeros(starts.size)
+    city[np.searchsorted(starts, panes.city_starts)] = panes.city
+    return Spans(start_ms=starts, end_ms=np.minimum(starts + PANE_MS, now_ms), cells=zone, city=city)
+
+
+def _expected(model: DemandModel, cells: NDArray[np.int64], start_ms: int, end_ms: int) -> Spans:
+    """What the usual week expects since, cut at quarters of an hour and at whole five minutes."""
+    step = SLOT_MS // 3
+    edges = [start_ms, *range((start_ms // step + 1) * step, end_ms, step), end_ms]
+    starts, ends = np.array(edges[:-1], np.int64), np.array(edges[1:], np.int64)
+    spans = list(pairwise(edges))
+    return Spans(
+        start_ms=starts,
+        end_ms=ends,
+        cells=REQUESTS_PER_PICKUP * np.array([model.base.expected(cells, a, b) for a, b in spans]),
+        city=REQUESTS_PER_PICKUP * np.array([model.base.city_expected(a, b) for a, b in spans]),
+    )

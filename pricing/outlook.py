@@ -1,8 +1,8 @@
 """The next five minutes of one zone: requests and cars per cell and product.
 
-The closed form runs on home and halo rows alike, so every zone that sees a cell forecasts the same bits for it. The
-model's correction needs rings around a cell and therefore runs on home rows only; it scales the catchment sums of its
-cell.
+A cell's own part of the log-linear model runs on home and halo rows alike, so every zone that sees a cell forecasts the
+same bits for it. What rings and trees add needs the cells around and therefore runs on home rows only; it scales the
+catchment sums of its cell.
 """
 
 from dataclasses import dataclass
@@ -10,12 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from demand.base import SLOT_MS, SLOTS_PER_DAY, slot_of
 from demand.forecast import REQUESTS_PER_PICKUP, LiveLevel, Observed, forecast, live_level
+from demand.log_linear import exponent
+from demand.ratio_walk import OWN_INPUTS, ring_sums
+from demand.ratios import RING_RATIOS, Sums, cell_ratios
 from pricing.catchment import catchment_sums
+from pricing.demand_features import FeatureInputs, feature_matrix
 from pricing.demand_model import DemandModel
-from pricing.features import feature_matrix
+from pricing.fitted_forecast import CORRECTION_BAND
 from pricing.supply_forecast import cars_expected
-from pricing.training_rows import inputs_at
 from pricing.zone_view import CityView, ZoneLayout, ZoneView
 from windows.panes import MINUTE_MS
 
@@ -40,7 +44,7 @@ def outlook_of(
 ) -> Outlook:
     """What the next five minutes bring to each home cell."""
     seen = observed_of(view, city, layout)
-    level = live_level(model.base, seen, model.strengths, scale=REQUESTS_PER_PICKUP)
+    level = live_level(seen, yielding=model.trees is None)
     requests = requests_by_product(view, seen, level, model, demand_shares)
     correction = _correction(model, seen, level, layout)[:, None]
     cars = cars_expected(view.idle, view.busy, view.soon_free, demand_shares)
@@ -58,47 +62,57 @@ def outlook_of(
 def requests_by_product(
     view: ZoneView, seen: Observed, level: LiveLevel, model: DemandModel, demand_shares: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The closed form of every row, home and halo, float64[n, P]; a row depends on no other row."""
-    total = forecast(model.base, level, now_ms=view.now_ms, horizon_ms=HORIZON_MS, scale=REQUESTS_PER_PICKUP)
-    return total[:, None] * product_split(seen.requests, view.requests, demand_shares)
+    """A cell's own part of the model, every row, home and halo, float64[n, P]; a row depends on no other row."""
+    coefficients = model.coefficients_of(HORIZON_MS // MINUTE_MS)
+    total = forecast(model.base, seen, level, coefficients, horizon_ms=HORIZON_MS, scale=REQUESTS_PER_PICKUP)
+    return total[:, None] * product_split(view.requests, demand_shares)
 
 
 def observed_of(view: ZoneView, city: CityView, layout: ZoneLayout) -> Observed:
     """The view as the demand room takes it: all products together."""
-    total = view.requests[:, 0]
-    for product in range(1, len(view.products)):
-        total = total + view.requests[:, product]
     return Observed(
         now_ms=view.now_ms,
         cells=layout.cells,
-        requests=total,
-        covered_ms=view.covered_ms,
-        city_requests=city.requests,
-        city_covered_ms=city.covered_ms,
-        memory_observed=view.memory_observed,
-        memory_expected=view.memory_expected,
+        sums=Sums(observed=view.memory_observed, expected=view.memory_expected),
+        city=Sums(observed=city.observed, expected=city.expected),
     )
 
 
-def product_split(
-    total: NDArray[np.float64], by_product: NDArray[np.float64], demand_shares: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def product_split(by_product: NDArray[np.float64], demand_shares: NDArray[np.float64]) -> NDArray[np.float64]:
     """Part of a cell's requests for each product, float64[n, P]: its last half hour, drawn to the market's split."""
-    seen = by_product[:, :, -1] + SPLIT_STRENGTH * demand_shares
-    return seen / (total[:, -1:] + SPLIT_STRENGTH)
+    longest = by_product[:, :, -1]
+    total = longest[:, 0]
+    for product in range(1, longest.shape[1]):
+        total = total + longest[:, product]
+    return (longest + SPLIT_STRENGTH * demand_shares) / (total[:, None] + SPLIT_STRENGTH)
 
 
 def _correction(model: DemandModel, seen: Observed, level: LiveLevel, layout: ZoneLayout) -> NDArray[np.float64]:
-    """The model's factor per home cell, float64[home]."""
+    """What rings and trees add per home cell, float64[home], within the band; 1 without a fitted model."""
     if model.trees is None:
         return np.ones(layout.home)
-    inputs = inputs_at(
-        model.base,
-        seen,
-        level,
-        active=np.arange(layout.home),
-        neighbours=layout.neighbours,
-        horizon_ms=HORIZON_MS,
-        scale=REQUESTS_PER_PICKUP,
+    horizon_min = HORIZON_MS // MINUTE_MS
+    inputs = np.concatenate([level.own[: layout.home], *_rings(seen, level, layout)], axis=1)
+    slot = slot_of(model.base.time_zone, seen.now_ms // SLOT_MS)
+    rows = FeatureInputs(
+        inputs=inputs,
+        usual_per_min=model.base.expected(layout.home_cells, seen.now_ms, seen.now_ms + HORIZON_MS) / horizon_min,
+        quarter_of_day=slot % SLOTS_PER_DAY,
+        weekday=slot // SLOTS_PER_DAY,
+        horizon_min=horizon_min,
     )
-    return model.correction(feature_matrix(inputs))
+    rings = exponent(inputs[:, OWN_INPUTS:], model.coefficients_of(horizon_min)[OWN_INPUTS:])
+    return np.clip(np.exp(rings) * model.correction(feature_matrix(rows)), *CORRECTION_BAND)
+
+
+def _rings(seen: Observed, level: LiveLevel, layout: ZoneLayout) -> list[NDArray[np.float64]]:
+    """The model's inputs from rings 1 and 2 of each home cell, float64[home, 4] each."""
+    spare = np.zeros_like(seen.sums.observed[:1])
+    sums = Sums(
+        observed=np.concatenate([seen.sums.observed, spare]), expected=np.concatenate([seen.sums.expected, spare])
+    )
+    near = (layout.neighbours[:, 1:7], layout.neighbours[:, 7:])
+    declared = (RING_RATIOS[:4], RING_RATIOS[4:])
+    return [
+        cell_ratios(ring_sums(sums, rows), level.city_logs, kind) for rows, kind in zip(near, declared, strict=True)
+    ]

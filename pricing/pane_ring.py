@@ -46,6 +46,17 @@ class PaneRing:
             self._values[stale], self._stamps[stale] = 0, _NO_PANE
         return self._nested(slots, PANE_MS - (now_ms - newest))
 
+    def since(self, now_ms: int, since_ms: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Starts int64[m], oldest first, and values int64[m, width] of the panes that start from `since_ms` to now.
+
+        Panes longer ago than the ring holds, and those nobody put, are left out.
+        """
+        newest = pane_start(now_ms)
+        first = max(-(-since_ms // PANE_MS), newest // PANE_MS - WINDOWS_MS[-1] // PANE_MS)
+        rows = np.arange(first, newest // PANE_MS + 1)
+        held = rows[self._stamps[rows % SLOTS] == rows * PANE_MS]
+        return held * PANE_MS, self._values[held % SLOTS]
+
     def _nested(self, slots: NDArray[np.int64], oldest_ms: int) -> NDArray[np.int64]:
         """Sums of ever longer runs of `slots`, youngest first, and of `oldest_ms` of the pane after each run."""
         sums = np.zeros((len(WINDOWS_MS), self._values.shape[1]), np.int64)

@@ -7,16 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demand.base import flat_base
-from pricing import guardrails
-from pricing.demand_model import DemandModel, model_without_trees
+from pricing.demand_model import DemandModel, unfitted_model
+from pricing.guarded import Guarded, guard, unsure_because
 from pricing.guardrails import Hundredths, Trail
 from pricing.markets import Market
 from pricing.optimiser import best_multipliers
 from pricing.outlook import Outlook, outlook_of
 from pricing.policy import UNMOVED, Policy
-from pricing.priced_zone import NOT_SET, PricedZone, priced_zone
+from pricing.priced_zone import PricedZone, priced_zone
 from pricing.reasons import Reason
-from pricing.rounding import NEVER_UP, draws, rounded_to_tenths
 from pricing.zone_view import CityView, ZoneView
 from topics.prices import SurgeTicked
 from windows.epochs import Epoch
@@ -70,17 +69,21 @@ def price_zone(inputs: TickInputs) -> SurgeTicked:
     outlook = outlook_of(inputs.view, inputs.city, zone.layout, model, inputs.market.demand_shares())
     trail = Trail(np.full((zone.rows.size, len(inputs.market.products)), UNMOVED, np.int64))
     eta = _wanted(trail, zone, outlook, inputs.policy)
-    _hold_in_time(trail, inputs, previous_of(inputs.previous, zone))
-    _bound(trail, zone, inputs.policy)
-    smooth = trail.value
-    chance = _round(trail, zone, inputs)
-    return _ticked(inputs, zone, outlook, trail=trail, smooth=smooth, chance=chance, eta=eta)
+    guarded = guard(
+        trail,
+        zone,
+        previous=previous_of(inputs.previous, zone),
+        then_ms=inputs.previous.now_ms if inputs.previous else inputs.view.now_ms,
+        now_ms=inputs.view.now_ms,
+        unsure=unsure_reasons(inputs),
+    )
+    return _ticked(inputs, zone, outlook, trail=trail, guarded=guarded, eta=eta)
 
 
 @lru_cache(64)
 def unmeasured_model(time_zone: str) -> DemandModel:
-    """The closed form on a week without shape: live ratios alone, for a market without a usable model."""
-    return model_without_trees(flat_base(time_zone, per_min=1.0, share=1e-3))
+    """A week without shape: live ratios alone, for a market without a usable model."""
+    return unfitted_model(flat_base(time_zone, per_min=1.0, share=1e-3))
 
 
 def previous_of(previous: SurgeTicked | None, zone: PricedZone) -> Hundredths:
@@ -115,66 +118,15 @@ def _wanted(trail: Trail, zone: PricedZone, outlook: Outlook, policy: Policy) ->
     return best.eta_s
 
 
-def _hold_in_time(trail: Trail, inputs: TickInputs, previous: Hundredths) -> None:
-    """Unsure data, hysteresis and rate limit, all measured from the previous tick."""
-    view, rules = inputs.view, inputs.policy.rules
-    then_ms = inputs.previous.now_ms if inputs.previous else view.now_ms
-    rise = guardrails.rise_stride(rules.max_rise_hundredths_per_min, then_ms, view.now_ms)
-    fall = guardrails.stride(rules.max_fall_hundredths_per_min, then_ms, view.now_ms)
-    for reason in unsure_because(inputs):
-        if reason is Reason.STALE_DATA:
-            trail.take(reason, guardrails.stepped_down(previous, fall))
-            return
-        trail.take(reason, guardrails.never_raised(trail.value, previous))
-    trail.take(Reason.HYSTERESIS, guardrails.steadied(trail.value, previous, rules.hysteresis_hundredths))
-    trail.take(Reason.RATE_LIMIT, guardrails.rate_limited(trail.value, previous, rise=rise, fall=fall))
-
-
-def unsure_because(inputs: TickInputs) -> list[Reason]:
-    """Why no multiplier may rise in this tick; empty if the data can be trusted. Stale data comes last and rules."""
-    view, reasons = inputs.view, []
-    if not (view.supply_complete and view.demand_complete):
-        reasons.append(Reason.MISSING_DATA)
-    if int(view.covered_ms[-1]) < LEAST_COVERED_MS:
-        reasons.append(Reason.WARMING_UP)
-    if view.data_age_ms > inputs.policy.rules.stale_hold_ms:
-        reasons.append(Reason.STALE_DATA)
-    return reasons
-
-
-def _bound(trail: Trail, zone: PricedZone, policy: Policy) -> None:
-    """Limits in space, bounds, and what is set by hand."""
-    rules = policy.rules
-    step = rules.max_step_between_neighbours_hundredths
-    trail.take(Reason.NEIGHBOUR_STEP, guardrails.stepped_in_space(trail.value, zone.adjacent, step))
-    trail.take(Reason.JURISDICTION_BOUNDS, np.clip(trail.value, zone.floor, zone.cap))
-    if zone.emergency_cap is not None:
-        trail.take(Reason.EMERGENCY_CAP, np.minimum(trail.value, zone.emergency_cap))
-    if rules.freeze:
-        trail.take(Reason.FREEZE, np.full_like(trail.value, UNMOVED))
-    trail.take(Reason.OVERRIDE, np.where(zone.overrides == NOT_SET, trail.value, _within(zone, zone.overrides)))
-
-
-def _within(zone: PricedZone, value: Hundredths) -> Hundredths:
-    """Value within the bounds of each cell, emergency cap included."""
-    bounded = np.clip(value, zone.floor, zone.cap)
-    return bounded if zone.emergency_cap is None else np.minimum(bounded, zone.emergency_cap)
-
-
-def _round(trail: Trail, zone: PricedZone, inputs: TickInputs) -> NDArray[np.int64]:
-    """Round to tenths what no hand has set, within bounds again; return the chance of each outcome, hundredths.
-
-    Where the data is unsure, always down: a new five-minute draw must not raise a price either.
-    """
-    by_hand = zone.overrides != NOT_SET
-    if inputs.policy.rules.freeze:
-        by_hand = np.ones_like(by_hand)
-    drawn = draws(inputs.policy.rules.rounding_salt, zone.cells, zone.market.product_ids, inputs.view.now_ms)
-    if unsure_because(inputs):
-        drawn = np.full_like(drawn, NEVER_UP)
-    rounded, chance = rounded_to_tenths(trail.value, drawn)
-    trail.take(Reason.ROUNDING, np.where(by_hand, trail.value, _within(zone, rounded)))
-    return np.where(by_hand | bool(unsure_because(inputs)), 100, chance)
+def unsure_reasons(inputs: TickInputs) -> list[Reason]:
+    """Why no multiplier may rise in this tick; empty if the data can be trusted."""
+    view = inputs.view
+    return unsure_because(
+        complete=view.supply_complete and view.demand_complete,
+        warmed_up=int(view.covered_ms[-1]) >= LEAST_COVERED_MS,
+        data_age_ms=view.data_age_ms,
+        policy=inputs.policy,
+    )
 
 
 def _ticked(
@@ -183,8 +135,7 @@ def _ticked(
     outlook: Outlook,
     *,
     trail: Trail,
-    smooth: Hundredths,
-    chance: NDArray[np.int64],
+    guarded: Guarded,
     eta: NDArray[np.float64],
 ) -> SurgeTicked:
     """The record: scaled integers, cell-major."""
@@ -212,8 +163,8 @@ def _ticked(
         products=list(zone.market.product_ids),
         cells=zone.cells.tolist(),
         multiplier_hundredths=trail.value.reshape(-1).tolist(),
-        smooth_hundredths=smooth.reshape(-1).tolist(),
-        propensity_hundredths=chance.reshape(-1).tolist(),
+        smooth_hundredths=guarded.smooth.reshape(-1).tolist(),
+        propensity_hundredths=guarded.chance.reshape(-1).tolist(),
         eta_s=_scaled(eta, 1.0),
         demand_milli=_scaled(outlook.requests[zone.rows], 1000.0),
         supply_milli=_scaled(outlook.cars[zone.rows], 1000.0),

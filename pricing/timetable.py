@@ -35,3 +35,8 @@ class Timetable(Generic[T]):
             if start[0] <= now_ms:
                 return self._values[start]
         return None
+
+    def after(self, now_ms: int) -> list[T]:
+        """The versions that begin after `now_ms`, of equal beginnings the last only, the soonest first."""
+        last = {start[0]: self._values[start] for start in self._starts if start[0] > now_ms}
+        return list(last.values())

@@ -1,61 +1,61 @@
-"""Train the demand model on recorded pickups, reproducibly: equal pickups and spans give equal bytes.
+"""Train the demand model on recorded pickups, reproducibly: equal pickups and days give equal bytes.
 
-The trees learn on rows whose base was measured on the other months, so that what they correct is the error of a base
-that has not seen the answer. One thread, one seed, histograms: nothing depends on the machine's number of cores.
+Everything a row holds was known at its instant, the usual week too, so the coefficients and trees learn the errors of a
+forecast made ahead. One thread, one seed, histograms, rounded coefficients: nothing depends on the number of cores.
 """
 
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
-from demand.base import DemandBase
-from demand.forecast import PriorStrengths, live_level
-from demand.long_memory import HALF_LIVES_MS
-from demand.measured_base import measured_base
+from demand.kernel_base import WIDTHS, CellShares, usual_week
+from demand.log_linear import exponent, fitted
+from demand.ratio_walk import INPUTS, RatioMemory, active_cells, walk, with_rings
+from demand.ratios import HALF_LIVES_MS, RATIOS
+from demand.recorded_days import STEP_MIN, STEPS_PER_DAY, RecordedDays, recorded_days
 from pricing.artefact import FORMAT, Parts, packed
-from pricing.demand_model import CORRECTION_BAND
-from pricing.features import FEATURES
-from pricing.pickup_history import Pickups, minute_counts, with_rings
-from pricing.training_rows import HORIZONS_MS, STEP_MS, Rows, Walk, disks_of, forgetful, joined, rows_at, steps
+from pricing.demand_features import FEATURES
+from pricing.demand_model import HORIZONS_MIN
+from pricing.fitted_forecast import (
+    CORRECTION_BAND,
+    PARAMETERS,
+    RISING,
+    ROUNDS,
+    SEED,
+    Rows,
+    boosted,
+    joined,
+    rows_of,
+    sample_of,
+)
+from pricing.local_pickups import LocalPickups, busy_cells
 from topics.control import ModelAnnounced
+from windows.hexagons import CELL_RESOLUTION
 
-DAY_MS = 86_400_000
-SEED = 20140401
-WARM_UP_MS = 2 * DAY_MS
-PARAMETERS: dict[str, Any] = {
-    "objective": "count:poisson",
-    "tree_method": "hist",
-    "max_depth": 5,
-    "eta": 0.06,
-    "min_child_weight": 30,
-    "subsample": 0.8,
-    "colsample_bytree": 0.7,
-    "lambda": 5.0,
-    "max_delta_step": 0.5,
-    "nthread": 1,
-    "seed": SEED,
-}
+_QUARTER_STEPS = 15 // STEP_MIN
+_MONDAY, _SATURDAY = 0, 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingPlan:
-    """What to train on: pickups of `[start_ms, end_ms)` in cells with at least `least_pickups`.
+    """What to train on: pickups of the local days `[start_day, end_day)`, ordinals.
 
-    `folds` parts take turns as what the base has not seen; rows come from every n-th ten-minute step.
+    Rows are of cells with `least_per_day` pickups a day; the usual week is of those with `known_from` in all and of
+    their rings.
     """
 
     time_zone: str
-    start_ms: int
-    end_ms: int
-    folds: int = 3
-    least_pickups: int = 30
-    every_steps: int = 4
-    rounds: int = 150
+    start_day: int
+    end_day: int
+    least_per_day: float = 4.0
+    known_from: int = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,118 +89,107 @@ class TrainedModel:
         )
 
 
-def train(pickups: Pickups, plan: TrainingPlan, strengths: PriorStrengths | None = None) -> TrainedModel:
-    """The demand model of the plan's span.
+def train(pickups: LocalPickups, plan: TrainingPlan) -> TrainedModel:
+    """The demand model of the plan's days.
 
-    Raises ValueError if the span holds no pickups.
+    Raises ValueError if they hold no pickups.
     """
-    strengths = strengths or PriorStrengths()
-    known = pickups.between(plan.start_ms, plan.end_ms)
-    base = measured_base(known.at_ms, known.cells, [(plan.start_ms, plan.end_ms)], plan.time_zone)
-    rows = training_rows(known, plan, strengths)
-    trees = boosted(rows, plan.rounds)
-    body = bytes(trees.save_raw("ubj"))
-    artefact = packed(_parts(base, strengths, body))
+    known = pickups.between(plan.start_day, plan.end_day)
+    cells = known.cells(CELL_RESOLUTION)
+    days = recorded_days(
+        known.minutes,
+        cells,
+        with_rings(busy_cells(cells, least=plan.known_from)),
+        np.ones(plan.end_day - plan.start_day, bool),
+    )
+    memory = RatioMemory(days.cells.size)
+    rows = training_rows(days, busy_cells(cells, least=plan.least_per_day * days.days), memory)
+    coefficients = np.stack([fitted(one.inputs, one.came, one.usual, rising=RISING) for one in rows])
+    trees = _trees(rows, coefficients)
+    artefact = packed(_parts(days, plan, coefficients, memory, trees))
     return TrainedModel(
-        artefact=artefact, sha256=hashlib.sha256(artefact).hexdigest(), card=_card(plan, known, rows, strengths)
+        artefact=artefact,
+        sha256=hashlib.sha256(artefact).hexdigest(),
+        card=_card(known, plan, coefficients, rows=sum(one.came.size for one in rows)),
     )
 
 
-def training_rows(known: Pickups, plan: TrainingPlan, strengths: PriorStrengths) -> Rows:
-    """Rows of all folds, each measured against the base of the other folds."""
-    cells, active = _cells_of(known, plan.least_pickups)
-    counts = minute_counts(known, cells, plan.start_ms, plan.end_ms)
-    neighbours = disks_of(cells, active)
-    edges = np.linspace(plan.start_ms // STEP_MS, plan.end_ms // STEP_MS, plan.folds + 1).astype(np.int64) * STEP_MS
-    parts: list[Rows] = []
-    for first, last in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        base = _base_without(known, plan, first, last)
-        walk = Walk(counts=counts, base=base, strengths=strengths, active=active, neighbours=neighbours)
-        parts.extend(_sampled(walk, plan, first, last))
-    return joined(parts)
+def training_rows(days: RecordedDays, busy: NDArray[np.int64], memory: RatioMemory) -> list[Rows]:
+    """Rows of the `busy` cells for each horizon; `memory`, blank, is left as at the end of the days."""
+    active = active_cells(days.cells, busy)
+    every: list[Rows] = []
+    for number, horizon_min in enumerate(HORIZONS_MIN):
+        steps = horizon_min // STEP_MIN
+        sample = sample_of(busy.size * len(HORIZONS_MIN), steps, until_day=days.days)
+        starts = walk(
+            days,
+            active,
+            steps,
+            wanted=lambda step, sample=sample, steps=steps: sample.holds(step, days, steps),  # type: ignore[misc]
+            memory=memory if number == 0 else None,
+        )
+        every.append(joined([rows_of(start, days, active, steps) for start in starts]))
+    return every
 
 
-def _cells_of(known: Pickups, least_pickups: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Cells to count, ascending, and the rows among them that give training rows."""
-    names, pickups = np.unique(known.cells, return_counts=True)
-    busy = names[pickups >= least_pickups]
-    cells = with_rings(busy)
-    return cells, np.searchsorted(cells, busy)
+def _trees(rows: list[Rows], coefficients: NDArray[np.float64]) -> bytes:
+    """Trees on the rows of all horizons together, each from its own log-linear forecast."""
+    margins = [np.log(one.usual) + exponent(one.inputs, row) for one, row in zip(rows, coefficients, strict=True)]
+    together = joined(rows)
+    return bytes(boosted(together.features, together.came, np.concatenate(margins)).save_raw("ubj"))
 
 
-def _base_without(known: Pickups, plan: TrainingPlan, first_ms: int, last_ms: int) -> DemandBase:
-    """The usual week of the plan's span without `[first_ms, last_ms)`; of all of it if there is only one fold."""
-    out = (known.at_ms < first_ms) | (known.at_ms >= last_ms) if plan.folds > 1 else np.ones(known.at_ms.size, bool)
-    spans = ((plan.start_ms, first_ms), (last_ms, plan.end_ms)) if plan.folds > 1 else ((plan.start_ms, plan.end_ms),)
-    return measured_base(known.at_ms[out], known.cells[out], spans, plan.time_zone)
-
-
-def _sampled(walk: Walk, plan: TrainingPlan, first_ms: int, last_ms: int) -> list[Rows]:
-    """Rows of every n-th step after the warm-up; horizons take turns, and every fourth sample has no long memory."""
-    sampled: list[Rows] = []
-    for number, (seen, level) in enumerate(steps(walk, first_ms + STEP_MS * 4, last_ms - HORIZONS_MS[-1])):
-        if number % plan.every_steps or seen.now_ms < first_ms + WARM_UP_MS:
-            continue
-        turn = number // plan.every_steps
-        horizon_ms = HORIZONS_MS[turn // 4 % len(HORIZONS_MS)]
-        if turn % 4 < 3:
-            sampled.append(rows_at(walk, seen, level, horizon_ms))
-        else:
-            blank = forgetful(seen)
-            sampled.append(rows_at(walk, blank, live_level(walk.base, blank, walk.strengths), horizon_ms))
-    return sampled
-
-
-def boosted(rows: Rows, rounds: int) -> xgboost.Booster:
-    """Trees on top of the closed form: its logarithm is the base margin."""
-    data = xgboost.DMatrix(
-        rows.features,
-        label=rows.came,
-        base_margin=np.log(rows.expected),
-        feature_names=[feature.name for feature in FEATURES],
-        nthread=1,
-    )
-    return xgboost.train(PARAMETERS, data, num_boost_round=rounds)
-
-
-def _parts(base: DemandBase, strengths: PriorStrengths, trees: bytes) -> Parts:
+def _parts(
+    days: RecordedDays, plan: TrainingPlan, coefficients: NDArray[np.float64], memory: RatioMemory, trees: bytes
+) -> Parts:
+    shares = CellShares(days.cells)
+    for day, weekday in enumerate(days.weekdays.tolist()):
+        counted = slice(day * STEPS_PER_DAY, (day + 1) * STEPS_PER_DAY)
+        shares.take(days.counts[:, counted], days.city[counted], weekday)
+    profiles = np.stack([shares.of(_MONDAY), shares.of(_SATURDAY)], axis=1)
+    week = usual_week(days).reshape(-1, _QUARTER_STEPS).mean(axis=1) / STEP_MIN
+    end = datetime.fromordinal(plan.end_day).replace(tzinfo=ZoneInfo(plan.time_zone))
     return Parts(
         meta={
             "format": FORMAT,
-            "time_zone": base.time_zone,
-            "share_elsewhere": base.share_elsewhere,
+            "time_zone": plan.time_zone,
+            "share_elsewhere": 0.1 / float(days.city.sum()),
             "features": [feature.name for feature in FEATURES],
+            "inputs": list(INPUTS),
             "half_lives_ms": list(HALF_LIVES_MS),
-            "strengths": _strengths(strengths),
             "correction_band": list(CORRECTION_BAND),
+            "memory_through_ms": round(end.timestamp()) * 1000,
         },
-        arrays={"city_per_min": base.city_per_min, "cells": base.cells, "share": base.share},
+        arrays={
+            "city_per_min": np.round(week, 6),
+            "cells": days.cells,
+            "share": np.round(profiles, 7).astype(np.float32),
+            "coefficients": coefficients,
+            "memory": np.round(np.stack([memory.sums.observed[:-1], memory.sums.expected[:-1]]), 4).astype(np.float32),
+            "city_memory": np.round(np.stack([memory.city.observed, memory.city.expected]), 4),
+        },
         trees=trees,
     )
 
 
-def _strengths(strengths: PriorStrengths) -> dict[str, Any]:
-    return {
-        "city_long": strengths.city_long,
-        "city_short": strengths.city_short,
-        "memory": list(strengths.memory),
-        "cell": strengths.cell,
-    }
-
-
-def _card(plan: TrainingPlan, known: Pickups, rows: Rows, strengths: PriorStrengths) -> dict[str, Any]:
+def _card(known: LocalPickups, plan: TrainingPlan, coefficients: NDArray[np.float64], *, rows: int) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "data": {
-            "start_ms": plan.start_ms,
-            "end_ms": plan.end_ms,
-            "pickups": int(known.at_ms.size),
-            "rows": len(rows.came),
+            "first_day": f"{datetime.fromordinal(plan.start_day):%Y-%m-%d}",
+            "last_day": f"{datetime.fromordinal(plan.end_day - 1):%Y-%m-%d}",
+            "pickups": int(known.minutes.size),
+            "rows": rows,
         },
         "time_zone": plan.time_zone,
+        "ratios": [{"name": ratio.name, "prior": ratio.prior} for ratio in RATIOS],
+        "coefficients_by_horizon_min": {
+            str(horizon): dict(zip(INPUTS, row.tolist(), strict=True))
+            for horizon, row in zip(HORIZONS_MIN, coefficients, strict=True)
+        },
         "features": [{"name": feature.name, "unit": feature.unit, "doc": feature.doc} for feature in FEATURES],
-        "strengths": _strengths(strengths),
-        "parameters": PARAMETERS | {"rounds": plan.rounds},
+        "widths": {name: getattr(WIDTHS, name) for name in WIDTHS.__slots__},
+        "parameters": PARAMETERS | {"rounds": ROUNDS},
         "versions": {"xgboost": xgboost.__version__, "numpy": np.__version__},
         "seed": SEED,
     }

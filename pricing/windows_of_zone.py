@@ -87,6 +87,15 @@ class WindowsOfZone:
             supply_covered_ms=supply_covered_ms,
         )
 
+    def requests_since(self, now_ms: int, since_ms: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Starts int64[m] of the panes from `since_ms` on, and riders of all products in each, float64[m, n].
+
+        To be asked after `read` of the same instant.
+        """
+        starts, values = self._riders.since(now_ms, since_ms)
+        by_kind = values.reshape(len(starts), self._state.layout.cells.size, 2, len(self._products))
+        return starts, np.add.reduce(by_kind[:, :, 0], axis=2).astype(np.float64)
+
     def _start(self, now_ms: int) -> None:
         rows = self._state.layout.cells.size
         self._riders = PaneRing(2 * rows * len(self._products))

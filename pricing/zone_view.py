@@ -78,8 +78,8 @@ class ZoneView:
     supply_complete     whether every source partition of supply is alive and has completed its snapshot
     demand_complete     the same for demand
     data_age_ms         age of the oldest source partition's counts at `now_ms`
-    memory_observed     float64[n, H]: long-memory sums of requests per half-life of the market's model
-    memory_expected     float64[n, H]: the same of what was expected (`demand.long_memory`); zero if nothing is known
+    memory_observed     float64[n, 6]: requests of all products, fading with each half-life of `demand.ratios`
+    memory_expected     float64[n, 6]: the same of what the usual week expects (`demand.long_memory`)
     """
 
     zone: int
@@ -105,13 +105,17 @@ class CityView:
 
     requests      float64[6]: per window of `windows.panes.WINDOWS_MS`
     covered_ms    int64[6]: how much of each window is known
+    observed      float64[6]: requests, fading with each half-life of `demand.ratios`
+    expected      float64[6]: the same of what the usual week expects
     """
 
     requests: NDArray[np.float64]
     covered_ms: NDArray[np.int64]
+    observed: NDArray[np.float64]
+    expected: NDArray[np.float64]
 
 
-def empty_view(zone: int, now_ms: int, products: tuple[str, ...], *, half_lives: int = 0) -> ZoneView:
+def empty_view(zone: int, now_ms: int, products: tuple[str, ...], *, half_lives: int = 6) -> ZoneView:
     """The view of a zone about which all is known and in which nothing happens; a start for builders and tests."""
     rows, windows = layout_of(zone).cells.size, 6
     return ZoneView(

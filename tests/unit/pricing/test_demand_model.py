@@ -3,45 +3,43 @@
 import hashlib
 import json
 from dataclasses import replace
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from demand.long_memory import HALF_LIVES_MS
+from demand.ratio_walk import INPUTS
+from demand.ratios import HALF_LIVES_MS
 from pricing.artefact import BrokenModelError, Parts, packed, unpacked
-from pricing.backtest import BacktestPlan, backtest
-from pricing.demand_model import CORRECTION_BAND, model_of
-from pricing.features import FEATURES
-from pricing.pickup_history import Pickups, pickups_of_csv
+from pricing.demand_features import FEATURES
+from pricing.demand_model import HORIZONS_MIN, model_of
+from pricing.fitted_forecast import CORRECTION_BAND
+from pricing.local_pickups import LocalPickups
 from pricing.tick import price_zone
 from pricing.train import TrainingPlan, train
 from tests.unit.pricing.worlds import NOON_MS, TIMES_SQUARE, inputs_of
-from windows.hexagons import disk
 
 DAY_MS = 86_400_000
 SHIPPED = Path(__file__).parents[3] / "models"
+FIRST_DAY = date(2014, 4, 1).toordinal()
 PLAN = TrainingPlan(
     time_zone="America/New_York",
-    start_ms=1_396_324_800_000,
-    end_ms=1_396_324_800_000 + 12 * DAY_MS,
-    folds=2,
-    least_pickups=20,
-    rounds=8,
+    start_day=FIRST_DAY,
+    end_day=FIRST_DAY + 12,
+    known_from=20,
 )
 
 
 @lru_cache(1)
 def pickups():
-    """Twelve made-up days around Times Square, busier at noon and in some cells."""
+    """Made-up days around Times Square, busier at noon and in some places."""
     rng = np.random.default_rng(7)
-    cells = np.array(disk(TIMES_SQUARE, 2), np.int64)
-    minutes = rng.integers(0, 12 * 1440, 9_000)
+    minutes = rng.integers(0, 12 * 1440, 7_000)
     kept = np.sort(minutes[rng.random(minutes.size) < 0.6 + 0.4 * np.sin(minutes / 1440 * 2 * np.pi)])
-    weights = 1.0 / (1.0 + np.arange(cells.size))
-    chosen = rng.choice(cells, kept.size, p=weights / weights.sum())
-    return Pickups(at_ms=PLAN.start_ms + kept * 60_000, cells=chosen)
+    at = rng.choice(4, kept.size, p=[0.5, 0.3, 0.15, 0.05])
+    return LocalPickups(minutes=FIRST_DAY * 1440 + kept, lat=40.758 - 0.012 * at, lon=np.full(kept.size, -73.9855))
 
 
 @lru_cache(1)
@@ -54,10 +52,10 @@ def announced(**changes):
 
 
 def shipped():
-    body = (SHIPPED / "demand-1.faretide").read_bytes()
-    card = json.loads((SHIPPED / "demand-1.json").read_text())
+    body = (SHIPPED / "demand-2.faretide").read_bytes()
+    card = json.loads((SHIPPED / "demand-2.json").read_text())
     sha256 = hashlib.sha256(body).hexdigest()
-    return model_of(announced(artefact=body, sha256=sha256, card="", version=1)), card, len(body)
+    return model_of(announced(artefact=body, sha256=sha256, card="", version=2)), card, len(body)
 
 
 def test_training_twice_gives_the_same_bytes():
@@ -67,15 +65,19 @@ def test_training_twice_gives_the_same_bytes():
 
 def test_training_sees_only_its_span():
     """Pickups after the span change nothing: cut the future off and the bytes are the same."""
-    later = Pickups(
-        at_ms=np.append(pickups().at_ms, PLAN.end_ms + 60_000), cells=np.append(pickups().cells, TIMES_SQUARE)
+    known = pickups()
+    later = LocalPickups(
+        minutes=np.append(known.minutes, PLAN.end_day * 1440),
+        lat=np.append(known.lat, 40.758),
+        lon=np.append(known.lon, -73.9855),
     )
     assert train(later, PLAN).artefact == trained().artefact
 
 
 def test_packing_is_deterministic_and_unpacks_to_the_same():
     """What goes in comes out, and twice the same bytes."""
-    arrays = {"city_per_min": np.arange(3.0), "cells": np.arange(2), "share": np.ones(2)}
+    names = ("city_per_min", "cells", "share", "coefficients", "memory", "city_memory")
+    arrays = {name: np.arange(3.0) + place for place, name in enumerate(names)}
     parts = Parts(meta={"b": 1, "a": 2}, arrays=arrays, trees=b"x")
     artefact = packed(parts)
     assert artefact == packed(parts)
@@ -92,7 +94,7 @@ def _resealed(change):
 
 
 BROKEN = {
-    "model-format-unknown": lambda: {"format": "faretide-demand/9"},
+    "model-format-unknown": lambda: {"format": "faretide-demand/1"},
     "model-hash-mismatch": lambda: {"artefact": trained().artefact[:-1] + b"?"},
     "model-unreadable": lambda: {"artefact": b"junk", "sha256": hashlib.sha256(b"junk").hexdigest()},
     "model-features-differ": lambda: _resealed(lambda parts: {"meta": parts.meta | {"features": ["moon"]}}),
@@ -140,41 +142,39 @@ def test_the_shipped_model_prices_and_keeps_its_card():
     """The committed artefact loads, is small, matches the features of this version, and its card names its scores."""
     model, card, size = shipped()
     assert size < 500_000
-    assert model.half_lives_ms == HALF_LIVES_MS
+    assert model.memory.cells.observed.shape[1] == len(HALF_LIVES_MS)
+    assert (model.coefficients[:, 1:] >= 0).all()
     assert [feature["name"] for feature in card["features"]] == [feature.name for feature in FEATURES]
-    assert card["backtest_by_horizon_min"]["cells"] == 50
-    for horizon in ("5", "15", "30", "60"):
+    for horizon in map(str, HORIZONS_MIN):
         scores = card["backtest_by_horizon_min"][horizon]
-        for measure in ("deviance", "squared_error"):
-            assert scores["model"][measure] < scores["closed_form"][measure] < scores["mean"][measure]
-    assert price_zone(inputs_of(model=model, fallback="")).model == "demand@1"
+        assert scores["cells"] == 50
+        for measure in ("deviance", "rmse"):
+            by = [scores["errors"][name][measure] for name in ("model", "tuned historical mean", "last week")]
+            assert by == sorted(by)
+    assert price_zone(inputs_of(model=model, fallback="")).model == "demand@2"
 
 
-def test_a_backtest_scores_every_forecaster_on_the_same_rows():
-    """Three forecasters, four horizons, two measures."""
+def test_what_training_saw_last_is_aged_not_back_dated():
+    """Right after training a cell's memory is what training left; twelve years on it is nothing, so ratios are 1."""
     model = model_of(announced())
-    plan = BacktestPlan(
-        history_ms=PLAN.start_ms,
-        warm_from_ms=PLAN.start_ms + 8 * DAY_MS,
-        start_ms=PLAN.start_ms + 9 * DAY_MS,
-        end_ms=PLAN.end_ms,
-        least_pickups=50,
-    )
-    scores = backtest(pickups(), model, plan)
-    assert set(scores["15"]) == {"mean", "closed_form", "model"}
-    assert scores["15"]["closed_form"]["deviance"] > 0
+    cells, then_ms = np.array([TIMES_SQUARE, 5], np.int64), model.memory.through_ms
+    left = model.memory_of(cells, then_ms)
+    assert left.cells.observed[0, -1] > 50
+    assert (left.cells.observed[1] == 0).all()
+    assert model.memory_of(cells, then_ms + 20 * DAY_MS).cells.observed[0, -1] == left.cells.observed[0, -1] / 2
+    assert model.memory_of(cells, then_ms + 4_000 * DAY_MS).cells.observed.max() < 1e-50
 
 
-def test_recorded_pickups_are_read_with_their_local_time():
-    """Midnight in New York is four in the morning of UTC in April."""
-    read = pickups_of_csv(["pickup_local,lat,lon,base", "2014-04-01T00:00,40.7580,-73.9855,B"], "America/New_York")
-    assert (read.at_ms.tolist(), read.cells.tolist()) == ([1_396_324_800_000], [TIMES_SQUARE])
+@pytest.mark.parametrize("name", ["coefficients", "memory", "share"])
+def test_an_array_of_another_shape_is_refused(name):
+    """A model whose parts do not fit together is unreadable."""
+    with pytest.raises(BrokenModelError, match=f"{name} must have shape"):
+        model_of(announced(**_resealed(lambda parts: {"arrays": parts.arrays | {name: np.ones(3)}})))
 
 
-def test_a_broken_line_is_refused_by_its_number():
-    """The error names the line of the file."""
-    with pytest.raises(ValueError, match="line 2 must be"):
-        pickups_of_csv(["pickup_local,lat,lon,base", "yesterday,1,2,B"], "America/New_York")
+def test_inputs_are_those_of_this_release():
+    """The artefact names the log-linear model's inputs in order."""
+    assert unpacked(trained().artefact, trained().sha256).meta["inputs"] == list(INPUTS)
 
 
 def test_noon_is_noon():

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from demand.base import DemandBase
-from demand.forecast import REQUESTS_PER_PICKUP, live_level
+from demand.forecast import live_level
+from demand.ratio_walk import ring_sums
+from demand.ratios import Sums
 from pricing.catchment import CATCHMENT_KM2, CELL_KM2, RING_WEIGHTS, catchment_sums
-from pricing.demand_model import model_without_trees
-from pricing.features import ring_sums
+from pricing.demand_model import unfitted_model
 from pricing.outlook import observed_of, outlook_of, product_split, requests_by_product
 from pricing.supply_forecast import cars_expected
 from pricing.zone_view import layout_of
@@ -20,12 +21,12 @@ from tests.unit.pricing.worlds import MARKET, MINUTES, PRODUCTS, ZONE, city_of, 
 from windows.hexagons import disk, zone_of
 
 SHARES = MARKET.demand_shares()
-MODEL = model_without_trees(
+MODEL = unfitted_model(
     DemandBase(
         time_zone="America/New_York",
         city_per_min=np.linspace(1.0, 3.0, 672),
         cells=layout_of(ZONE).cells[np.argsort(layout_of(ZONE).cells)],
-        share=np.linspace(0.001, 0.02, layout_of(ZONE).cells.size),
+        share=np.linspace(0.001, 0.02, layout_of(ZONE).cells.size)[:, None, None] * np.ones((2, 96)),
         share_elsewhere=1e-4,
     )
 )
@@ -35,7 +36,7 @@ MODEL = model_without_trees(
 def counted(cell):
     """What was counted in a cell, whoever looks: three requests, three cars, two memories."""
     rng = np.random.default_rng(cell % 2**32)
-    return rng.poisson(4.0, 3).astype(float), rng.poisson(3.0, 3).astype(float), rng.gamma(5.0, 2.0, 6)
+    return rng.poisson(4.0, 3).astype(float), rng.poisson(3.0, 3).astype(float), rng.gamma(5.0, 2.0, 12)
 
 
 def view_at(zone):
@@ -51,8 +52,8 @@ def view_at(zone):
         busy=cars[:, 1],
         soon_free=np.minimum(cars[:, 1], 1.0),
         idle_mean=np.zeros((len(cells), 6)),
-        memory_observed=memory[:, :3],
-        memory_expected=memory[:, 3:],
+        memory_observed=memory[:, :6],
+        memory_expected=memory[:, 6:],
     )
 
 
@@ -60,7 +61,7 @@ def forecasts_at(zone):
     """Closed form of every row of a zone's view, by cell."""
     view, layout = view_at(zone), layout_of(zone)
     seen = observed_of(view, city_of(60.0), layout)
-    level = live_level(MODEL.base, seen, MODEL.strengths, scale=REQUESTS_PER_PICKUP)
+    level = live_level(seen, yielding=True)
     return dict(zip(layout.cells.tolist(), requests_by_product(view, seen, level, MODEL, SHARES).tolist(), strict=True))
 
 
@@ -102,9 +103,10 @@ def test_the_catchment_of_a_uniform_world_is_its_area():
 def test_rings_of_a_uniform_world_have_six_and_twelve_cells():
     """Ring sums take rings 1 and 2 without the cell itself."""
     layout = layout_of(ZONE)
-    ones = np.ones((layout.cells.size, 2))
-    assert set(ring_sums(ones, layout.neighbours, 1, 7).ravel()) == {6.0}
-    assert set(ring_sums(ones, layout.neighbours, 7, 19).ravel()) == {12.0}
+    ones = np.ones((layout.cells.size, 6))
+    sums = Sums(observed=ones, expected=2 * ones)
+    assert set(ring_sums(sums, layout.neighbours[:, 1:7]).observed.ravel()) == {6.0}
+    assert set(ring_sums(sums, layout.neighbours[:, 7:]).expected.ravel()) == {24.0}
 
 
 def test_the_layout_names_every_cell_once_and_home_first():
@@ -123,7 +125,7 @@ def test_products_split_what_was_seen(counts, product):
     seen = np.array([counts], float)[:, :, None] * np.ones(6)
     more = seen.copy()
     more[0, product] += 1
-    split, raised = (product_split(part.sum(axis=1), part, SHARES)[0] for part in (seen, more))
+    split, raised = (product_split(part, SHARES)[0] for part in (seen, more))
     assert split.sum() == pytest.approx(1.0)
     assert raised[product] > split[product]
 

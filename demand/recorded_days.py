@@ -1,0 +1,83 @@
+"""Recorded pickups as counts per five minutes of the local clock: what forecasts are fitted on and scored against.
+
+The axis is the local clock as recorded, so the hour that autumn repeats holds the pickups of both, and the one spring
+skips holds none: records to the local minute cannot tell them apart.
+
+    day        0                1              …                D-1
+    slot       0 1 2 … 287      288 …                           288 D - 1
+    known      yes              yes            no (a gap)       yes
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+STEP_MIN = 5
+STEPS_PER_DAY = 1440 // STEP_MIN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RecordedDays:
+    """Counts of D whole local days.
+
+    `first_day` proleptic ordinal of the first day. `cells` int64[k], ascending; `counts` uint8[k, 288 D] pickups of
+    each; `city` int64[288 D] of every cell there is. `known` bool[D]: days nobody recorded are neither observed nor
+    expected.
+    """
+
+    first_day: int
+    cells: NDArray[np.int64]
+    counts: NDArray[np.uint8]
+    city: NDArray[np.int64]
+    known: NDArray[np.bool_]
+
+    @property
+    def days(self) -> int:
+        """Number of days, gaps included."""
+        return self.known.size
+
+    @property
+    def weekdays(self) -> NDArray[np.int64]:
+        """Weekday of each day, int64[D], Monday is 0."""
+        return (self.first_day + np.arange(self.days) + 6) % 7
+
+    def without_days_from(self, day: int) -> "RecordedDays":
+        """The same axis on which nothing was recorded from `day` on."""
+        known = self.known.copy()
+        known[day:] = False
+        return self._masked(known, day * STEPS_PER_DAY)
+
+    def without_steps_from(self, step: int) -> "RecordedDays":
+        """The same axis on which no pickup happened from `step` on."""
+        return self._masked(self.known, step)
+
+    def _masked(self, known: NDArray[np.bool_], step: int) -> "RecordedDays":
+        counts, city = self.counts.copy(), self.city.copy()
+        counts[:, step:] = 0
+        city[step:] = 0
+        return RecordedDays(first_day=self.first_day, cells=self.cells, counts=counts, city=city, known=known)
+
+
+def recorded_days(
+    minutes: NDArray[np.int64], cells: NDArray[np.int64], counted: NDArray[np.int64], known: NDArray[np.bool_]
+) -> RecordedDays:
+    """Counts of the pickups at local `minutes` (int64[n], minutes since day 0 of the calendar) in `cells` (int64[n]).
+
+    `counted` int64[k], ascending: the cells that get a row. `known` bool[D] starts with the day of the first minute.
+
+    Raises ValueError if there are no pickups, or some outside the days.
+    """
+    if not minutes.size:
+        raise ValueError("minutes must name at least one pickup, got none")
+    first_day = int(minutes.min()) // 1440
+    step = (minutes - first_day * 1440) // STEP_MIN
+    steps = known.size * STEPS_PER_DAY
+    if int(step.max()) >= steps:
+        raise ValueError(f"known must cover every pickup, got {known.size} days")
+    row = np.minimum(np.searchsorted(counted, cells), counted.size - 1)
+    is_counted = counted[row] == cells
+    counts = np.zeros((counted.size, steps), np.uint8)
+    np.add.at(counts, (row[is_counted], step[is_counted]), 1)
+    city = np.bincount(step, minlength=steps).astype(np.int64)
+    return RecordedDays(first_day=first_day, cells=counted, counts=counts, city=city, known=known)

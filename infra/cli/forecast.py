@@ -1,0 +1,126 @@
+"""`faretide forecast backtest`: forecasts of one file of pickups from another, and how good they are."""
+
+import gzip
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from infra.cli.exits import CommandError
+from infra.cli.output import say, say_json, say_table
+
+if TYPE_CHECKING:
+    from pricing.forecast_backtest import Forecasts, Scores
+    from pricing.local_pickups import LocalPickups
+
+EXAMPLES = (
+    "faretide forecast backtest --history april-june.csv.gz --test july.csv.gz --online --output forecasts.csv",
+    "faretide forecast backtest --history a.csv.gz --test b.csv.gz --resolution 7 --bin 60 --json",
+)
+BOOTSTRAP_SAMPLES = 1000
+BOOTSTRAP_SEED = 2014
+
+
+def backtest_command(
+    *,
+    history: Annotated[Path, typer.Option(help="Pickups to fit on: CSV or CSV.gz, pickup_local,lat,lon,...")],
+    test: Annotated[Path, typer.Option(help="Pickups to forecast, on days after those of the history.")],
+    resolution: Annotated[int, typer.Option(help="H3 resolution of the cells.", min=5, max=10)] = 8,
+    bin_minutes: Annotated[int, typer.Option("--bin", help="Minutes of a bin: 5, 15, 30 or 60.")] = 15,
+    online: Annotated[
+        bool, typer.Option("--online", help="Forecast each bin from all that lies before it, the test included.")
+    ] = False,
+    output: Annotated[Path | None, typer.Option(help="CSV to write the forecasts to.")] = None,
+    least_per_day: Annotated[
+        float, typer.Option(help="Cells are forecast if the history has so many pickups a day in them.", min=0.01)
+    ] = 1.0,
+    scored_per_day: Annotated[
+        float, typer.Option(help="Scores are over cells with at least so many pickups a day.", min=0.01)
+    ] = 4.0,
+    as_json: Annotated[bool, typer.Option("--json", help="The scores as one JSON document.")] = False,
+) -> None:
+    """Fit on one file of pickups, forecast another, and score beside plain forecasts and the noise floor.
+
+    Coefficients, trees and the tuned mean's weights see the history only. With --online ratios follow the test;
+    without, everything stands as at the history's end. `mean`, `p10` and `p90` are pickups per bin and cell.
+    """
+    import numpy as np
+
+    from pricing.forecast_backtest import BacktestPlan, backtest, scores
+
+    plan = BacktestPlan(
+        resolution=resolution,
+        bin_min=bin_minutes,
+        online=online,
+        least_per_day=min(least_per_day, scored_per_day),
+        scored_per_day=scored_per_day,
+    )
+    before, after = _read(history), _read(test)
+    try:
+        forecasts = backtest(before, after, plan)
+    except ValueError as error:
+        raise CommandError(f"cannot forecast {test} from {history}: {error}") from error
+    days = after.last_day - after.first_day + 1
+    draws = np.random.default_rng(BOOTSTRAP_SEED).integers(0, days, (BOOTSTRAP_SAMPLES, days))
+    result = scores(forecasts, draws)
+    if output is not None:
+        _write(output, forecasts, bin_minutes)
+    if as_json:
+        say_json(_document(result, forecasts, plan.bin_min))
+    else:
+        _show(result, forecasts)
+
+
+def _read(path: Path) -> "LocalPickups":
+    from pricing.local_pickups import pickups_of_csv
+
+    try:
+        if path.suffix == ".gz":
+            with gzip.open(path, "rt", encoding="utf-8") as lines:
+                return pickups_of_csv(lines)
+        with path.open(encoding="utf-8") as lines:
+            return pickups_of_csv(lines)
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise CommandError(f"{path} cannot be read: {error}") from error
+    except ValueError as error:
+        raise CommandError(f"{path}: {error}") from error
+
+
+def _write(path: Path, forecasts: "Forecasts", bin_minutes: int) -> None:
+    """One line per bin and cell, bins in order of time, cells ascending."""
+    start = datetime.fromordinal(forecasts.first_day)
+    names = [f"{cell:x}" for cell in forecasts.cells.tolist()]
+    minute = start.toordinal() * 1440
+    try:
+        with path.open("w", encoding="utf-8") as lines:
+            lines.write("bin_start_local,cell,bin_minutes,mean,p10,p90\n")
+            for number in range(forecasts.mean.shape[1]):
+                day, of_day = divmod(minute + number * bin_minutes, 1440)
+                at = f"{datetime.fromordinal(day):%Y-%m-%d}T{of_day // 60:02d}:{of_day % 60:02d}"
+                columns = (forecasts.mean[:, number], forecasts.p10[:, number], forecasts.p90[:, number])
+                for name, mean, low, high in zip(names, *(column.tolist() for column in columns), strict=True):
+                    lines.write(f"{at},{name},{bin_minutes},{mean:.6g},{low:.0f},{high:.0f}\n")
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _document(result: "Scores", forecasts: "Forecasts", bin_minutes: int) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    document = asdict(result)
+    document["errors"]["noise floor"].pop("mae")
+    return document | {"bin_minutes": bin_minutes, "tuned_mean": asdict(forecasts.weights)}
+
+
+def _show(result: "Scores", forecasts: "Forecasts") -> None:
+    say(f"{result.cells} cells x {result.bins:,} bins scored; {forecasts.cells.size} cells forecast")
+    rows = [
+        (name, f"{found.rmse:.4f}", "" if found.mae != found.mae else f"{found.mae:.4f}", f"{found.deviance:.4f}")
+        for name, found in result.errors.items()
+    ]
+    say_table(("forecaster", "RMSE", "MAE", "deviance"), rows)
+    for name, share in (("deviance", result.deviance), ("squared error", result.squares)):
+        say(f"share of the gap closed, {name:13} {share.share:.3f}   95 % by days {share.low:.3f} to {share.high:.3f}")
+    say(f"counts within p10 to p90: {result.covered:.1%}")
+    say(f"tuned mean: {forecasts.weights}")

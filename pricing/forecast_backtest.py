@@ -1,0 +1,180 @@
+"""A backtest: fit on a history, freeze, forecast every bin of a test span, and compare with plain forecasts.
+
+Coefficients, trees and the weights of the tuned mean see the history only. Online, the ratios and the usual week
+follow the test as it comes, each bin forecast from what lies before it; otherwise all stands as at the history's end.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from demand.counts_spread import quantiles
+from demand.ratio_walk import Active, active_cells, walk, with_rings
+from demand.recorded_days import STEP_MIN, STEPS_PER_DAY, RecordedDays
+from pricing.fitted_forecast import Rows, fit, joined, rows_of, sample_of
+from pricing.forecast_scores import (
+    LEAST_MEAN,
+    Errors,
+    GapShare,
+    errors,
+    noise_floor,
+    share_in_deviance,
+    share_in_squares,
+)
+from pricing.local_pickups import LocalPickups, busy_cells, history_and_test
+from pricing.plain_forecasts import MeanWeights, PlainForecasts
+
+Floats = NDArray[np.float64]
+BIN_MINUTES = (5, 15, 30, 60)
+# The tuned mean is tuned on days that have four weeks behind them.
+_TUNED_FROM_DAY = 28
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestPlan:
+    """What to forecast: cells of `resolution` with `least_per_day` pickups a day in the history, in `bin_min` bins.
+
+    Scores are over those with `scored_per_day`. `online`: whether ratios follow the test.
+    """
+
+    resolution: int
+    bin_min: int
+    online: bool
+    least_per_day: float = 1.0
+    scored_per_day: float = 4.0
+
+    @property
+    def bin_steps(self) -> int:
+        """Steps of five minutes in a bin."""
+        return self.bin_min // STEP_MIN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Forecasts:
+    """Forecasts of the test's bins, float64[cells, bins], and what came; `scored` bool[cells]."""
+
+    first_day: int
+    cells: NDArray[np.int64]
+    scored: NDArray[np.bool_]
+    came: Floats
+    log_linear: Floats
+    mean: Floats
+    p10: Floats
+    p90: Floats
+    tuned: Floats
+    last_value: Floats
+    last_week: Floats
+    weights: MeanWeights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """Errors by forecaster, shares of the gap, and the part of counts within [p10, p90]."""
+
+    cells: int
+    bins: int
+    errors: dict[str, Errors]
+    deviance: GapShare
+    squares: GapShare
+    covered: float
+
+
+def backtest(history: LocalPickups, test: LocalPickups, plan: BacktestPlan) -> Forecasts:
+    """Forecasts for every bin of the test's days.
+
+    Raises ValueError if the bin is none of `BIN_MINUTES`, the test begins too early, or no cell is busy enough.
+    """
+    if plan.bin_min not in BIN_MINUTES:
+        raise ValueError(f"bin must be one of {', '.join(map(str, BIN_MINUTES))} minutes, got {plan.bin_min}")
+    known_cells = history.cells(plan.resolution)
+    recorded = np.unique(history.minutes // 1440).size
+    active = busy_cells(known_cells, least=plan.least_per_day * recorded)
+    scored = busy_cells(known_cells, least=plan.scored_per_day * recorded)
+    if not scored.size:
+        raise ValueError(f"no cell of the history has {plan.scored_per_day:g} pickups a day")
+    days = history_and_test(history, test, with_rings(active), plan.resolution)
+    test_day = test.first_day - history.first_day
+    at, is_scored = active_cells(days.cells, active), np.isin(active, scored)
+    learnt, asked = _rows(days, at, plan, test_day=test_day, learn_from=is_scored)
+    fitted = fit(learnt)
+    log_linear, mean = (values.reshape(-1, active.size).T for values in (fitted.log_linear(asked), fitted.mean(asked)))
+    plain = _plain(days, at, plan)
+    first = test_day * STEPS_PER_DAY // plan.bin_steps
+    weights = plain.tuned(slice(min(_TUNED_FROM_DAY, test_day // 2) * STEPS_PER_DAY // plan.bin_steps, first))
+    return Forecasts(
+        first_day=test.first_day,
+        cells=active,
+        scored=is_scored,
+        came=_binned(days, at, plan.bin_steps)[:, first:],
+        log_linear=log_linear,
+        mean=mean,
+        p10=quantiles(mean, fitted.spread, at=0.1),
+        p90=quantiles(mean, fitted.spread, at=0.9),
+        tuned=plain.mean(weights)[:, first:],
+        last_value=plain.last_value()[:, first:],
+        last_week=plain.last_week()[:, first:],
+        weights=weights,
+    )
+
+
+def _rows(
+    days: RecordedDays, at: Active, plan: BacktestPlan, *, test_day: int, learn_from: NDArray[np.bool_]
+) -> tuple[Rows, Rows]:
+    """Rows to learn from, of the cells `learn_from` bool[a], and rows of every bin and cell of the test."""
+    seen = days if plan.online else days.without_days_from(test_day)
+    sample = sample_of(int(learn_from.sum()), plan.bin_steps, until_day=test_day)
+    learnt: list[Rows] = []
+    asked: list[Rows] = []
+    test_step = test_day * STEPS_PER_DAY
+
+    def wanted(step: int) -> bool:
+        return step >= test_step or sample.holds(step, days, plan.bin_steps)
+
+    for start in walk(seen, at, plan.bin_steps, wanted=wanted):
+        rows = rows_of(start, days, at, plan.bin_steps)
+        if start.step >= test_step:
+            asked.append(rows)
+        else:
+            learnt.append(rows.only(learn_from))
+    return joined(learnt), joined(asked)
+
+
+def _binned(days: RecordedDays, at: Active, bin_steps: int) -> Floats:
+    counts = days.counts[at.rows].astype(np.float64)
+    binned: Floats = counts.reshape(at.rows.size, -1, bin_steps).sum(axis=2)
+    return binned
+
+
+def _plain(days: RecordedDays, at: Active, plan: BacktestPlan) -> PlainForecasts:
+    per_day = STEPS_PER_DAY // plan.bin_steps
+    return PlainForecasts(_binned(days, at, plan.bin_steps), np.repeat(days.known, per_day), per_day)
+
+
+def scores(forecasts: Forecasts, draws: NDArray[np.int64]) -> Scores:
+    """The scores over the scored cells; `draws` int64[B, days] are the days of each bootstrap sample."""
+    rows = forecasts.scored
+    days = draws.shape[1]
+
+    def of(values: Floats) -> Floats:
+        kept = values[rows]
+        return kept.reshape(len(kept), days, -1)
+
+    came, mean, tuned = of(forecasts.came), of(forecasts.mean), of(forecasts.tuned)
+    by_name = {
+        "last value": of(forecasts.last_value),
+        "last week": of(forecasts.last_week),
+        "tuned historical mean": tuned,
+        "log-linear": of(forecasts.log_linear),
+        "model": mean,
+    }
+    inside = (came >= of(forecasts.p10)) & (came <= of(forecasts.p90))
+    return Scores(
+        cells=int(rows.sum()),
+        bins=came[0].size,
+        errors={name: errors(came, values) for name, values in by_name.items()}
+        | {"noise floor": noise_floor(came, np.maximum(mean, LEAST_MEAN))},
+        deviance=share_in_deviance(came, np.maximum(mean, LEAST_MEAN), tuned, draws),
+        squares=share_in_squares(came, mean, tuned, draws),
+        covered=float(inside.mean()),
+    )
