@@ -1,0 +1,138 @@
+"""`faretide dashboard`: the streams live on a web page."""
+
+import asyncio
+import os
+import secrets
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from infra.cli.exits import CommandError, ExitCode
+from infra.cli.output import say, say_json
+
+if TYPE_CHECKING:
+    from infra.clients.connection import Connection
+    from infra.settings import Settings
+    from lineage.access import Access
+
+EXAMPLES = (
+    "faretide dashboard",
+    "faretide dashboard --port 8787 --viewer-token look-only",
+    "FARETIDE_DASHBOARD_TOKEN=… faretide dashboard --host 10.0.0.5 --trust-proxy 10.0.0.1",
+)
+WAIT_S = 600  # the first start fetches the jars
+STOP_WITHIN_S = 5.0
+TOKEN_VARIABLE = "FARETIDE_DASHBOARD_TOKEN"  # noqa: S105  the variable's name, not a token
+
+
+def command(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 0,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    token: Annotated[
+        str, typer.Option(help=f"Token of operators; by default ${TOKEN_VARIABLE}, else a new one each start.")
+    ] = "",
+    viewer_token: Annotated[
+        str, typer.Option(help="Token of viewers, who see pseudonyms in place of people; by default nobody is one.")
+    ] = "",
+    trust_proxy: Annotated[
+        list[str] | None,
+        typer.Option(help="Address of a reverse proxy that signs people in (X-Forwarded-User, X-Faretide-Role)."),
+    ] = None,
+    wait: Annotated[float, typer.Option(help="Wait up to this many seconds for a `faretide up` to be ready.")] = 0.0,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="The addresses as one JSON document.")] = False,
+) -> None:
+    """Serve the stream lineage dashboard: lineage, map, quotes, messages, late and lost.
+
+    Prints its address. It reads topics outside every consumer group and writes nothing, so no service is slowed or
+    rebalanced by it.
+    """
+    from infra.cli.worker import connection_within
+    from infra.logging import configure
+    from infra.settings import read_settings
+    from lineage.access import Access
+
+    settings = read_settings()
+    configure("dashboard", settings.log_format, settings.log_level, pseudonym_key=settings.log_key.get_secret_value())
+    access = Access(
+        operator_token=token or os.environ.get(TOKEN_VARIABLE, "") or secrets.token_urlsafe(16),
+        viewer_token=viewer_token,
+        proxies=frozenset(trust_proxy or ()),
+    )
+    listening = _listen(host, port)
+    address = f"http://{host}:{listening.getsockname()[1]}/"
+    addresses = {"operator": f"{address}#token={access.operator_token}"}
+    if viewer_token:
+        addresses["viewer"] = f"{address}#token={viewer_token}"
+    if as_json:
+        say_json(addresses)
+    else:
+        for role, its_address in addresses.items():
+            say(its_address if role == "operator" else f"{its_address}  (viewers)")
+    asyncio.run(_serve(connection_within(settings, "dashboard", wait), access, listening))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A bound socket. Raises CommandError naming the address that is taken."""
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        said = f"the dashboard cannot listen on {host}:{port} ({error.strerror}): choose another --port"
+        raise CommandError(said, ExitCode.USAGE) from None
+    return listening
+
+
+async def _serve(connection: "Connection", access: "Access", listening: socket.socket) -> None:
+    import uvicorn
+
+    from lineage.desk import open_desk
+    from lineage.server import make_app
+
+    async with open_desk(connection) as desk:
+        config = uvicorn.Config(
+            make_app(desk, access),
+            log_config=None,
+            access_log=False,
+            ws="websockets-sansio",
+            ws_max_size=2**16,
+            ws_per_message_deflate=False,  # a frame is encoded once for everyone; compressing it would be for each
+        )
+        await uvicorn.Server(config).serve([listening])
+
+
+@contextmanager
+def beside(settings: "Settings", *, logs: Path) -> Iterator[str]:
+    """The dashboard as a child process that ends with this one; yields the address that signs in.
+
+    It waits by itself until the servers are noted, and gets its token by environment: arguments are there for all to
+    see.
+    """
+    from infra.embedded.ports import free_port
+    from infra.embedded.processes import start_bound
+
+    port, token = free_port(), os.environ.get(TOKEN_VARIABLE, "") or secrets.token_urlsafe(16)
+    environment = dict(os.environ) | {
+        TOKEN_VARIABLE: token,
+        "FARETIDE_STATE_DIR": str(settings.state_dir.resolve()),
+        "FARETIDE_LOG_FORMAT": "json",
+    }
+    command = [sys.executable, "-m", "infra.cli", "dashboard", "--port", str(port), "--wait", str(WAIT_S)]
+    process = start_bound(command, log=logs / "dashboard.log", cwd=Path.cwd(), environment=environment)
+    try:
+        yield f"http://127.0.0.1:{port}/#token={token}"
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,138 @@
+"""Everything one dashboard holds, and the questions its page may ask.
+
+A question is a name and an async function from query parameters to JSON; it raises ValueError for parameters that make
+no sense, ClientError for what cannot be answered.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from infra.clients.connection import Connection
+from infra.clients.registry import Registry
+from infra.clients.schema_ids import SchemaIds
+from lineage.explain import Explainer
+from lineage.hub import Hub
+from lineage.messages import MOST, Wanted, page
+from lineage.past import boards_at
+from lineage.pseudonyms import Pseudonyms
+from lineage.reader import Reader, open_reader
+from lineage.shown import place_of
+from lineage.state import State
+from lineage.watching import Watching, now_ms
+from topics.catalogue import MARKETS, MODELS, PRICING_POLICY, topic_named
+from topics.schemas import schema_of
+
+CONTROL = (PRICING_POLICY, MARKETS, MODELS)
+Asked = Mapping[str, str]
+Question = Callable[[Asked], Awaitable[Any]]
+
+
+@dataclass(slots=True, kw_only=True)
+class Desk:
+    """One dashboard."""
+
+    state: State
+    hub: Hub
+    watching: Watching
+    reader: Reader
+    browser: Reader
+    """A second reader: a person's questions must not hold up the live view, nor the other way round."""
+    pseudonyms: Pseudonyms
+    questions: Mapping[str, Question] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.questions = {
+            "status": self._status,
+            "quote": self._quote,
+            "find-quote": self._find_quote,
+            "messages": self._messages,
+            "schema": self._schema,
+            "cell": self._cell,
+            "at": self._at,
+            "marks": self._marks,
+        }
+
+    async def _status(self, _asked: Asked) -> Any:  # noqa: ANN401  JSON
+        kept = min((n.appended_ms for n in self.state.flows.newest.values()), default=0)
+        return {"now_ms": now_ms(), "clients": len(self.hub.clients), "trouble": self.watching.trouble, "kept_ms": kept}
+
+    async def _quote(self, asked: Asked) -> Any:  # noqa: ANN401
+        return await Explainer(self.browser).explain(*place_of(asked.get("place", "")))
+
+    async def _find_quote(self, asked: Asked) -> Any:  # noqa: ANN401
+        """Where the quote of that id stands among the newest answers; `place` is null if it does not."""
+        told = asked.get("id", "")
+        for row in reversed(self.state.answers.rows.values()):
+            if told and told in {row["quote_id"], self.pseudonyms.name(row["quote_id"])}:
+                return {"place": row["place"]}
+        return {"place": None}
+
+    async def _messages(self, asked: Asked) -> Any:  # noqa: ANN401
+        before = asked.get("before_ms")
+        return await page(
+            self.browser,
+            Wanted(
+                topic=topic_named(asked.get("topic", "")),
+                partition=int(asked.get("partition", "-1")),
+                before_ms=int(before) if before else None,
+                at=place_of(asked["place"]) if asked.get("place") else None,
+                key=asked.get("key", ""),
+                text=asked.get("text", ""),
+                limit=min(max(int(asked.get("limit", "50")), 1), MOST),
+            ),
+        )
+
+    async def _schema(self, asked: Asked) -> Any:  # noqa: ANN401
+        """The schema this version writes, and every version the registry holds."""
+        topic = topic_named(asked.get("topic", ""))
+        async with Registry(self.watching.connection) as registry:
+            state = await registry.state(topic)
+        return {
+            "subject": topic.subject,
+            "schema": schema_of(topic),
+            "schema_id": state.schema_id,
+            "versions": state.versions,
+            "compatibility": state.compatibility,
+            "faults": state.faults,
+        }
+
+    async def _cell(self, asked: Asked) -> Any:  # noqa: ANN401
+        try:
+            cell = int(asked.get("cell", ""), 16)
+        except ValueError:
+            raise ValueError(f"cell must be an H3 index in hexadecimal, got {asked.get('cell')!r}") from None
+        return {"history": self.state.city.past_of(cell)}
+
+    async def _marks(self, _asked: Asked) -> Any:  # noqa: ANN401
+        """When policy, market and model were set, for the time line."""
+        entries = await self.browser.between(CONTROL, 0, now_ms(), most=MOST)
+        return [
+            {
+                "at_ms": entry.timestamp_ms,
+                "topic": entry.topic.name,
+                "name": (entry.key or b"").decode(errors="replace"),
+            }
+            for entry in entries
+        ]
+
+    async def _at(self, asked: Asked) -> Any:  # noqa: ANN401
+        return {"at_ms": int(asked.get("ms", "")), "boards": await boards_at(self.browser, int(asked["ms"]))}
+
+
+@asynccontextmanager
+async def open_desk(connection: Connection) -> AsyncIterator[Desk]:
+    """A desk on these servers; nothing is read until its tasks run. Raises UnreachableError, TopicMissingError."""
+    async with Registry(connection) as registry:
+        ids = SchemaIds(registry)
+        async with open_reader(connection, ids) as reader, open_reader(connection, ids) as browser:
+            state, pseudonyms = State(), Pseudonyms()
+            yield Desk(
+                state=state,
+                hub=Hub(state.boards.values(), pseudonyms, clock_ms=now_ms),
+                watching=Watching(connection, ids, reader, state),
+                reader=reader,
+                browser=browser,
+                pseudonyms=pseudonyms,
+            )

@@ -1,0 +1,149 @@
+"""Records read on request: single ones by place, pages of a topic, all between two instants.
+
+One consumer outside every group serves one question after another; it commits nothing and is paused between
+questions, so an idle dashboard asks the brokers for nothing.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from infra.clients.connection import Connection
+from infra.clients.consumer import Decoder, Entry, open_consumer, places_of
+from infra.clients.errors import UnreachableError
+from infra.clients.kafka_errors import kafka_errors
+from infra.clients.schema_ids import SchemaIds
+from topics.catalogue import EVERY_TOPIC, Topic
+
+WITHIN_S = 20.0
+POLL_MS = 100
+
+Span = tuple[int, int]
+"""First offset and the one after the last."""
+
+
+@dataclass(slots=True)
+class Reader:
+    """Answers one question at a time; others wait their turn."""
+
+    connection: Connection
+    ids: SchemaIds
+    consumer: AIOKafkaConsumer
+    places: Mapping[str, list[TopicPartition]]
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _decoders: dict[str, Decoder] = field(default_factory=dict)
+
+    async def at(self, wanted: Iterable[tuple[Topic, int, int]]) -> dict[tuple[str, int, int], Entry]:
+        """Records by (topic, partition, offset); one that is no longer kept is left out. Raises ClientError."""
+        found: dict[tuple[str, int, int], Entry] = {}
+        rest = {place for place in wanted if place[2] >= 0}
+        while rest:
+            # One offset of each partition at a time: a consumer stands at one place of a partition.
+            turn = {(topic.name, number): (topic, number, offset) for topic, number, offset in rest}
+            rest -= set(turn.values())
+            spans = {TopicPartition(t.name, n): (offset, offset + 1) for t, n, offset in turn.values()}
+            for entry in await self.spans(spans):
+                found[entry.topic.name, entry.partition, entry.offset] = entry
+        return found
+
+    async def between(
+        self, topics: Sequence[Topic], from_ms: int, to_ms: int, *, most: int, partition: int = -1
+    ) -> list[Entry]:
+        """Records of `topics` appended in [from_ms, to_ms), at most the last `most` of each partition (-1: of all).
+
+        In order within a partition.
+        """
+        held = [place for topic in topics for place in self.places.get(topic.name, [])]
+        places = [place for place in held if partition in {-1, place.partition}]
+        async with self._asking("finding offsets"):
+            ends = await self.consumer.end_offsets(places)
+            starts = await self.consumer.offsets_for_times(dict.fromkeys(places, from_ms))
+            stops = await self.consumer.offsets_for_times(dict.fromkeys(places, to_ms))
+        spans: dict[TopicPartition, Span] = {}
+        for place in places:
+            start, stop = starts[place], stops[place]
+            last = ends[place] if stop is None else stop.offset
+            first = last if start is None else start.offset
+            if first < last:
+                spans[place] = (max(first, last - most), last)
+        return await self.spans(spans)
+
+    async def spans(self, spans: Mapping[TopicPartition, Span]) -> list[Entry]:
+        """Records of each span, in order within a partition; what is no longer kept is left out."""
+        if not spans:
+            return []
+        entries: list[Entry] = []
+        async with self._asking("reading records"):
+            waiting = await self._clip(spans)
+            self.consumer.assign(list(waiting))
+            for place, (first, _) in waiting.items():
+                self.consumer.seek(place, first)
+            deadline_s = time.monotonic() + WITHIN_S
+            while waiting and time.monotonic() < deadline_s:
+                batches = await self.consumer.getmany(*waiting, timeout_ms=POLL_MS)
+                for place, batch in batches.items():
+                    last = waiting[place][1]
+                    entries += [await self._decoder(place.topic).entry(raw) for raw in batch if raw.offset < last]
+                    await asyncio.sleep(0)  # who watches live is served between partitions
+                for place in [p for p, (_, last) in waiting.items() if await self.consumer.position(p) >= last]:
+                    del waiting[place]
+                    self.consumer.pause(place)
+        if waiting:
+            raise UnreachableError(f"the brokers did not give all records asked for within {WITHIN_S:.0f} s: try again")
+        return entries
+
+    async def _clip(self, spans: Mapping[TopicPartition, Span]) -> dict[TopicPartition, Span]:
+        """The parts of the spans that the brokers still keep."""
+        places = list(spans)
+        begins = await self.consumer.beginning_offsets(places)
+        ends = await self.consumer.end_offsets(places)
+        clipped = {p: (max(first, begins[p]), min(last, ends[p])) for p, (first, last) in spans.items()}
+        return {place: span for place, span in clipped.items() if span[0] < span[1]}
+
+    async def begins_and_ends(self) -> tuple[dict[tuple[str, int], int], dict[tuple[str, int], int]]:
+        """First offsets kept and ends of every partition of the catalogue."""
+        places = [place for held in self.places.values() for place in held]
+        async with self._asking("looking at ends"):
+            begins, ends = await asyncio.gather(
+                self.consumer.beginning_offsets(places), self.consumer.end_offsets(places)
+            )
+        return {(p.topic, p.partition): o for p, o in begins.items()}, {
+            (p.topic, p.partition): o for p, o in ends.items()
+        }
+
+    async def ends_at(self, topics: Sequence[Topic], at_ms: int) -> dict[tuple[str, int], int]:
+        """Where each partition ended at that instant, by append time."""
+        places = [place for topic in topics for place in self.places.get(topic.name, [])]
+        async with self._asking("finding offsets"):
+            ends = await self.consumer.end_offsets(places)
+            found = await self.consumer.offsets_for_times(dict.fromkeys(places, at_ms))
+        return {(p.topic, p.partition): ends[p] if stamp is None else stamp.offset for p, stamp in found.items()}
+
+    @asynccontextmanager
+    async def _asking(self, doing: str) -> AsyncIterator[None]:
+        async with self._turn:
+            try:
+                with kafka_errors(self.connection.endpoints.bootstrap, doing):
+                    yield
+            finally:
+                # Paused, not let go: forgetting the topics would make the next question wait for metadata.
+                self.consumer.pause(*self.consumer.assignment())
+
+    def _decoder(self, topic: str) -> Decoder:
+        if topic not in self._decoders:
+            self._decoders[topic] = Decoder(next(t for t in EVERY_TOPIC if t.name == topic), self.ids)
+        return self._decoders[topic]
+
+
+@asynccontextmanager
+async def open_reader(connection: Connection, ids: SchemaIds) -> AsyncIterator[Reader]:
+    """A reader of all topics of the catalogue. Raises UnreachableError, TopicMissingError."""
+    async with open_consumer(connection) as consumer:
+        places = await places_of(consumer, EVERY_TOPIC)
+        consumer.assign([place for held in places.values() for place in held])  # has it know every topic from now on
+        consumer.pause(*consumer.assignment())
+        yield Reader(connection, ids, consumer, {topic.name: held for topic, held in places.items()})

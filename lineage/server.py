@@ -1,0 +1,218 @@
+"""The dashboard's server: the page, its questions, and the WebSocket its boards come over.
+
+    GET /              the page          POST /api/session     sign in with a token
+    GET /api/…         one answer        WS   /api/boards      frames, see docs/dashboard.md
+
+Everything under /api but signing in asks for a role. Whatever fails is answered with one sentence.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from infra.clients.errors import ClientError, UnreachableError
+from lineage.access import COOKIE, SECURITY_HEADERS, Access, Role, same_origin
+from lineage.desk import Desk
+from lineage.explain import NoSuchQuoteError
+from lineage.hub import Client
+from lineage.past import NothingKeptError
+from lineage.state import BOARDS
+
+STATIC = Path(__file__).parent / "static"
+WEEK_S = 7 * 86_400
+REFUSED = 4401
+NOT_UNDERSTOOD = 4400
+"""WebSocket close codes: no role, and a message that is none of the protocol's."""
+
+
+def make_app(desk: Desk, access: Access) -> Starlette:
+    """The whole application; the desk's tasks run while it does."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(desk.watching.run()), tasks.create_task(desk.hub.run())]
+            yield
+            for task in running:
+                task.cancel()
+
+    routes = [
+        Route("/api/session", _Session(access), methods=["GET", "POST", "DELETE"]),
+        *(Route(f"/api/{name}", _Question(access, desk, name)) for name in desk.questions),
+        WebSocketRoute("/api/boards", _boards(access, desk)),
+        Mount("/assets", StaticFiles(directory=STATIC / "assets", check_dir=False)),
+        Route("/{path:path}", _page),
+    ]
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _refusal})
+    app.add_middleware(_SecurityHeaders)
+    return app
+
+
+class _SecurityHeaders:
+    """Puts the headers on every answer that keep a page to itself."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._headers = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), *self._headers]
+            await send(message)
+
+        await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+def _answer(value: Any, status: int = 200) -> Response:  # noqa: ANN401  whatever JSON can say
+    return Response(orjson.dumps(value), status, media_type="application/json", headers={"cache-control": "no-store"})
+
+
+async def _refusal(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _answer({"sentence": error.detail}, error.status_code)
+
+
+async def _page(request: Request) -> Response:
+    """The page, whatever view the address names; files of its own beside it."""
+    asked = STATIC / request.path_params["path"].split("/")[-1]
+    if asked.is_file() and asked.parent == STATIC:
+        return FileResponse(asked, headers={"cache-control": "no-cache"})
+    if request.path_params["path"].startswith("api/"):
+        raise HTTPException(404, "there is no such question")
+    return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
+
+
+def _role(access: Access, asking: Request | WebSocket) -> Role | None:
+    peer = asking.client.host if asking.client else ""
+    return access.role_of(headers=asking.headers, cookies=asking.cookies, peer=peer)
+
+
+class _Session:
+    """Sign in, ask who one is, sign out."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        await (await self._respond(request))(scope, receive, send)
+
+    async def _respond(self, request: Request) -> Response:
+        if request.method == "DELETE":
+            response = _answer({})
+            response.delete_cookie(COOKIE)
+            return response
+        if request.method == "GET":
+            role = _role(self._access, request)
+            return _answer({"role": role}, 200 if role else 401)
+        token = str((await _body(request)).get("token", ""))
+        role = self._access.role_by_token(token)
+        if role is None:
+            raise HTTPException(401, "this token is not one of this dashboard's: `faretide dashboard` prints them")
+        response = _answer({"role": role})
+        secure = request.url.scheme == "https"
+        response.set_cookie(COOKIE, token, max_age=WEEK_S, httponly=True, samesite="strict", secure=secure)
+        return response
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    try:
+        said = orjson.loads(await request.body())
+    except orjson.JSONDecodeError:
+        said = None
+    if not isinstance(said, dict):
+        raise HTTPException(400, "the body must be one JSON object")
+    return said
+
+
+class _Question:
+    """One question of the page, for those with a role."""
+
+    def __init__(self, access: Access, desk: Desk, name: str) -> None:
+        self._access, self._desk, self._name = access, desk, name
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        await (await self._respond(request))(scope, receive, send)
+
+    async def _respond(self, request: Request) -> Response:
+        role = _role(self._access, request)
+        if role is None:
+            raise HTTPException(401, "sign in first: open the address that `faretide dashboard` printed")
+        try:
+            said = await self._desk.questions[self._name](dict(request.query_params))
+        except ValueError as error:
+            raise HTTPException(400, str(error)) from None
+        except (NoSuchQuoteError, NothingKeptError) as error:
+            raise HTTPException(404, str(error)) from None
+        except UnreachableError as error:
+            raise HTTPException(503, str(error)) from None
+        except ClientError as error:
+            raise HTTPException(400, str(error)) from None
+        return _answer(said if role is Role.OPERATOR else self._desk.pseudonyms.hide(said))
+
+
+def _boards(access: Access, desk: Desk) -> Any:  # noqa: ANN401  Starlette's endpoint type
+    async def endpoint(socket: WebSocket) -> None:
+        role = _role(access, socket) if same_origin(socket.headers) else None
+        await socket.accept()
+        if role is None:
+            await socket.close(REFUSED, "sign in first")
+            return
+        client = Client(role)
+        desk.hub.clients.add(client)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_send(socket, client, desk))
+                tasks.create_task(_listen(socket, client))
+        except* (WebSocketDisconnect, RuntimeError, OSError):
+            pass  # the page has gone; Starlette says RuntimeError when it went while we were sending
+        finally:
+            desk.hub.clients.discard(client)
+
+    return endpoint
+
+
+async def _send(socket: WebSocket, client: Client, desk: Desk) -> None:
+    while True:
+        frame = await client.next_frame(desk.hub.snapshot)
+        await socket.send_text(frame.decode())
+
+
+async def _listen(socket: WebSocket, client: Client) -> None:
+    """What the page watches. A message that is not understood closes the connection with the reason."""
+    while True:
+        boards = _watched(await socket.receive_text())
+        if boards is None:
+            await socket.close(NOT_UNDERSTOOD, f'messages must be {{"watch": [boards]}}, boards of {", ".join(BOARDS)}')
+            raise WebSocketDisconnect(NOT_UNDERSTOOD)
+        client.watch(boards)
+
+
+def _watched(text: str) -> frozenset[str] | None:
+    """The boards a message asks for; None if it is no such message.
+
+    >>> _watched('{"watch": ["map"]}'), _watched('{"watch": ["maps"]}'), _watched("hello")
+    (frozenset({'map'}), None, None)
+    """
+    try:
+        said = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    boards = said.get("watch") if isinstance(said, dict) else None
+    if not isinstance(boards, list) or not all(board in BOARDS for board in boards):
+        return None
+    return frozenset(boards)

@@ -1,0 +1,66 @@
+"""Who may see what."""
+
+import pytest
+
+from lineage.access import SECURITY_HEADERS, Access, Role, same_origin
+from lineage.pseudonyms import SEALED, Pseudonyms
+
+ACCESS = Access(operator_token="op", viewer_token="look", proxies=frozenset({"10.0.0.1"}))
+USER = {"x-forwarded-user": "ann"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "cookies", "peer", "role"),
+    [
+        ({}, {}, "1.2.3.4", None),
+        ({"authorization": "Bearer op"}, {}, "1.2.3.4", Role.OPERATOR),
+        ({"authorization": "bearer look"}, {}, "1.2.3.4", Role.VIEWER),
+        ({"authorization": "Bearer "}, {}, "1.2.3.4", None),
+        ({"authorization": "Basic op"}, {}, "1.2.3.4", None),
+        ({}, {"faretide_session": "op"}, "1.2.3.4", Role.OPERATOR),
+        ({}, {"faretide_session": "ope"}, "1.2.3.4", None),
+        (USER, {}, "10.0.0.1", Role.VIEWER),
+        (USER | {"x-faretide-role": "operator"}, {}, "10.0.0.1", Role.OPERATOR),
+        (USER | {"x-faretide-role": "operator"}, {}, "10.0.0.2", None),
+    ],
+)
+def test_a_role_needs_a_token_or_a_trusted_proxy(headers, cookies, peer, role):
+    """Nothing gives no role; a proxy's headers from anyone else are not believed."""
+    assert ACCESS.role_of(headers=headers, cookies=cookies, peer=peer) is role
+
+
+def test_an_empty_viewer_token_lets_nobody_in():
+    """A token that was not set is not the empty token."""
+    assert Access(operator_token="op").role_by_token("") is None
+
+
+def test_a_page_of_another_origin_may_not_open_the_socket():
+    """A browser tells where the page came from; a program tells nothing."""
+    assert not same_origin({"origin": "https://elsewhere.example", "host": "127.0.0.1:1"})
+    assert same_origin({"origin": "https://fare.example", "host": "fare.example"})
+    assert same_origin({})
+
+
+def test_the_policy_allows_no_other_origin():
+    """Every source is our own or nothing; no inline script."""
+    policy = SECURITY_HEADERS["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "http" not in policy
+    assert "unsafe" not in policy
+
+
+def test_no_id_survives_at_any_depth_and_the_same_id_keeps_its_name():
+    """Ids are hidden wherever they stand; what is equal stays equal."""
+    hidden = Pseudonyms(b"key").hide(
+        {"record": {"rider_id": "ann", "lines": [{"quote_id": "q1"}]}, "key": "ann", "raw": "ann's bytes", "id": None}
+    )
+    assert "ann" not in str(hidden)
+    assert "q1" not in str(hidden)
+    assert hidden["record"]["rider_id"] == hidden["key"]
+    assert hidden["raw"] == SEALED
+    assert hidden["id"] is None
+
+
+def test_another_key_gives_other_names():
+    """Without the key nobody can find out who it is by trying ids."""
+    assert Pseudonyms(b"one").name("ann") != Pseudonyms(b"two").name("ann")
