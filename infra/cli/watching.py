@@ -1,190 +1,169 @@
-"""What `faretide up` sees of its own system, from outside: by reading topics.
+"""What `faretide up` and `faretide top` see of the system, from outside: by reading topics.
 
-Freshness is followed for the pings of one partition: they are a fair sample, since drivers are spread by a hash.
+Watching must not slow what is watched. Records of each topic are decoded up to a budget a second; what is beyond is
+passed over, and a reader that has fallen far behind goes on near the end. Below the budgets every record is seen, so
+counts are exact; above, `watched_share` says what part was. Freshness is followed for pings of one partition: they are
+a fair sample, since drivers are spread by a hash. A tick passed over makes freshness look worse, never better.
 """
 
 import asyncio
 import contextlib
-from collections import Counter, deque
-from collections.abc import Mapping
+import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from infra.cli.live.recent import Budget, Ends
+from infra.cli.live.rows import Sight
+from infra.cli.live.seen import Seen
+from infra.cli.live.sight import look
 from infra.clients.connection import Connection
-from infra.clients.consumer import Decoder, Entry, open_consumer, places_of
-from infra.clients.errors import RegistryUnavailable
+from infra.clients.consumer import Decoder, open_consumer, places_of
+from infra.clients.errors import RegistryUnavailable, UnreachableError
+from infra.clients.kafka_errors import kafka_errors
 from infra.clients.registry import Registry
 from infra.clients.schema_ids import SchemaIds
-from simulation.freshness import FreshnessTracker, PingSample
-from simulation.histogram import Histogram
-from topics.catalogue import (
-    DRIVER_PINGS,
-    EVERY_TOPIC,
-    QUOTES,
-    SUPPLY_CELLS,
-    SURGE,
-    TELEMETRY,
-)
-from topics.counts import CountKind
-from topics.ledger import TelemetrySampled
-from topics.partitioners import Partitioner, partition_of
-from topics.prices import QuoteAnswered, QuoteOutcome, SurgeTicked
-from windows.hexagons import cells_of, zone_key, zone_of
+from topics.catalogue import DRIVER_PINGS, EVERY_TOPIC, QUOTES, SUPPLY_CELLS, SURGE, TELEMETRY
 
+DECODED_PER_S = {
+    QUOTES.name: 1_000,
+    SURGE.name: 500,
+    SUPPLY_CELLS.name: 2_000,
+    DRIVER_PINGS.name: 250,
+    TELEMETRY.name: 1_000,
+}
 WATCHED = (QUOTES, SURGE, SUPPLY_CELLS, TELEMETRY)
 SAMPLED_PARTITION = 0
+MOST_BEHIND = 5_000
+LOOK_EVERY_S = 1.0
+POLL_MS = 100
 
 
 @dataclass(slots=True)
 class Watch:
-    """Counts since the start, and the newest of everything."""
+    """One reader of a running system. `look_back_ms` of telemetry are read first, so that who fell silent is known."""
 
     connection: Connection
+    expected: tuple[str, ...] = ()
+    look_back_ms: int = 0
     ready: asyncio.Event = field(default_factory=asyncio.Event)
-    outcomes: Counter[str] = field(default_factory=Counter)
-    refusals: Counter[str] = field(default_factory=Counter)
-    fallbacks: Counter[str] = field(default_factory=Counter)
-    surged: int = 0
-    ticks: int = 0
-    ticks_with_model: int = 0
-    tick_fallbacks: Counter[str] = field(default_factory=Counter)
-    freshness: Histogram = field(default_factory=Histogram)
-    latest_quotes: deque[QuoteAnswered] = field(default_factory=lambda: deque(maxlen=5))
-    surge: dict[int, SurgeTicked] = field(default_factory=dict)
-    workers: dict[str, TelemetrySampled] = field(default_factory=dict)
-    ends_at_start: dict[str, int] = field(default_factory=dict)
-    _tracker: FreshnessTracker = field(default_factory=FreshnessTracker)
-    _zone_partitions: int = 1
+    seen: Seen = field(default_factory=Seen)
+    ends: Ends = field(default_factory=Ends)
+    trouble: str = ""
+    _began_ms: int = 0
+    _ends_at_start: dict[str, int] = field(default_factory=dict)
+    _moved: dict[str, int] = field(default_factory=dict)
+    _budgets: dict[str, Budget] = field(default_factory=dict)
     _consumer: AIOKafkaConsumer | None = None
     _places: list[TopicPartition] = field(default_factory=list)
 
     async def run(self) -> None:
-        """Read until cancelled, from what is the end now."""
+        """Read until cancelled, from what is the end now. Raises UnreachableError, TopicMissingError."""
         async with Registry(self.connection) as registry, open_consumer(self.connection) as consumer:
             ids = SchemaIds(registry)
             decoders = {topic.name: Decoder(topic, ids) for topic in (*WATCHED, DRIVER_PINGS)}
+            self._budgets = {name: Budget(per_s=per_s) for name, per_s in DECODED_PER_S.items()}
             self._consumer = consumer
-            await self._stand_at_end(consumer)
+            with kafka_errors(self.connection.endpoints.bootstrap, "looking for the topics"):
+                await self._stand_at_end(consumer)
             self.ready.set()
-            while True:
-                batches = await consumer.getmany(timeout_ms=100)
-                for place, batch in batches.items():
-                    for raw in batch:
-                        with contextlib.suppress(RegistryUnavailable):
-                            self._see(place, await decoders[place.topic].entry(raw))
-                    await asyncio.sleep(0)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._look_at_ends(), name="watch-ends")
+                await self._read(consumer, decoders)
 
     async def moved(self) -> dict[str, int]:
         """Records written to each topic since the start."""
-        ends = await self._ends()
-        return {topic: end - self.ends_at_start[topic] for topic, end in ends.items()}
+        await self._look()
+        return dict(self._moved)
 
-    def hottest(self, many: int) -> list[tuple[int, str, int]]:
-        """Cells with the highest multipliers now: (cell, product, hundredths), highest first."""
-        found = [
-            (multiplier, cell, product)
-            for tick in self.surge.values()
-            for multiplier, (cell, product) in zip(
-                tick.multiplier_hundredths,
-                ((cell, product) for cell in tick.cells for product in tick.products),
-                strict=True,
-            )
-            if multiplier > 100
-        ]
-        return [(cell, product, multiplier) for multiplier, cell, product in sorted(found, reverse=True)[:many]]
+    @property
+    def watched_share(self) -> dict[str, float]:
+        """Part of the records that was decoded, by topic, where it was not all of them. Pings are a sample anyway."""
+        budgets = self._budgets.items()
+        return {name: budget.share for name, budget in budgets if budget.passed_over and name != DRIVER_PINGS.name}
 
-    def gauge(self, name: str) -> float:
-        """Sum of a gauge over all workers."""
-        return sum(sample.gauges.get(name, 0.0) for sample in self.workers.values())
+    def sight(self, *, restarts: dict[str, int] | None = None) -> Sight:
+        """Everything as it stands now; `restarts` by service if somebody counts them."""
+        return look(
+            self.seen,
+            self.ends,
+            now_ms=_now_ms(),
+            began_ms=self._began_ms,
+            moved=self._moved,
+            expected=self.expected,
+            restarts=restarts,
+            watched_share=self.watched_share,
+            trouble=self.trouble,
+        )
+
+    async def _read(self, consumer: AIOKafkaConsumer, decoders: dict[str, Decoder]) -> None:
+        while True:
+            batches = await consumer.getmany(timeout_ms=POLL_MS)
+            now_ms = _now_ms()
+            for place, batch in batches.items():
+                budget = self._budgets[place.topic]
+                for raw in batch:
+                    if budget.take(now_ms):
+                        with contextlib.suppress(RegistryUnavailable):
+                            self.seen.add(await decoders[place.topic].entry(raw))
+                self._skip_ahead(consumer, place, batch[-1].offset + 1)
+                await asyncio.sleep(0)
+
+    def _skip_ahead(self, consumer: AIOKafkaConsumer, place: TopicPartition, position: int) -> None:
+        end = consumer.highwater(place)
+        if end is not None and end - position > MOST_BEHIND:
+            self._budgets[place.topic].passed_over += end - position
+            consumer.seek(place, end)
+
+    async def _look_at_ends(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            try:
+                await self._look()
+                self.trouble = ""
+            except UnreachableError as error:  # brokers may come back; until then figures age
+                self.trouble = str(error)
 
     async def _stand_at_end(self, consumer: AIOKafkaConsumer) -> None:
         everywhere = await places_of(consumer, EVERY_TOPIC)
         self._places = [place for places in everywhere.values() for place in places]
-        self._zone_partitions = len(everywhere[SUPPLY_CELLS])
+        self.seen.zone_partitions = len(everywhere[SUPPLY_CELLS])
         places = [place for topic in WATCHED for place in everywhere[topic]]
         places.append(TopicPartition(DRIVER_PINGS.name, SAMPLED_PARTITION))
         consumer.assign(places)
-        for place, end in (await consumer.end_offsets(places)).items():
-            consumer.seek(place, end)
-        self.ends_at_start = await self._ends()
+        starts = dict(await consumer.end_offsets(places))
+        if self.look_back_ms:
+            back_ms = _now_ms() - self.look_back_ms
+            found = await consumer.offsets_for_times(dict.fromkeys(everywhere[TELEMETRY], back_ms))
+            starts |= {place: offset.offset for place, offset in found.items() if offset is not None}
+        for place, offset in starts.items():
+            consumer.seek(place, offset)
+        self._began_ms = _now_ms()
+        await self._look()
 
-    async def _ends(self) -> dict[str, int]:
+    async def _look(self) -> None:
         consumer = self._consumer
-        assert consumer is not None
+        assert consumer is not None, "a watch looks once it runs"
+        with kafka_errors(self.connection.endpoints.bootstrap, "asking how far the topics are"):
+            found = await consumer.end_offsets(self._places)
+        self.ends.add({(place.topic, place.partition): end for place, end in found.items()}, at_ms=_now_ms())
         sums: dict[str, int] = dict.fromkeys((topic.name for topic in EVERY_TOPIC), 0)
-        for place, end in (await consumer.end_offsets(self._places)).items():
+        for place, end in found.items():
             sums[place.topic] += end
-        return sums
-
-    def _see(self, place: TopicPartition, entry: Entry) -> None:
-        record: Any = entry.record
-        if record is None:
-            return
-        if place.topic == DRIVER_PINGS.name:
-            self._see_ping(entry)
-        elif place.topic == SUPPLY_CELLS.name:
-            if record.kind in {CountKind.CELLS, CountKind.ALIVE}:
-                self._tracker.counted(
-                    source_partition=record.source_partition,
-                    zone_partition=place.partition,
-                    zone=record.zone,
-                    pings_offset=record.pings_offset,
-                    offset=entry.offset,
-                )
-        elif place.topic == SURGE.name:
-            self._see_tick(record, entry.timestamp_ms)
-        elif place.topic == QUOTES.name:
-            self._see_quote(record)
-        else:
-            self.workers[record.worker] = record
-
-    def _see_ping(self, entry: Entry) -> None:
-        ping = entry.record
-        zone = zone_of(int(cells_of(_array(ping.lat), _array(ping.lon))[0]))
-        self._tracker.published(
-            PingSample(
-                source_partition=entry.partition,
-                offset=entry.offset,
-                published_ms=ping.at_ms,
-                zone=zone,
-                zone_partition=partition_of(Partitioner.MURMUR2, zone_key(zone), self._zone_partitions),
-            )
-        )
-
-    def _see_tick(self, tick: SurgeTicked, appended_ms: int) -> None:
-        self.ticks += 1
-        if tick.model:
-            self.ticks_with_model += 1
-        else:
-            self.tick_fallbacks[tick.fallback] += 1
-        self.surge[tick.zone] = tick
-        for fresh_ms in self._tracker.ticked(zone=tick.zone, supply_offset=tick.supply_offset, appended_ms=appended_ms):
-            self.freshness.observe(fresh_ms)
-
-    def _see_quote(self, quote: QuoteAnswered) -> None:
-        self.outcomes[quote.outcome.lower()] += 1
-        if quote.outcome is not QuoteOutcome.PRICED:
-            self.refusals[quote.refusal or quote.outcome.lower()] += 1
-            return
-        self.latest_quotes.append(quote)
-        self.surged += quote.multiplier_hundredths > 100
-        if quote.fallback:
-            self.fallbacks[quote.fallback] += 1
+        self._ends_at_start = self._ends_at_start or sums
+        self._moved = {topic: end - self._ends_at_start[topic] for topic, end in sums.items()}
 
 
-def _array(value: float) -> Any:  # noqa: ANN401  one coordinate as an array
-    import numpy as np
-
-    return np.array([value])
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
-def shares(counts: Mapping[str, int]) -> dict[str, float]:
-    """Each count as a share of all.
-
-    >>> shares({"a": 3, "b": 1})
-    {'a': 0.75, 'b': 0.25}
-    """
-    total = sum(counts.values())
-    return {name: round(count / total, 6) for name, count in counts.items()} if total else {}
+@contextlib.asynccontextmanager
+async def watched(watch: Watch) -> AsyncIterator[Watch]:
+    """`watch` while it reads. One that fails ends what is inside and raises why."""
+    async with asyncio.TaskGroup() as tasks:
+        watching = tasks.create_task(watch.run(), name="watch")
+        await watch.ready.wait()
+        yield watch
+        watching.cancel()
