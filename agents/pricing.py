@@ -190,6 +190,9 @@ class Pricing:
                 ticks.append(tick)
                 self._worker.meter.latency("tick_ms", now_ms() - at_ms)
                 self._worker.meter.count("ticks" if tick.model else "ticks_without_model")
+                self._worker.meter.versions["model"] = tick.model or "none"
+                if tick.fallback:
+                    self._worker.meter.count(f"tick_fallbacks.{tick.fallback}")
             await asyncio.sleep(0)
         keys = [zone_key(tick.zone) for tick in ticks]
         outgoing = [

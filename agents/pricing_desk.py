@@ -8,13 +8,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from agents.runtime.partitioning import partition_of
+from demand.ratios import Sums
 from pricing.city_totals import CityTotals
 from pricing.markets import Market, MarketBook
-from pricing.memory import due_memory, memory_of, next_memory
+from pricing.memory import PanesSince, due_memory, memory_at, next_memory, since_ms
+from pricing.model_coverage import usable_in
 from pricing.models import Choice, ModelBook
 from pricing.policy import PolicyBook
 from pricing.schedule import Due, due_zones, first_due
-from pricing.tick import TickInputs, TickOffsets, price_zone
+from pricing.tick import TickInputs, TickOffsets, price_zone, unmeasured_model
 from pricing.windows_of_zone import WindowsOfZone, view_of
 from pricing.zone_join import PartitionState, apply_demand, apply_supply
 from pricing.zone_state import ZoneState
@@ -67,6 +69,7 @@ class PricingDesk:
     _floor: dict[int, tuple[int, int]] = field(default_factory=dict)
     _has_read_back: bool = False
     _market_zones: dict[str, _MarketZones] = field(default_factory=dict)
+    _followed: list[Market] = field(default_factory=list)
 
     def assigned(self, epoch: Epoch, states: Iterable[PartitionState]) -> None:
         """Begin an epoch with what the table held of each partition; nothing is due before `read_back`.
@@ -118,7 +121,8 @@ class PricingDesk:
 
     def follow_markets(self, now_ms: int) -> None:
         """Have every zone of every market in force priced, be it quiet or not."""
-        for market in self.markets.in_force(now_ms):
+        self._followed = self.markets.in_force(now_ms)
+        for market in self._followed:
             known = self._market_zones.get(market.name)
             if known is None or known.market is not market:
                 zones = frozenset(zone_of(cell) for cell in market.jurisdiction_of)
@@ -127,12 +131,18 @@ class PricingDesk:
                 if self.partition_of_zone(zone) in self.partitions:
                     self._zone(zone, now_ms)
 
+    def _follow_begun(self, now_ms: int) -> None:
+        """Follow markets whose next version has begun since: no record tells of that instant."""
+        if self.markets.in_force(now_ms) != self._followed:
+            self.follow_markets(now_ms)
+
     # ---- ticks
 
     def due(self, now_ms: int) -> list[int]:
         """Zones to price now, of partitions that have read what their newest ticks had, the longest waiting first."""
         if not self._has_read_back:
             return []
+        self._follow_begun(now_ms)
         ready = {number for number, state in self.partitions.items() if self._has_caught_up(number, state)}
         zones = ((zone, known.due) for zone, known in self._zones.items() if self.partition_of_zone(zone) in ready)
         return due_zones(zones, now_ms)
@@ -146,6 +156,7 @@ class PricingDesk:
         if known is None:
             return None
         known.due.ticked(now_ms)
+        self._follow_begun(now_ms)
         inputs = self._inputs(zone, known, now_ms)
         return None if inputs is None else price_zone(inputs)
 
@@ -158,22 +169,23 @@ class PricingDesk:
     def memories(self, now_ms: int) -> list[ForecastStateKept]:
         """Long memories that are due: of each zone whose newest one is ten minutes old."""
         due = []
+        self._follow_begun(now_ms)
         for zone, known in self._zones.items() if self._has_read_back else ():
-            state = self._state(zone)
             market = self._market(zone, now_ms)
-            model = self.models.champion().model
+            model = usable_in(self.models.champion(), market).model if market else None
             if market is None or model is None or not due_memory(known.memory, now_ms):
                 continue
-            city = self._city(market, now_ms)
+            partition = self.partitions[self.partition_of_zone(zone)]
+            self._windows(zone, known, market).read(partition, now_ms)
             due.append(
                 next_memory(
                     known.memory,
-                    state,
+                    zone,
                     model,
-                    city,
+                    self._panes(zone, known, market, known.memory, now_ms),
                     epoch=self.epoch,
                     now_ms=now_ms,
-                    demand_offset=self.partitions[self.partition_of_zone(zone)].demand.applied_offset,
+                    demand_offset=partition.demand.applied_offset,
                 )
             )
         return due
@@ -191,12 +203,15 @@ class PricingDesk:
         if market is None:
             return None
         partition = self.partitions[self.partition_of_zone(zone)]
-        choice = self.models.champion()
+        choice = usable_in(self.models.champion(), market)
         windows = self._windows(zone, known, market).read(partition, now_ms)
-        observed, expected = memory_of(known.memory, zone, now_ms, choice.model)
+        model = choice.model or unmeasured_model(market.time_zone)
+        record = known.memory if choice.model else None
+        memory = memory_at(record, zone, model, self._panes(zone, known, market, record, now_ms), now_ms)
+        sums = memory.cells
         return TickInputs(
-            view=view_of(windows, partition, memory_observed=observed, memory_expected=expected),
-            city=self._city(market, now_ms),
+            view=view_of(windows, partition, memory_observed=sums.observed, memory_expected=sums.expected),
+            city=self._city(market, now_ms, memory.city),
             market=market,
             policy=self.policies.at(market.name, now_ms),
             model=choice.model,
@@ -222,10 +237,6 @@ class PricingDesk:
             known = self._zones[zone] = _Zone(first_due(zone, now_ms))
         return known
 
-    def _state(self, zone: int) -> ZoneState:
-        """State of the zone; one without any is not kept, so that quiet zones cost the table nothing."""
-        return self.partitions[self.partition_of_zone(zone)].zones.get(zone) or ZoneState(zone)
-
     def _windows(self, zone: int, known: _Zone, market: Market) -> WindowsOfZone:
         state = self.partitions[self.partition_of_zone(zone)].zones.get(zone)
         stale = known.windows is None or known.state is not state or known.windows.products != market.product_ids
@@ -240,9 +251,26 @@ class PricingDesk:
                 return self.markets.of_zone(layout_of(zone).home_cells, now_ms)
         return None
 
-    def _city(self, market: Market, now_ms: int) -> CityView:
+    def _panes(
+        self, zone: int, known: _Zone, market: Market, record: ForecastStateKept | None, now_ms: int
+    ) -> PanesSince:
+        """Panes of the zone and the city that the record lacks; the zone's windows were read at `now_ms`."""
+        partition, zones = self.partitions[self.partition_of_zone(zone)], self._market_zones[market.name].zones
+        known_from = partition.demand.known_from_ms(), self.city.progress.known_from_ms()
+        both_ms = None if None in known_from else max(at_ms or 0 for at_ms in known_from)
+        start_ms = since_ms(record, now_ms=now_ms, known_from_ms=both_ms)
+        zone_starts, riders = self._windows(zone, known, market).requests_since(now_ms, start_ms)
+        city_starts, asked = self.city.requests_since(now_ms, start_ms, zones)
+        return PanesSince(since_ms=start_ms, zone_starts=zone_starts, zone=riders, city_starts=city_starts, city=asked)
+
+    def _city(self, market: Market, now_ms: int, sums: Sums) -> CityView:
         windows = self.city.windows(now_ms, self._market_zones[market.name].zones)
-        return CityView(requests=windows.requests, covered_ms=windows.covered_ms)
+        return CityView(
+            requests=windows.requests,
+            covered_ms=windows.covered_ms,
+            observed=sums.observed,
+            expected=sums.expected,
+        )
 
     def _has_caught_up(self, number: int, state: PartitionState) -> bool:
         supply, demand = self._floor[number]

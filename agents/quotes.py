@@ -164,6 +164,8 @@ class Quotes:
                 self._worker.meter.count("requests_repeated")
                 continue
             self._worker.meter.count(f"quotes.{quote.outcome.lower()}")
+            if quote.fallback:
+                self._worker.meter.count(f"quote_fallbacks.{quote.fallback}")
             outgoing.append(_addressed(QUOTES, record, quote.quote_id, quote, at_ms))
         return outgoing
 

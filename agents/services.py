@@ -3,26 +3,33 @@
 import os
 import socket
 import time
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from importlib.metadata import version
 
 from agents.runtime import running
-from agents.runtime.app import make_app
+from agents.runtime.app import WorkerApp, make_app
 from agents.runtime.contracts import Contracts
+from agents.runtime.health import Limits
+from agents.runtime.health_watch import HealthWatch
+from agents.runtime.metrics_endpoint import Endpoint, serving
 from agents.runtime.schema_ids import RegistryUnavailableError
 from agents.runtime.settings import WorkerSettings
 from agents.runtime.telemetry import Meter
 from agents.runtime.worker import Worker
-from infra.clients.admin import Admin
+from infra.clients.admin import Admin, TopicState
 from infra.clients.connection import Connection
-from infra.clients.errors import ClientError, RegistryUnavailable
+from infra.clients.database import find_database
+from infra.clients.errors import AccessDeniedError, ClientError, RegistryUnavailable
 from infra.clients.registry import Registry
+from infra.clients.rights import rights_of
 from infra.clients.schema_ids import SchemaIds
 from infra.settings import Settings
-from topics.catalogue import EVERY_TOPIC
+from topics.roles import Role, role_named
 from topics.schemas import Schema, schema_of
 
-SERVICES = ("supply", "demand", "pricing", "quotes")
+RECORDER = "recorder"
+SERVICES = ("supply", "demand", "pricing", "quotes", RECORDER)
 """Each is a module of this package with `warm_up()` and `register(app, worker)`; a worker imports its own only."""
 
 ABSENT_FOR_S = 30.0
@@ -62,18 +69,17 @@ class KnownSchemas:
 async def surroundings(service: str, settings: Settings, connection: Connection) -> Worker:
     """What the service needs to know before it starts.
 
-    Raises SchemaMissingError, ClientError naming the topic that is missing or differs, RegistryUnavailable,
-    UnreachableError.
+    It learns of its role's topics and no others: what is not in its contract, it can neither read nor write.
+
+    Raises SchemaMissingError, ClientError naming the topic that is missing or differs, AccessDeniedError naming the
+    right that is missing, RegistryUnavailable, UnreachableError.
     """
+    role = role_named(service)
     async with Registry(connection) as registry:
-        ids = await registry.ids_of(EVERY_TOPIC)
-    async with Admin(connection, settings) as admin:
-        states = await admin.states()
-    faults = [fault for state in states for fault in state.faults]
-    if faults:
-        raise ClientError(faults[0])
-    by_subject = {topic.subject: ids[topic.name] for topic in EVERY_TOPIC}
-    schemas = {ids[topic.name]: schema_of(topic) for topic in EVERY_TOPIC}
+        ids = await registry.ids_of(role.topics)
+    states = await _topics_of(role, settings, connection)
+    by_subject = {topic.subject: ids[topic.name] for topic in role.topics}
+    schemas = {ids[topic.name]: schema_of(topic) for topic in role.topics}
     name = settings.instance_id or f"{service}-{socket.gethostname()}-{os.getpid()}"
     return Worker(
         service=service,
@@ -86,7 +92,24 @@ async def surroundings(service: str, settings: Settings, connection: Connection)
         security={
             key: value for key, value in connection.kafka().items() if key not in {"bootstrap_servers", "client_id"}
         },
+        database=find_database(settings) if service == RECORDER else None,
     )
+
+
+async def _topics_of(role: Role, settings: Settings, connection: Connection) -> list[TopicState]:
+    """The role's topics, all of them as they must be, once it is certain that it may use them."""
+    async with Admin(connection, settings) as admin:
+        missing = await admin.missing_rights(rights_of(role))
+        if missing:
+            raise AccessDeniedError(
+                f"{role.name} lacks the right {missing[0]} at the brokers {connection.endpoints.bootstrap}: "
+                f"grant what `faretide topics acls --service {role.name}` lists"
+            )
+        states = await admin.states(role.topics)
+    faults = [fault for state in states for fault in state.faults]
+    if faults:
+        raise ClientError(faults[0])
+    return states
 
 
 def load(service: str) -> None:
@@ -107,4 +130,14 @@ def run(service: str, settings: Settings, worker: Worker) -> None:
         ),
     )
     import_module(f"agents.{service}").register(app, worker)
-    running.run(app)
+    with _observed(app, settings, worker):
+        running.run(app)
+
+
+def _observed(app: WorkerApp, settings: Settings, worker: Worker) -> AbstractContextManager[object]:
+    """Metrics and health of the worker at its port, if it has one. Raises OSError if it cannot listen there."""
+    if not settings.metrics_port:
+        return nullcontext()
+    watch = HealthWatch(app, worker.meter, Limits())
+    address = settings.metrics_host, settings.metrics_port
+    return serving(Endpoint(address, worker.service, worker.meter, watch))

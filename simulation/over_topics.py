@@ -11,14 +11,15 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer
 
-from infra.clients.connection import Connection
+from infra.clients.connection import Connection, kafka_producer
 from infra.clients.consumer import Decoder, open_consumer, places_of
 from infra.clients.kafka_errors import kafka_errors
 from infra.clients.producer import Publisher
 from infra.clients.registry import Registry
 from infra.clients.schema_ids import SchemaIds
+from infra.clients.starting import start
 from simulation.city import Answer, City
 from simulation.fleet import Pings
 from simulation.pings import PingEncoder
@@ -27,6 +28,8 @@ from topics.events import RideEventHappened, RideEventKind
 from topics.partitioners import Partitioner, partition_of
 
 SOURCE = "city"
+# Pings carry no other header: workers name the producers of a mixture by this one, the rest is in the record.
+_PING_HEADERS = [("ce_source", SOURCE.encode())]
 _BATCH_BYTES = 256 * 2**10
 _POLL_MS = 200
 _SENT = (DRIVER_PINGS, QUOTE_REQUESTS, RIDE_EVENTS)
@@ -64,12 +67,11 @@ class TopicsWire:
             self._publisher = await opening.enter_async_context(
                 Publisher(self._connection, schema_ids, source=SOURCE, linger_ms=0)
             )
-            self._pinging = AIOKafkaProducer(
-                **self._connection.kafka(), acks=1, max_batch_size=_BATCH_BYTES, compression_type="lz4"
+            self._pinging = kafka_producer(
+                self._connection.kafka(), acks=1, max_batch_size=_BATCH_BYTES, compression_type="lz4"
             )
             opening.push_async_callback(self._pinging.stop)
-            with kafka_errors(self._bootstrap, "connecting"):
-                await self._pinging.start()
+            await start(self._pinging, self._connection)
             await self._know_partitions()
             self._consumer = await opening.enter_async_context(open_consumer(self._connection))
             await self._stand_at_end()
@@ -112,10 +114,10 @@ class TopicsWire:
     async def _send_batches(self, partition: int, pairs: list[tuple[bytes, bytes]], pings: Pings) -> None:
         batch, held = self._pinging.create_batch(), 0
         for key, value in pairs:
-            if batch.append(key=key, value=value, timestamp=pings.at_ms) is None:
+            if batch.append(key=key, value=value, timestamp=pings.at_ms, headers=_PING_HEADERS) is None:
                 await self._send_batch(batch, held, partition)
                 batch, held = self._pinging.create_batch(), 0
-                batch.append(key=key, value=value, timestamp=pings.at_ms)
+                batch.append(key=key, value=value, timestamp=pings.at_ms, headers=_PING_HEADERS)
             held += 1
         await self._send_batch(batch, held, partition)
 

@@ -84,7 +84,7 @@ RIDE_EVENTS = Topic(
     group=PartitionGroup.RIDER,
     retention_ms=7 * DAY_MS,
     writer="rider and dispatch apps",
-    readers=("quotes",),
+    readers=("quotes", "recorder"),
     about="A quote is accepted; a ride starts, ends or is cancelled.",
 )
 SUPPLY_CELLS = Topic(
@@ -124,7 +124,7 @@ SURGE = Topic(
     group=PartitionGroup.ZONE,
     retention_ms=DAY_MS,
     writer="pricing",
-    readers=("quotes", "pricing"),
+    readers=("quotes", "pricing", "recorder"),
     about="Ticks: multipliers of all cells of a zone, with the inputs they were computed from.",
 )
 QUOTES = Topic(
@@ -134,7 +134,7 @@ QUOTES = Topic(
     group=PartitionGroup.RIDER,
     retention_ms=7 * DAY_MS,
     writer="quotes",
-    readers=("quotes", "rider apps"),
+    readers=("quotes", "recorder", "rider apps"),
     about="The one answer to each request: priced and locked, expired or refused.",
 )
 BOOKING_DECISIONS = Topic(
@@ -144,7 +144,7 @@ BOOKING_DECISIONS = Topic(
     group=PartitionGroup.RIDER,
     retention_ms=7 * DAY_MS,
     writer="quotes",
-    readers=("demand", "quotes", "rider apps"),
+    readers=("demand", "quotes", "recorder", "rider apps"),
     about="Whether the acceptance of a quote stands.",
 )
 FORECAST_STATE = Topic(
@@ -239,8 +239,8 @@ def dead_letters_of(topic: Topic) -> Topic:
         record=DeadLettered,
         group=PartitionGroup.ONE,
         retention_ms=30 * DAY_MS,
-        writer=", ".join(topic.readers),
-        readers=("operators",),
+        writer=", ".join(reader for reader in topic.readers if reader != "recorder"),
+        readers=("operators", "recorder"),
         about=f"What was refused of {topic.name}, whole, with its reason.",
     )
 

@@ -20,6 +20,8 @@ class ForecastStateKept:
     cells: list[int] = field(default_factory=list)
     observed_micro: list[int] = field(default_factory=list)
     expected_micro: list[int] = field(default_factory=list)
+    city_observed_micro: list[int] = field(default_factory=list)
+    city_expected_micro: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,7 @@ class PricingPolicySet:
     rounding_salt: str = ""
     lock_ms: int = 120000
     stale_hold_ms: int = 15000
+    based_on_offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +108,10 @@ class MarketDefined:
     boundary: list[LatLon] = field(default_factory=list)
     jurisdictions: list[Jurisdiction] = field(default_factory=list)
     products: list[Product] = field(default_factory=list)
+    km_per_h_by_hour: list[int] = field(default_factory=list)
+    author: str = ""
+    reason: str = ""
+    based_on_offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

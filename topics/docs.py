@@ -15,8 +15,10 @@ _HEAD = """# Topics
 
 The wire contract: Avro in the Confluent frame, one schema per topic in `avro/`, subjects `<topic>-value`,
 compatibility FULL_TRANSITIVE. Instants are epoch milliseconds UTC, money is in minor units of the currency beside it.
-Topics of one partition group have the same number of partitions. Headers: `ce_id`, `ce_source`, `ce_type`, `ce_time`
-and `traceparent`.
+Topics of one partition group have the same number of partitions. Headers `ce_id`, `ce_source`, `ce_type` and `ce_time`
+stand on what concerns a rider and on what operators write, with `traceparent` where there is a trace; pings carry
+`ce_source`; other records name writer and inputs themselves ([ADR 6](adr/0006-headers-where-somebody-reads-them.md)).
+How to write and read them: [clients.md](clients.md).
 
 | topic | key | group | kept | written by | read by |
 |---|---|---|---|---|---|

@@ -26,7 +26,9 @@ _KEEP = ~(0xF << _RESOLUTION_SHIFT)
 _ZONE_BITS = ZONE_RESOLUTION << _RESOLUTION_SHIFT | ((1 << 3 * (_FINEST - ZONE_RESOLUTION)) - 1)
 
 
-def cells_of(lat: NDArray[np.float64], lon: NDArray[np.float64]) -> NDArray[np.int64]:
+def cells_of(
+    lat: NDArray[np.float64], lon: NDArray[np.float64], *, resolution: int = CELL_RESOLUTION
+) -> NDArray[np.int64]:
     """Cell of each point; `lat` and `lon` are float64[n], degrees WGS 84.
 
     Raises ValueError if a latitude is not from -90 to 90, a longitude not from -180 to 180, or the lengths differ.
@@ -37,7 +39,7 @@ def cells_of(lat: NDArray[np.float64], lon: NDArray[np.float64]) -> NDArray[np.i
     _refuse_outside("lat", lat, 90.0)
     _refuse_outside("lon", lon, 180.0)
     points = zip(lat.tolist(), lon.tolist(), strict=True)
-    return np.fromiter((h3.latlng_to_cell(a, b, CELL_RESOLUTION) for a, b in points), np.int64, lat.size)
+    return np.fromiter((h3.latlng_to_cell(a, b, resolution) for a, b in points), np.int64, lat.size)
 
 
 def _refuse_outside(name: str, degrees: NDArray[np.float64], bound: float) -> None:

@@ -12,7 +12,7 @@ on_start, on_started, on_stop, on_shutdown  publisher and watchdog live as long 
 
 # ruff: noqa: ANN401  # Faust takes any setting
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, cast
 
 import faust
@@ -27,6 +27,7 @@ from agents.runtime.publisher import Publisher
 from agents.runtime.rewind import Span
 from agents.runtime.settings import WorkerSettings
 from agents.runtime.supervision import FAILED, ExitSupervisor, Watchdog, end_process
+from agents.runtime.telemetry import Standing
 from agents.runtime.transport import Transport
 from windows.epochs import Epoch
 
@@ -43,6 +44,8 @@ class WorkerApp(faust.App):
 
     settings: WorkerSettings
     publisher: Publisher
+    batch_done: Callable[[float], None]
+    """Told of each acknowledged batch how many milliseconds its agent had it."""
 
     def __init__(self, service: str, settings: WorkerSettings, **options: Any) -> None:
         super().__init__(service, **options)
@@ -50,6 +53,8 @@ class WorkerApp(faust.App):
         self._began: list[Began] = []
         self._lost: list[Lost] = []
         self._drain: list[Drain] = []
+        self._alongside: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self.batch_done = lambda _ms: None
         self.publisher = Publisher(
             settings.bootstrap,
             client_id=settings.client_id,
@@ -76,6 +81,10 @@ class WorkerApp(faust.App):
     def on_drain(self, listener: Drain) -> None:
         """Have `listener` awaited before partitions go and before the worker stops, for 2 s at most."""
         self._drain.append(listener)
+
+    def alongside(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Have `work` run from the very start; a task of Faust's begins only after the first assignment."""
+        self._alongside.append(work)
 
     @property
     def epoch(self) -> Epoch | None:
@@ -111,6 +120,19 @@ class WorkerApp(faust.App):
         Raises KeyError if the partition is not assigned.
         """
         return max(self._reader.ends[tp], self._reader.highwater(tp) or 0)  # no highwater before the first fetch
+
+    def standing(self) -> dict[tuple[str, int], Standing]:
+        """Where the reading of each assigned partition stands, as far as the broker has told."""
+        return {
+            (tp.topic, tp.partition): Standing(
+                delivered.position, max(0, self.end(tp) - delivered.delivered_to), delivered.appended_ms
+            )
+            for tp, delivered in self._reader.deliveries.items()
+        }
+
+    async def broker_ends(self) -> dict[TP, int]:
+        """Ask the broker for the ends of the assigned partitions. Raises KafkaError."""
+        return dict(await self._reader.highwaters(*self._reader.deliveries)) if self._reader.deliveries else {}
 
     def hold(self, tp: TP) -> None:
         """Deliver nothing of this partition until `release` or the next epoch; batches handed over before still come.
@@ -181,6 +203,8 @@ class WorkerApp(faust.App):
         pins.check()
         await super().on_start()
         await self.publisher.start()
+        for work in self._alongside:
+            self.add_future(work())
 
     async def on_started(self) -> None:
         """Begin to watch once the worker reads."""

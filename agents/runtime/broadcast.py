@@ -12,11 +12,11 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from agents.runtime.schema_ids import backoff_s
+from infra.clients.connection import kafka_admin, kafka_consumer
 
 _log = structlog.get_logger(__name__)
 _POLL_MS = 100
@@ -108,7 +108,7 @@ class BroadcastReader:
 
         Raises KafkaError if no broker answers, LookupError naming a topic that does not exist.
         """
-        admin = AIOKafkaAdminClient(**self._client)
+        admin = kafka_admin(self._client)
         await admin.start()
         try:
             described = await admin.describe_topics([*topics])
@@ -136,7 +136,7 @@ class BroadcastReader:
 
     async def _connected(self) -> AIOKafkaConsumer:
         for pause_s in backoff_s():
-            consumer = AIOKafkaConsumer(**self._options)
+            consumer = kafka_consumer(self._options)
             try:
                 await consumer.start()
             except KafkaError as error:

@@ -58,7 +58,7 @@ class Consumer(aiokafka.Consumer):
         self.ends: Mapping[TP, int] = {}
         self.parking = Parking()
         self.acknowledged = 0  # batches; the watchdog looks whether it moves
-        self._working: set[Batch] = set()
+        self._working: dict[Batch, float] = {}
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -145,12 +145,13 @@ class Consumer(aiokafka.Consumer):
 
     def begin(self, batch: Batch) -> None:
         """Note that an agent works on this batch."""
-        self._working.add(batch)
+        self._working[batch] = time.monotonic()
         self._idle.clear()
 
     def end(self, batch: Batch) -> None:
         """Note that the agent has acknowledged it."""
-        self._working.discard(batch)
+        if (begun_s := self._working.pop(batch, None)) is not None:
+            self.app.batch_done((time.monotonic() - begun_s) * 1000)
         if not self._working:
             self._idle.set()
 
@@ -248,6 +249,17 @@ class Consumer(aiokafka.Consumer):
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the agents know of the current epoch and records are delivered."""
+        return self.epoch is not None and self._told == self.epoch and not self.parking.beginning
+
+    @property
+    def thread_silent_s(self) -> float | None:
+        """Seconds since the consumer's thread last took a turn, None before the first."""
+        turn = self._thread.last_turn_s
+        return None if turn is None else time.monotonic() - turn
 
     @property
     def heartbeat_age_s(self) -> float | None:

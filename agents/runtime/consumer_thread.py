@@ -63,6 +63,8 @@ class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
     epoch: Epoch | None = None
     last_heartbeat_s: float | None = None
     """Monotonic time at which the last heartbeat accepted by the group was sent; at first, of joining it."""
+    last_turn_s: float | None = None
+    """Monotonic time at which this thread's loop last came round."""
 
     async def on_start(self) -> None:
         """Start the aiokafka consumer."""
@@ -92,6 +94,7 @@ class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
     @Service.task
     async def _complain(self) -> None:
         while not self.should_stop:
+            self.last_turn_s = time.monotonic()
             self._ensure_consumer()._coordinator.check_errors()
             await asyncio.sleep(COMPLAIN_EVERY_S)
 

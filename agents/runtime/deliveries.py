@@ -21,6 +21,7 @@ class Deliveries:
         self.span = span
         self._pending: deque[Batch] = deque()
         self._read_to = span.start
+        self.appended_ms = 0  # append time of the newest record handed over
         self._committable = span.resume
         self._note: CommitNote | None = None
         self._asked: tuple[int, CommitNote | None] = (span.resume, None)
@@ -29,6 +30,7 @@ class Deliveries:
         """Take in the next batch handed to the agent."""
         self._pending.append(batch)
         self._read_to = batch.next_offset
+        self.appended_ms = batch.append_ms
 
     def read_to(self, offset: int) -> None:
         """Learn that no record lies between the last batch and `offset`: transaction markers and compacted records."""

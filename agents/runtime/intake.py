@@ -81,7 +81,10 @@ class Intake:
             size=size,
             offset=batch.last_offset,
         )
-        return Taken(batch, columns, rows, appended[columns.source_row[rows]], refused)
+        appended_ms = appended[columns.source_row[rows]]
+        if rows.size:
+            self._meter.latency("lateness_ms", max(0, int((appended_ms - columns.ints("at_ms")[rows]).max())))
+        return Taken(batch, columns, rows, appended_ms, refused)
 
     def _look_at_producers(self, records: Sequence[ConsumerRecord], partition: int) -> None:
         """Look at a few records of the batch: which client wrote them, and by which rule they stand here."""

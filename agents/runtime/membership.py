@@ -7,10 +7,11 @@ new owner, and when its subscription changes, the group would silently keep the 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Int16, Int32, Schema, String
+
+from infra.clients.connection import kafka_admin
 
 _UNKNOWN_MEMBER = 25
 
@@ -57,7 +58,7 @@ async def remove_static(
 
     Raises KafkaError if the broker refuses or does not answer.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **(security or {}))
+    admin = kafka_admin({"bootstrap_servers": bootstrap, **(security or {})})
     await admin.start()
     try:
         coordinator = await admin.find_coordinator(group)

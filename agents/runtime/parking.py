@@ -36,6 +36,11 @@ class Parking:
         """Whether anything is blocked or parked, so that the next look should come soon."""
         return bool(self._beginning or self._held or self._lookups or self._parked)
 
+    @property
+    def beginning(self) -> bool:
+        """Whether an epoch begins."""
+        return bool(self._beginning)
+
     def begin(self, partitions: Iterable[TP]) -> None:
         """Deliver nothing of these partitions until `begun`: the agents are still being told of them."""
         self._beginning = set(partitions)

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple, Self
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import MessageSizeTooLargeError
 
+from infra.clients.connection import kafka_producer
+
 MAX_BATCH_BYTES = 512 * 1024
 MAX_RECORD_BYTES = 1_000_000
 """Largest record published; a little below the broker's default `message.max.bytes`."""
@@ -72,7 +74,7 @@ class Publisher:
 
     async def start(self) -> None:
         """Connect. Raises KafkaConnectionError if no broker answers."""
-        producer = AIOKafkaProducer(**self._options)
+        producer = kafka_producer(self._options)
         try:
             await producer.start()
         except BaseException:

@@ -16,18 +16,28 @@ from typing import Any, NoReturn, Protocol
 import structlog
 from mode import CrashingSupervisor
 
+from infra.clients.kafka_errors import RIGHT_MISSING, lacking
+
 FAILED = 70
 """Exit status of a worker of which an agent, a task or the consumer raised."""
 FENCED = 75
 """Exit status of a static member that lost its place in the group."""
 HUNG = 76
 """Exit status of a worker that stopped reading although there was something to read."""
+DENIED = 77
+"""Exit status of a worker that was refused a right it needs."""
 
 _log = structlog.get_logger(__name__)
 
 
 def end_process(status: int, reason: str, error: BaseException | None = None) -> NoReturn:
-    """Say why, with the traceback of `error`, and end at once, without commits, flushes or cleanup."""
+    """Say why, with the traceback of `error`, and end at once, without commits, flushes or cleanup.
+
+    A right that was taken away needs no traceback but its name, and has an exit status of its own.
+    """
+    if isinstance(error, RIGHT_MISSING):
+        reason = f"the brokers refuse a right, see `faretide topics acls`: {lacking(error)}"
+        status, error = DENIED, None
     _log.critical("worker ends", reason=reason, exit_status=status, exc_info=error)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()

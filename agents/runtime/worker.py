@@ -14,11 +14,14 @@ from agents.runtime.app import WorkerApp
 from agents.runtime.batches import Batch, Reading, held_batches
 from agents.runtime.contracts import Contracts
 from agents.runtime.counting import CountingService, Outgoing, Source, SourcePartition
+from agents.runtime.metrics_process import measure_process, measured_pauses
 from agents.runtime.publisher import Record
 from agents.runtime.rewind import Rewind, Span
 from agents.runtime.schema_ids import SchemaIds
 from agents.runtime.telemetry import Meter
+from infra.clients.database import Database
 from topics.catalogue import TELEMETRY, Topic
+from topics.ledger import TelemetrySampled
 from windows.epochs import Epoch
 
 TELEMETRY_EVERY_S = 1.0
@@ -31,7 +34,10 @@ def now_ms() -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """Surroundings of one service: topics with their partition counts, schemas, measurements."""
+    """Surroundings of one service: topics with their partition counts, schemas, measurements.
+
+    `database` is None for all but the recorder, who alone has to do with it.
+    """
 
     service: str
     name: str
@@ -41,6 +47,7 @@ class Worker:
     meter: Meter
     bootstrap: str
     security: Mapping[str, Any]
+    database: Database | None = None
 
     def reading(self, rewind: Rewind | None = None) -> Reading:
         """How a topic in Confluent format is read."""
@@ -67,14 +74,29 @@ class Worker:
 def report_telemetry(app: WorkerApp, worker: Worker) -> None:
     """Publish a sample of the worker's meter once a second."""
 
+    async def began(_epoch: Epoch, _spans: Mapping[TP, Span]) -> None:
+        worker.meter.count("assignments")
+
+    app.on_began(began)
+    app.batch_done = lambda batch_ms: worker.meter.latency("batch_ms", batch_ms)
+
     @app.task
     async def telemetry() -> None:
-        while not app.should_stop:
-            worker.meter.gauge("lag", sum(max(0, app.end(tp) - app.delivered_to(tp)) for tp in app.spans))
-            sample = worker.meter.sample(now_ms())
-            record = worker.contracts.record(TELEMETRY, 0, worker.name.encode(), sample)
-            await app.publisher.send([record])
-            await asyncio.sleep(TELEMETRY_EVERY_S)
+        worker.meter.gauge("started_ms", now_ms())
+        with measured_pauses(worker.meter):
+            while not app.should_stop:
+                sample = _sample(app, worker.meter)
+                record = worker.contracts.record(TELEMETRY, 0, worker.name.encode(), sample)
+                await app.publisher.send([record])
+                await asyncio.sleep(TELEMETRY_EVERY_S)
+
+
+def _sample(app: WorkerApp, meter: Meter) -> TelemetrySampled:
+    standing = app.standing()
+    meter.stands(standing)
+    meter.gauge("lag", sum(known.lag for known in standing.values()))
+    measure_process(meter)
+    return meter.sample(now_ms())
 
 
 def on_batches(

@@ -11,28 +11,59 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pydantic import SecretStr
+
 from infra.cli.exits import CommandError
-from infra.cli.output import complain
 
 if TYPE_CHECKING:
+    from infra.cli.live.notices import Notices
     from infra.cli.processes import ServiceProcesses
+    from infra.clients.database import Database
     from infra.settings import Settings
 
 SERVICES = ("supply", "demand", "pricing", "quotes")
+RECORDER = "recorder"
 
 
 class Steps:
-    """Progress for a person, on standard error so that the result stays clean."""
+    """Progress for a person, on standard error so that the result stays clean, and how long each stage took.
+
+    Time runs from the start of the process, so what a person waits for before the first line counts too.
+    """
 
     def __init__(self, *, quiet: bool) -> None:
+        import psutil
+
         self._quiet = quiet and not sys.stderr.isatty()
-        self._started_s = time.monotonic()
+        running_s: float = time.time() - psutil.Process().create_time()
+        self._started_s = time.monotonic() - max(0.0, running_s)
         self._said_s = 0.0
+        self._stages: dict[str, float] = {}
+        self.ready_s: float | None = None
+
+    @property
+    def now_s(self) -> float:
+        """Seconds since the command began."""
+        return time.monotonic() - self._started_s
+
+    @property
+    def stages(self) -> dict[str, float]:
+        """Seconds of each stage that has ended, in their order."""
+        return dict(self._stages)
+
+    def ended(self, stage: str) -> None:
+        """The stage that began where the last one ended is over."""
+        self._stages[stage] = round(self.now_s - sum(self._stages.values()), 2)
+
+    def ready(self) -> None:
+        """Everything serves."""
+        self.ended("services")
+        self.ready_s = round(self.now_s, 2)
 
     def __call__(self, line: str) -> None:
         """Say that a step is done or begins."""
         if not self._quiet:
-            sys.stderr.write(f"[{time.monotonic() - self._started_s:5.1f} s] {line}\n")
+            sys.stderr.write(f"[{self.now_s:5.1f} s] {line}\n")
             sys.stderr.flush()
 
     def fetched(self, done_bytes: int, total_bytes: int, name: str) -> None:
@@ -49,20 +80,31 @@ class Running:
 
     settings: "Settings"
     services: "ServiceProcesses"
+    notices: "Notices"
     embedded: bool
     database_url: str = ""
+
+    @property
+    def database(self) -> "Database | None":
+        """Where records are kept, None if nowhere."""
+        from infra.clients.database import find_database
+
+        if self.embedded and not self.settings.database_url.get_secret_value():
+            return find_database(self.settings.model_copy(update={"database_url": SecretStr(self.database_url)}))
+        return find_database(self.settings) if self.settings.database_url.get_secret_value() else None
 
     def open(self) -> None:
         """Let the services go: everything they need is prepared."""
         from infra.clients.endpoints import Endpoints, write_endpoints
 
         if not self.embedded:
-            self.services.start(SERVICES)
+            self.services.start((*SERVICES, RECORDER) if self.database else SERVICES)
             return
         endpoints = Endpoints(
             bootstrap=self.settings.bootstrap,
             registry_url=self.settings.registry_url,
             database_url=self.database_url,
+            metrics=self.services.metrics,
         )
         write_endpoints(self.settings.state_dir, endpoints)
 
@@ -73,26 +115,32 @@ def machine(settings: "Settings", say_step: Steps) -> Iterator[Running]:
 
     Raises CommandError saying what could not be started.
     """
+    from infra.cli.live.notices import Notices
     from infra.logging import configure
     from infra.settings import LogLevel
 
-    configure("up", settings.log_format, max(settings.log_level, LogLevel.WARNING, key=list(LogLevel).index))
-    services = _processes(settings)
+    level = max(settings.log_level, LogLevel.WARNING, key=list(LogLevel).index)
+    configure("up", settings.log_format, level, pseudonym_key=settings.log_key.get_secret_value())
+    notices = Notices()
+    services = _processes(settings, notices)
     with contextlib.ExitStack() as leaving:
         if settings.bootstrap:
             say_step(f"using the brokers at {settings.bootstrap}")
-            running = Running(settings, services, embedded=False)
+            say_step.ended("servers")
+            running = Running(settings, services, notices, embedded=False)
         else:
-            say_step(f"starting broker, registry and database, and {', '.join(SERVICES)} beside them")
             leaving.callback(services.stop)
-            services.start(SERVICES)
-            running = leaving.enter_context(_embedded(settings, services, say_step))
+            services.start((*SERVICES, RECORDER))
+            say_step(f"starting broker, registry, database and {len(services.pids)} services")
+            running = leaving.enter_context(_embedded(settings, services, notices, say_step))
         leaving.callback(_stop_services, services, say_step)  # first of all: they use the servers
         yield running
 
 
 @contextlib.contextmanager
-def _embedded(settings: "Settings", services: "ServiceProcesses", say_step: Steps) -> Iterator[Running]:
+def _embedded(
+    settings: "Settings", services: "ServiceProcesses", notices: "Notices", say_step: Steps
+) -> Iterator[Running]:
     from infra.clients.endpoints import forget_endpoints
     from infra.embedded.stack import EmbeddedStack
 
@@ -102,24 +150,27 @@ def _embedded(settings: "Settings", services: "ServiceProcesses", say_step: Step
         stack.start()
     except RuntimeError as error:  # what the embedded servers raise is a whole sentence
         raise CommandError(str(error)) from error
+    say_step.ended("servers")
     say_step(f"broker {stack.bootstrap}, registry {stack.registry_url}")
     reached = {"bootstrap": stack.bootstrap, "registry_url": stack.registry_url, "state_dir": state_dir}
     try:
-        yield Running(settings.model_copy(update=reached), services, embedded=True, database_url=stack.database_url)
+        yield Running(
+            settings.model_copy(update=reached), services, notices, embedded=True, database_url=stack.database_url
+        )
     finally:
         forget_endpoints(state_dir)
         say_step("stopping registry, broker and database")
         stack.stop()
 
 
-def _processes(settings: "Settings") -> "ServiceProcesses":
+def _processes(settings: "Settings", notices: "Notices") -> "ServiceProcesses":
     from infra.cli.processes import ServiceProcesses
 
     logs = settings.state_dir.resolve() / "logs"
     return ServiceProcesses(
         logs=logs,
         environment={"FARETIDE_STATE_DIR": str(settings.state_dir.resolve()), "FARETIDE_LOG_FORMAT": "json"},
-        on_restart=lambda service, code: complain(
+        on_restart=lambda service, code: notices(
             f"{service} ended with code {code} and is started again; see {logs / service}.log"
         ),
     )

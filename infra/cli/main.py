@@ -10,7 +10,26 @@ from collections.abc import Iterable
 
 import typer
 
-from infra.cli import publish, quote, schemas, tail, topics, train, up, worker
+from infra.cli import (
+    acls,
+    config,
+    dashboard,
+    db,
+    doctor,
+    forecast,
+    markets,
+    models,
+    policy,
+    publish,
+    quote,
+    schemas,
+    tail,
+    top,
+    topics,
+    train,
+    up,
+    worker,
+)
 from infra.cli.exits import cause_of, exit_code_of, sentence_of
 from infra.cli.output import complain
 
@@ -31,13 +50,22 @@ def build() -> typer.Typer:
     """The whole application."""
     made = _group("Prices rides from streams: Kafka in, locked and explained quotes out.")
     made.command("up", epilog=_examples(UP_EXAMPLES))(up.command)
+    made.command("top", epilog=_examples(top.EXAMPLES))(top.command)
+    made.command("dashboard", epilog=_examples(dashboard.EXAMPLES))(dashboard.command)
     made.command("worker", epilog=_examples(WORKER_EXAMPLES))(worker.command)
     made.command("publish", epilog=_examples(publish.EXAMPLES))(publish.command)
     made.command("tail", epilog=_examples(tail.EXAMPLES))(tail.command)
     made.command("quote", epilog=_examples(quote.EXAMPLES))(quote.command)
+    made.command("doctor", epilog=_examples(doctor.EXAMPLES))(doctor.command)
     made.add_typer(_topics(), name="topics")
     made.add_typer(_schemas(), name="schemas")
+    made.add_typer(_config(), name="config")
+    made.add_typer(_policy(), name="policy")
+    made.add_typer(_markets(), name="markets")
+    made.add_typer(_db(), name="db")
     made.add_typer(_train(), name="train")
+    made.add_typer(_forecast(), name="forecast")
+    made.add_typer(_models(), name="models")
     return made
 
 
@@ -52,6 +80,13 @@ def _topics() -> typer.Typer:
     create_examples = ("FARETIDE_DRIVER_PARTITIONS=16 faretide topics create",)
     group.command("create", epilog=_examples(create_examples))(topics.create_command)
     group.command("check", epilog=_examples(("faretide topics check",)))(topics.check_command)
+    group.command("acls", epilog=_examples(acls.EXAMPLES))(acls.acls_command)
+    return group
+
+
+def _config() -> typer.Typer:
+    group = _group("The settings of this process.", config.EXAMPLES)
+    group.command("show", epilog=_examples(config.EXAMPLES))(config.show_command)
     return group
 
 
@@ -63,9 +98,53 @@ def _schemas() -> typer.Typer:
     return group
 
 
+def _db() -> typer.Typer:
+    group = _group("The database in which the recorder keeps what was quoted.", ("faretide db status",))
+    migrate_examples = ("faretide db migrate", "FARETIDE_DATABASE_URL=postgresql://… faretide db migrate --json")
+    group.command("migrate", epilog=_examples(migrate_examples))(db.migrate_command)
+    status_examples = ("faretide db status", "faretide db status --json | jq '.topics[] | select(.behind > 0)'")
+    group.command("status", epilog=_examples(status_examples))(db.status_command)
+    return group
+
+
+def _policy() -> typer.Typer:
+    group = _group("What bounds prices in a market, since when and why.", policy.EXAMPLES)
+    group.command("set", epilog=_examples(policy.SET_EXAMPLES))(policy.set_command)
+    group.command("show", epilog=_examples(policy.SHOW_EXAMPLES))(policy.show_command)
+    group.command("history", epilog=_examples(policy.HISTORY_EXAMPLES))(policy.history_command)
+    group.command("dry-run", epilog=_examples(policy.DRY_RUN_EXAMPLES))(policy.dry_run_command)
+    group.command("freeze", epilog=_examples(policy.FREEZE_EXAMPLES))(policy.freeze_command)
+    group.command("unfreeze", epilog=_examples(policy.UNFREEZE_EXAMPLES))(policy.unfreeze_command)
+    group.command("cap", epilog=_examples(policy.CAP_EXAMPLES))(policy.cap_command)
+    return group
+
+
+def _markets() -> typer.Typer:
+    group = _group("Where rides are priced, in which time zone and currency, and what is sold there.", markets.EXAMPLES)
+    group.command("set", epilog=_examples(markets.SET_EXAMPLES))(markets.set_command)
+    group.command("show", epilog=_examples(markets.SHOW_EXAMPLES))(markets.show_command)
+    group.command("history", epilog=_examples(markets.HISTORY_EXAMPLES))(markets.history_command)
+    group.command("check", epilog=_examples(markets.CHECK_EXAMPLES))(markets.check_command)
+    return group
+
+
 def _train() -> typer.Typer:
     group = _group("Train a model from the shipped pickups.", train.EXAMPLES)
     group.command("demand", epilog=_examples(train.EXAMPLES))(train.demand_command)
+    return group
+
+
+def _forecast() -> typer.Typer:
+    group = _group("Forecast pickups and say how good that is.", forecast.EXAMPLES)
+    group.command("backtest", epilog=_examples(forecast.EXAMPLES))(forecast.backtest_command)
+    return group
+
+
+def _models() -> typer.Typer:
+    group = _group("The models announced to the services, by name, version and alias.", models.EXAMPLES)
+    group.command("list", epilog=_examples(("faretide models list --json",)))(models.list_command)
+    group.command("announce", epilog=_examples(models.ANNOUNCE_EXAMPLES))(models.announce_command)
+    group.command("alias", epilog=_examples(models.ALIAS_EXAMPLES))(models.alias_command)
     return group
 
 

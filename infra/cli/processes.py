@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from infra.embedded.ports import LOOPBACK, free_port, is_free, remembered_ports
 from infra.embedded.processes import start_bound
 
 RESTART_PAUSE_S = (0.0, 0.5, 1.0, 2.0, 5.0)
 STEADY_S = 60.0
 STOP_TIMEOUT_S = 10.0
 WAIT_FOR_SERVERS_S = 600  # the first start fetches the jars
+PORTS_NAME = "ports.json"
 KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "TZ", "FARETIDE_", "NUMBA_")
 
 
@@ -26,6 +28,7 @@ class ServiceProcess:
     instance: str
     command: Sequence[str]
     log: Path
+    metrics_port: int
     process: subprocess.Popen[bytes] | None = None
     started_s: float = 0.0
     restarts: int = 0
@@ -47,10 +50,11 @@ class ServiceProcesses:
     def start(self, services: Sequence[str]) -> None:
         """Start one process for each service and watch them."""
         self._logs.mkdir(parents=True, exist_ok=True)
+        ports = remembered_ports(self._logs / PORTS_NAME, services)
         for service in services:
             instance = f"{service}-0"
             command = [sys.executable, "-m", "infra.cli", "worker", service, "--wait", str(WAIT_FOR_SERVERS_S)]
-            entry = ServiceProcess(service, instance, command, self._logs / f"{service}.log")
+            entry = ServiceProcess(service, instance, command, self._logs / f"{service}.log", ports[service])
             self._launch(entry)
             self._services.append(entry)
         self._watcher.start()
@@ -59,6 +63,11 @@ class ServiceProcesses:
     def restarts(self) -> dict[str, int]:
         """Unexpected ends per service."""
         return {entry.service: entry.restarts for entry in self._services}
+
+    @property
+    def metrics(self) -> dict[str, str]:
+        """Where each worker shows its metrics and health, by instance id."""
+        return {entry.instance: f"http://{LOOPBACK}:{entry.metrics_port}" for entry in self._services}
 
     @property
     def pids(self) -> dict[str, int]:
@@ -78,10 +87,14 @@ class ServiceProcesses:
             _wait_or_kill(entry.process, deadline_s - time.monotonic())
 
     def _launch(self, entry: ServiceProcess) -> None:
+        if not is_free(entry.metrics_port):
+            entry.metrics_port = free_port()
         environment = {
             **{name: value for name, value in os.environ.items() if name.startswith(KEPT_ENVIRONMENT)},
             **self._environment,
             "FARETIDE_INSTANCE_ID": entry.instance,
+            "FARETIDE_METRICS_HOST": LOOPBACK,
+            "FARETIDE_METRICS_PORT": str(entry.metrics_port),
         }
         entry.process = start_bound(entry.command, log=entry.log, cwd=Path.cwd(), environment=environment)
         entry.started_s = time.monotonic()

@@ -1,4 +1,4 @@
-"""`docs/cli.md` and `docs/settings.md`, made from the code: `python -m infra.cli.reference` writes both."""
+"""Pages of `docs/` that are made from the code: `python -m infra.cli.reference` writes them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,8 @@ from typing import Any
 
 import typer
 
+from agents.runtime.metrics_declared import metrics_reference
+from infra.cli.acls import acls_page
 from infra.cli.exits import MEANINGS
 from infra.cli.main import app
 from infra.settings import settings_reference
@@ -45,9 +47,11 @@ def _pages(command: Any, name: str, parent: Any) -> Iterator[tuple[str, str]]:  
 
 
 def write(docs: Path = DOCS) -> None:
-    """Write both pages."""
+    """Write the pages."""
     (docs / "cli.md").write_text(cli_reference(), encoding="utf-8")
     (docs / "settings.md").write_text(settings_reference(), encoding="utf-8")
+    (docs / "acls.md").write_text(acls_page(), encoding="utf-8")
+    (docs / "metrics.md").write_text(metrics_reference(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from topics.catalogue import MARKETS, MODELS, PRICING_POLICY, Topic
 from topics.control import ModelAnnounced
 
 MODEL_DIR = Path(__file__).resolve().parents[2] / "models"
-SHIPPED_NAME, SHIPPED_VERSION = "demand", 1
+SHIPPED_NAME, SHIPPED_VERSION = "demand", 2
 
 
 def shipped_model(now_ms: int) -> ModelAnnounced:

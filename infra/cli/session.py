@@ -22,9 +22,18 @@ def open_session(command: str) -> Session:
 
     Raises SettingsInvalidError, NothingRunsError.
     """
+    settings = quiet_settings(command)
+    return Session(settings, connect(settings, client_id=f"faretide-{command}"))
+
+
+def quiet_settings(command: str) -> Settings:
+    """Read the settings and set up logging, for a command that goes on where nothing runs.
+
+    Raises SettingsInvalidError.
+    """
     settings = read_settings()
-    configure(command, settings.log_format, settings.log_level)
+    configure(command, settings.log_format, settings.log_level, pseudonym_key=settings.log_key.get_secret_value())
     if settings.log_level is not LogLevel.DEBUG:
         for name in ("aiokafka", "asyncio", "httpx", "kafka"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
-    return Session(settings, connect(settings, client_id=f"faretide-{command}"))
+    return settings

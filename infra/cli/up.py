@@ -1,6 +1,6 @@
 """`faretide up`: broker, registry, database, services and a city on this machine, from one command.
 
-    servers ──> schemas ──> topics ──> first market, policy, model ──> services ──> city
+    servers ──> schemas ──> topics ──> first market, policy, model ──> tables ──> services ──> city
     Ctrl-C or --seconds:   city ──> services ──> servers, in this order
 
 Servers and services are children that end with this process, also when it is killed.
@@ -9,9 +9,8 @@ Servers and services are children that end with this process, also when it is ki
 import asyncio
 import contextlib
 import signal
-import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +22,7 @@ from infra.cli.machine import SERVICES, Running, Steps, machine
 from infra.cli.output import say, say_json
 
 if TYPE_CHECKING:
+    from infra.cli.live.rows import Sight
     from infra.cli.watching import Watch
     from infra.clients.connection import Connection
     from infra.settings import Settings
@@ -43,7 +43,9 @@ class Options:
     drivers: int | None
     seed: int
     with_city: bool
+    with_dashboard: bool
     as_json: bool
+    plain: bool
 
 
 def command(
@@ -55,40 +57,70 @@ def command(
     drivers: Annotated[int | None, typer.Option(help="Cars; by default as many as the riders need.", min=1)] = None,
     seed: Annotated[int, typer.Option(help="Another seed plays another day of the same kind.")] = 1,
     no_city: Annotated[bool, typer.Option("--no-city", help="Start servers and services only.")] = False,
+    no_dashboard: Annotated[bool, typer.Option("--no-dashboard", help="Leave the web page out.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print nothing but one JSON summary line at the end.")
+    ] = False,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="A few lines every three seconds, also in a terminal.")
     ] = False,
 ) -> None:
     """Start everything on this machine and play a day of New York.
 
-    A few lines every three seconds tell rates, latency, freshness, the latest quotes and the hottest cells. Ctrl-C
-    stops all of it in order. With FARETIDE_BOOTSTRAP and FARETIDE_REGISTRY_URL set, your own servers are used.
+    In a terminal the live view of `faretide top`, else a few lines every three seconds: rates, latency, freshness, the
+    latest quotes and the hottest cells. `q` or Ctrl-C stops all of it in order; the summary comes last. With
+    FARETIDE_BOOTSTRAP and FARETIDE_REGISTRY_URL set, your own servers are used.
     """
     from infra.settings import read_settings
 
-    options = Options(seconds=seconds, scale=scale, drivers=drivers, seed=seed, with_city=not no_city, as_json=as_json)
-    settings = read_settings()
     say_step = Steps(quiet=as_json)
+    options = Options(
+        seconds=seconds,
+        scale=scale,
+        drivers=drivers,
+        seed=seed,
+        with_city=not no_city,
+        with_dashboard=not no_dashboard,
+        as_json=as_json,
+        plain=plain,
+    )
+    settings = read_settings()
     with machine(settings, say_step) as running:
         asyncio.run(_run(running, options, say_step))
 
 
 async def _run(running: Running, options: Options, say_step: Steps) -> None:
+    from infra.cli.watching import Watch, watched
     from infra.clients.connection import connect
 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     connection = connect(running.settings, client_id="faretide-up")
-    await _prepare(connection, running.settings, say_step)
-    async with _watching(connection) as watch:
+    async with asyncio.TaskGroup() as preparing:
+        preparing.create_task(_prepare(connection, running.settings, say_step))
+        preparing.create_task(_migrate(running, say_step))
+    say_step.ended("schemas")
+    async with watched(Watch(connection)) as watch:
         running.open()
+        say_step(f"metrics and health: {', '.join(running.services.metrics.values())}")
+        watch.expected = tuple(running.services.pids)
         await _until_ready(watch, stop, say_step)
-        if options.with_city and not stop.is_set():
-            await _play(connection, watch, options, running, stop, say_step)
-        else:
-            say_step("ready; Ctrl-C stops")
-            await _wait(stop, options.seconds)
+        with _dashboard(running.settings, say_step) if options.with_dashboard else contextlib.nullcontext():
+            if options.with_city and not stop.is_set():
+                await _play(connection, watch, options, running, stop, say_step)
+            else:
+                await _wait(watch, options, running, stop, say_step)
+
+
+@contextlib.contextmanager
+def _dashboard(settings: "Settings", say_step: Steps) -> Iterator[None]:
+    """The web page while the block runs, its address said."""
+    from infra.cli.dashboard import beside
+
+    with beside(settings, logs=settings.state_dir.resolve() / "logs") as address:
+        say_step(f"dashboard: {address}")
+        yield
 
 
 async def _prepare(connection: "Connection", settings: "Settings", say_step: Steps) -> None:
@@ -105,16 +137,18 @@ async def _prepare(connection: "Connection", settings: "Settings", say_step: Ste
         say_step(f"first records of {', '.join(seeded)} published")
 
 
-@contextlib.asynccontextmanager
-async def _watching(connection: "Connection") -> AsyncIterator["Watch"]:
-    from infra.cli.watching import Watch
+async def _migrate(running: Running, say_step: Steps) -> None:
+    """Tables for the recorder, if there is a database for it."""
+    from infra.clients.database import open_database
+    from infra.migrations.versions import migrate
 
-    watch = Watch(connection)
-    async with asyncio.TaskGroup() as tasks:  # a watch that fails ends the run and says why
-        watching = tasks.create_task(watch.run(), name="watch")
-        await watch.ready.wait()
-        yield watch
-        watching.cancel()
+    if running.database is None:
+        say_step("nothing will be recorded: FARETIDE_DATABASE_URL is not set")
+        return
+    async with open_database(running.database) as database:
+        applied = await migrate(database)
+    if applied:
+        say_step(f"database migrated: {', '.join(migration.name for migration in applied)}")
 
 
 async def _until_ready(watch: "Watch", stop: asyncio.Event, say_step: Steps) -> None:
@@ -124,8 +158,9 @@ async def _until_ready(watch: "Watch", stop: asyncio.Event, say_step: Steps) -> 
     """
     deadline_s = time.monotonic() + READY_WITHIN_S
     while not stop.is_set():
-        reporting = {sample.service for sample in watch.workers.values()}
-        if reporting.issuperset(SERVICES) and watch.ticks:
+        reporting = watch.seen.services
+        if reporting.issuperset(SERVICES) and watch.seen.ticks:
+            say_step.ready()
             say_step("services are ready")
             return
         if time.monotonic() > deadline_s:
@@ -158,13 +193,14 @@ async def _play(
     say_step(f"{len(city.driver_ids)} cars are on the road; riders begin to ask")
     end_ms = None if options.seconds is None else start_ms + int(options.seconds * 1000)
     async with TopicsWire(connection, city) as wire:
-        saying = asyncio.create_task(_say_lines(watch, city, quiet=options.as_json))
+        showing = asyncio.create_task(_show(watch, options, running, stop, city))
         try:
             seen = await play(city, wire, clock, stop=stop, end_ms=end_ms)
         finally:
-            saying.cancel()
+            await _end_showing(showing)
     seconds = (clock.now_ms() - start_ms) / 1000
-    said = summary(watch, seen, moved=await watch.moved(), restarts=running.services.restarts, seconds=seconds)
+    restarts = running.services.restarts
+    said = summary(watch, seen, moved=await watch.moved(), restarts=restarts, seconds=seconds, steps=say_step)
     if options.as_json:
         say_json(said)
     else:
@@ -172,20 +208,50 @@ async def _play(
             say(f"{name:28} {value}")
 
 
+async def _show(watch: "Watch", options: Options, running: Running, stop: asyncio.Event, city: "City | None") -> None:
+    """The live view in a terminal, else lines, until cancelled. A view that fails gives way to lines."""
+    from infra.cli.top import can_draw
+
+    if can_draw() and not (options.plain or options.as_json):
+        from infra.cli.live.session import drawn
+
+        def look() -> "Sight":
+            return watch.sight(restarts=running.services.restarts)
+
+        try:
+            await drawn(look, stop, place=watch.connection.endpoints.bootstrap, notices=running.notices)
+        except CommandError as error:
+            running.notices(str(error))
+        else:
+            stop.set()
+            return
+    if city is not None:
+        await _say_lines(watch, city, quiet=options.as_json)
+
+
+async def _end_showing(showing: "asyncio.Task[None]") -> None:
+    showing.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await showing
+
+
 async def _say_lines(watch: "Watch", city: "City", *, quiet: bool) -> None:
     from infra.cli.reporting import live_lines
 
     before, before_s = await watch.moved(), time.monotonic()
-    while True:
+    while not quiet:
         await asyncio.sleep(SAY_EVERY_S)
         now, now_s = await watch.moved(), time.monotonic()
-        if not quiet:
-            lines = live_lines(watch, city.summary(), before=before, now=now, seconds=now_s - before_s)
-            say("\n".join(lines))
-            sys.stdout.flush()
+        say("\n".join(live_lines(watch, city.summary(), before=before, now=now, seconds=now_s - before_s)))
         before, before_s = now, now_s
 
 
-async def _wait(stop: asyncio.Event, seconds: float | None) -> None:
+async def _wait(watch: "Watch", options: Options, running: Running, stop: asyncio.Event, say_step: Steps) -> None:
+    """Without a city: until stopped, or as long as was asked for."""
+    say_step("ready; Ctrl-C stops")
+    showing = asyncio.create_task(_show(watch, options, running, stop, None))
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
+        await asyncio.wait_for(stop.wait(), options.seconds)
+    await _end_showing(showing)
+    if options.as_json:
+        say_json({"ready_s": say_step.ready_s, "stages": say_step.stages})

@@ -14,7 +14,7 @@ LOOK_EVERY_S = 0.05
 
 
 def command(
-    service: Annotated[str, typer.Argument(help="supply, demand, pricing or quotes.", metavar="SERVICE")],
+    service: Annotated[str, typer.Argument(help="supply, demand, pricing, quotes or recorder.", metavar="SERVICE")],
     wait: Annotated[float, typer.Option(help="Wait up to this many seconds for a `faretide up` to be ready.")] = 0.0,
 ) -> None:
     """Run one worker of a service until SIGTERM or Ctrl-C.
@@ -30,14 +30,14 @@ def command(
     if service not in SERVICES:
         raise typer.BadParameter(f"must be one of {', '.join(SERVICES)}, got {service!r}", param_hint="SERVICE")
     settings = read_settings()
-    configure(service, settings.log_format, settings.log_level)
+    configure(service, settings.log_format, settings.log_level, pseudonym_key=settings.log_key.get_secret_value())
     load(service)
-    connection = _connection(settings, service, wait)
+    connection = connection_within(settings, service, wait)
     worker = asyncio.run(surroundings(service, settings, connection))
     run(service, settings, worker)
 
 
-def _connection(settings: "Settings", service: str, wait_s: float) -> "Connection":
+def connection_within(settings: "Settings", service: str, wait_s: float) -> "Connection":
     """The servers, once there are any. Raises NothingRunsError if there are none in time."""
     from infra.clients.connection import connect
     from infra.clients.errors import NothingRunsError

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from infra.clients.rights import rights_of
 from infra.embedded.stack import EmbeddedStack
+from tests.broker.secured import SecuredKafka
+from topics.roles import ROLES
 
 CACHE = Path(__file__).parents[2] / ".faretide" / "cache"
 
@@ -33,3 +36,13 @@ def service_stack(open_dir: Path) -> Iterator[EmbeddedStack]:
     """Servers of their own for tests of whole services, which check every record of the catalogue's topics."""
     with EmbeddedStack(open_dir / "service-stack", cache_dir=CACHE) as servers:
         yield servers
+
+
+@pytest.fixture(scope="session")
+def secured(open_dir: Path) -> Iterator[SecuredKafka]:
+    """A broker with TLS, SCRAM and access control; every role is a user and has the least rights of it."""
+    server = SecuredKafka(open_dir / "secured", CACHE)
+    with server.kafka.start(timeout_s=120):
+        for role in ROLES:
+            server.grant(role.name, rights_of(role))
+        yield server

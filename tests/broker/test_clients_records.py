@@ -21,9 +21,8 @@ from infra.clients.admin import Admin
 from infra.clients.connection import Connection
 from infra.clients.consumer import Edge, tail
 from infra.clients.endpoints import Endpoints
-from infra.clients.errors import ClientError, NoAnswerError, TopicMissingError, UnreadableError
+from infra.clients.errors import ClientError, TopicMissingError, UnreadableError
 from infra.clients.producer import Publisher
-from infra.clients.quoting import QuoteClient
 from infra.clients.registry import Registry
 from infra.clients.schema_ids import SchemaIds
 from infra.settings import Settings
@@ -181,40 +180,6 @@ async def test_reading_what_does_not_exist_is_a_sentence(connection):
         for _ in range(2):
             with pytest.raises(TopicMissingError, match=r"no topic nowhere\.v1\.dlq"):
                 await entries(connection, nowhere, ids)
-
-
-async def test_a_quote_is_the_first_answer_to_the_request(connection):
-    """Answers to others, undecodable records and a second answer do not count."""
-    ask = request()
-    place = partition_of(Partitioner.MURMUR2, ask.rider_id.encode(), PARTITIONS)
-    async with (
-        opened(connection, QUOTE_REQUESTS, QUOTES) as (publisher, ids),
-        QuoteClient(connection, publisher, ids) as client,
-    ):
-        asking = asyncio.create_task(client.ask(ask, timeout_s=20))
-        async with aclosing(tail(connection, QUOTE_REQUESTS, ids, start=Edge.EARLIEST, partition=place)) as requests:
-            async for entry in requests:
-                if entry.record == ask:
-                    break
-        first = answer(ask, refusal="first")
-        for said in (answer(request()), first, answer(ask, refusal="second")):
-            await publisher.publish(QUOTES, said, partition=place)
-        got = await asking
-    assert got.quote == first
-    assert got.partition == place
-    assert got.latency_ms > 0
-
-
-async def test_nobody_answering_is_said_after_the_timeout(connection):
-    """The sentence names the request; the client can ask again."""
-    ask = request()
-    async with (
-        opened(connection, QUOTE_REQUESTS) as (publisher, ids),
-        QuoteClient(connection, publisher, ids) as client,
-    ):
-        for _ in range(2):
-            with pytest.raises(NoAnswerError, match=ask.request_id):
-                await client.ask(ask, timeout_s=0.3)
 
 
 async def test_the_official_client_writes_and_reads_a_quote_request(connection):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from faretide.client import Answer
 from infra.cli import quote as quote_command
 from infra.cli.exits import CommandError, ExitCode, exit_code_of, sentence_of
 from infra.cli.publish import is_outside
@@ -19,7 +20,6 @@ from infra.clients.errors import (
     SchemaIncompatibleError,
     UnreachableError,
 )
-from infra.clients.quoting import Answer
 from infra.settings import SettingsInvalidError
 from topics.catalogue import DEAD_LETTERS, EVERY_TOPIC, QUOTES
 from topics.prices import FareLine, PriceReason, QuoteAnswered, QuoteOutcome

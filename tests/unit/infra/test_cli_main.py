@@ -80,6 +80,13 @@ def test_help_loads_no_heavy_library():
         (["publish", "driver-pings.v1", "no-such-file.jsonl"], {}, 2, "cannot be read: No such file"),
         (["publish", "driver-pings.v1", "x", "--format", "xml"], {}, 2, "not a valid --format"),
         (["quote", "--pickup", "1", "--dropoff", "1,1"], {}, 2, "--pickup must be LAT,LON"),
+        (["db", "status"], {}, 4, "nothing runs here"),
+        (
+            ["db", "migrate"],
+            {"FARETIDE_DATABASE_URL": "postgresql://me:secret@127.0.0.1:1/rides"},
+            4,
+            "the database at 127.0.0.1:1/rides does not answer",
+        ),
         (
             ["topics", "list"],
             {"FARETIDE_BOOTSTRAP": "127.0.0.1:1", "FARETIDE_REGISTRY_URL": "http://127.0.0.1:1"},

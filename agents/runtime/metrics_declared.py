@@ -1,0 +1,279 @@
+"""Every metric a worker shows to Prometheus, declared once.
+
+docs/metrics.md is this list as a page, and tests hold workers, alert rules and page to it. All values come from the
+worker's `Meter`, the same sums that `telemetry.v1` tells. No metric is labelled with an id or a cell: their number is
+without bound, and an id belongs to a person.
+"""
+
+from collections.abc import Callable, Mapping
+
+from agents.runtime.metrics import Kind, Metric, Samples, counter, durations
+from agents.runtime.telemetry import Place, Standing, Sums, Totals
+
+COUNTING = ("supply", "demand")
+
+
+def _sums(table: Callable[[Totals], Mapping[Place, Sums]], of: Callable[[Sums], int]) -> Callable[[Totals], Samples]:
+    def samples(totals: Totals) -> Samples:
+        return [((topic, str(partition)), of(sums)) for (topic, partition), sums in table(totals).items()]
+
+    return samples
+
+
+def _standing(of: Callable[[Standing], float]) -> Callable[[Totals], Samples]:
+    def samples(totals: Totals) -> Samples:
+        return [((topic, str(partition)), of(known)) for (topic, partition), known in totals.standing.items()]
+
+    return samples
+
+
+PER_PARTITION = ("topic", "partition")
+MOVED = (
+    Metric(
+        name="read_records",
+        kind=Kind.COUNTER,
+        unit="records",
+        labels=PER_PARTITION,
+        values=_sums(lambda t: t.read, lambda s: s.records),
+        meaning="records taken in, without those read again after an assignment",
+    ),
+    Metric(
+        name="read_bytes",
+        kind=Kind.COUNTER,
+        unit="bytes",
+        labels=PER_PARTITION,
+        values=_sums(lambda t: t.read, lambda s: s.size),
+        meaning="bytes of the values of records taken in",
+    ),
+    Metric(
+        name="written_records",
+        kind=Kind.COUNTER,
+        unit="records",
+        labels=PER_PARTITION,
+        values=_sums(lambda t: t.written, lambda s: s.records),
+        meaning="records the broker has acknowledged",
+    ),
+    Metric(
+        name="written_bytes",
+        kind=Kind.COUNTER,
+        unit="bytes",
+        labels=PER_PARTITION,
+        values=_sums(lambda t: t.written, lambda s: s.size),
+        meaning="bytes of the values of records the broker has acknowledged",
+    ),
+    Metric(
+        name="position_offset",
+        kind=Kind.GAUGE,
+        unit="offset",
+        labels=PER_PARTITION,
+        values=_standing(lambda s: s.position),
+        meaning="next offset to be processed of an assigned partition; everything below is acknowledged",
+    ),
+    Metric(
+        name="lag_records",
+        kind=Kind.GAUGE,
+        unit="records",
+        labels=PER_PARTITION,
+        values=_standing(lambda s: s.lag),
+        meaning="records of an assigned partition that no agent was handed yet",
+    ),
+    Metric(
+        name="read_up_to_timestamp_seconds",
+        kind=Kind.GAUGE,
+        unit="seconds",
+        labels=PER_PARTITION,
+        values=_standing(lambda s: s.appended_ms),
+        scale=0.001,
+        meaning="append time (Unix) of the newest record handed over, 0 before the first: the watermark of reading",
+    ),
+)
+
+PROCESS = (
+    Metric(
+        name="worker_info",
+        kind=Kind.GAUGE,
+        unit="1",
+        labels=("part", "version"),
+        values=lambda totals: [((part, version), 1.0) for part, version in totals.versions.items()],
+        meaning="always 1; `version` is that of the `part`: the program, or for pricing the demand model in use",
+    ),
+    Metric(
+        name="started_timestamp_seconds",
+        kind=Kind.GAUGE,
+        unit="seconds",
+        meter="started_ms",
+        scale=0.001,
+        meaning="when the process began to work (Unix time); `changes()` of it counts restarts",
+    ),
+    counter("assignments", "assignments of partitions this worker began", meter="assignments"),
+    Metric(
+        name="busy_ratio",
+        kind=Kind.GAUGE,
+        unit="ratio",
+        meter="busy_share",
+        meaning="CPU time of the process over wall time in the last second; 1 is one core",
+    ),
+    Metric(
+        name="resident_memory_bytes",
+        kind=Kind.GAUGE,
+        unit="bytes",
+        meter="resident_bytes",
+        meaning="memory of the process that is in RAM",
+    ),
+    counter("gc_collections", "garbage collections, by generation", meter="gc_collections.", label="generation"),
+    durations("gc_pause_seconds", "one garbage collection, in which all threads stand still", meter="gc_ms"),
+    durations("loop_delay_seconds", "how much later than asked the event loop took a turn", meter="loop_delay_ms"),
+)
+
+WORK = (
+    durations("batch_seconds", "from handing a batch to its agent to the acknowledgement", meter="batch_ms"),
+    durations(
+        "lateness_seconds",
+        "broker's append time minus event time of the latest-arriving record of each batch, 0 if none was late",
+        meter="lateness_ms",
+        services=("supply", "demand", "quotes"),
+    ),
+    counter("dead_letters", "records refused", meter="dead_letters"),
+    counter("late_events", "events after their pane's grace", meter="late_events", services=COUNTING),
+    counter(
+        "partitioner_alerts",
+        "producers found to place keys by another rule than others",
+        meter="partitioner_alerts",
+        services=("supply", "demand", "quotes"),
+    ),
+    durations("flush_seconds", "from taking the counts to their acknowledgement", meter="flush_ms", services=COUNTING),
+    Metric(
+        name="drivers",
+        kind=Kind.GAUGE,
+        unit="drivers",
+        services=("supply",),
+        meter="drivers.",
+        labels=("partition",),
+        meaning="drivers remembered of that source partition",
+    ),
+    counter(
+        "products_ignored", "products beyond the 32 that fit one axis", meter="products_ignored", services=COUNTING
+    ),
+)
+
+PRICES = (
+    counter("ticks", "ticks priced with the model", meter="ticks", services=("pricing",)),
+    counter(
+        "ticks_without_model", "ticks priced without the model", meter="ticks_without_model", services=("pricing",)
+    ),
+    counter(
+        "tick_fallbacks",
+        "ticks priced without the model, by why: a code of docs/reasons.md",
+        meter="tick_fallbacks.",
+        label="reason",
+        services=("pricing",),
+    ),
+    durations("tick_seconds", "computing one tick", meter="tick_ms", services=("pricing",)),
+    Metric(
+        name="table_rows",
+        kind=Kind.GAUGE,
+        unit="rows",
+        services=("pricing",),
+        meter="table_rows",
+        meaning="rows of the panes table in memory",
+    ),
+    counter("quotes", "quote requests answered", meter="quotes.", label="outcome", services=("quotes",)),
+    counter(
+        "quote_fallbacks",
+        "quotes priced without a fresh tick, by why: a code of docs/reasons.md",
+        meter="quote_fallbacks.",
+        label="reason",
+        services=("quotes",),
+    ),
+    durations(
+        "quote_seconds",
+        "from the broker's append time of a quote request to the acknowledgement of its answer",
+        meter="quote_ms",
+        services=("quotes",),
+    ),
+    counter(
+        "requests_repeated", "requests whose quote existed already", meter="requests_repeated", services=("quotes",)
+    ),
+    counter("bookings", "acceptances judged", meter="bookings.", label="outcome", services=("quotes",)),
+    Metric(
+        name="quotes_remembered",
+        kind=Kind.GAUGE,
+        unit="quotes",
+        services=("quotes",),
+        meter="quotes_remembered",
+        meaning="binding quotes in memory",
+    ),
+    Metric(
+        name="conflicting_quotes",
+        kind=Kind.GAUGE,
+        unit="quotes",
+        services=("quotes",),
+        meter="conflicting_quotes",
+        meaning="records of `quotes.v1` that contradict a binding one; the target is 0",
+    ),
+)
+
+RECORDS = (
+    counter("records_recorded", "records written to the database", meter="records_recorded", services=("recorder",)),
+    counter("records_repeated", "records the database had already", meter="records_repeated", services=("recorder",)),
+    counter(
+        "records_expired", "records older than the database keeps", meter="records_expired", services=("recorder",)
+    ),
+    counter(
+        "records_unreadable",
+        "records that could not be decoded, recorded nowhere",
+        meter="records_unreadable",
+        services=("recorder",),
+    ),
+    durations(
+        "record_seconds",
+        "from the broker's append time of a record to its commit in the database",
+        meter="record_ms",
+        services=("recorder",),
+    ),
+    Metric(
+        name="database_away",
+        kind=Kind.GAUGE,
+        unit="1",
+        services=("recorder",),
+        meter="database_away",
+        meaning="1 while the database does not answer and records wait in their topics",
+    ),
+)
+
+HEALTH = (
+    Metric(
+        name="live",
+        kind=Kind.GAUGE,
+        unit="1",
+        meaning="1 while `/livez` is well, 0 when the worker must be started again",
+    ),
+    Metric(name="ready", kind=Kind.GAUGE, unit="1", meaning="1 while `/readyz` is well: the worker does all its work"),
+)
+"""Judged when asked; see `health`."""
+
+METRICS: tuple[Metric, ...] = (*MOVED, *PROCESS, *WORK, *PRICES, *RECORDS, *HEALTH)
+
+_HEAD = """\
+# Metrics
+
+Written by `python -m infra.cli.reference` from `agents/runtime/metrics_declared.py`; tests keep page, workers and
+alert rules equal to it. With `FARETIDE_METRICS_PORT` set, a worker shows these at `/metrics` for Prometheus; they are
+the same sums that it tells to `telemetry.v1` ([telemetry](telemetry.md)). `/livez` and `/readyz` beside it, what to do
+with them and what each alert means: [operations](operations.md).
+
+Every metric has the label `service`. Counters count from the start of the process. A histogram `x` has `x_bucket`,
+`x_sum` and `x_count`. No label is ever the id of a person, car or request, nor a cell or zone.
+
+| metric | kind | unit | labels | services | meaning |
+|---|---|---|---|---|---|"""
+
+
+def metrics_reference() -> str:
+    """The page `docs/metrics.md`."""
+    rows = [
+        f"| `{m.full_name}` | {m.kind} | {m.unit} | {', '.join(f'`{label}`' for label in m.labels) or '–'} "
+        f"| {', '.join(m.services)} | {m.meaning} |"
+        for m in METRICS
+    ]
+    return "\n".join((_HEAD, *rows, ""))

@@ -1,0 +1,174 @@
+"""How the doctor's checks run, and what he makes of what he sees."""
+
+import asyncio
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from aiokafka import TopicPartition
+
+from infra.cli.doctor import checks
+from infra.cli.doctoring.brokers import copy_faults, too_old
+from infra.cli.doctoring.findings import Check, Disk, Level, Patient, disk_of, examine, ok
+from infra.cli.doctoring.groups import Group, group_finding
+from infra.cli.doctoring.machine import GIB, disk_finding
+from infra.cli.doctoring.records import skew_finding
+from infra.clients.errors import NothingRunsError, UnreachableError
+from infra.settings import Settings
+from tests.unit.infra.test_cli_main import run
+from topics.catalogue import SURGE
+
+P0 = TopicPartition("driver-pings.v1", 0)
+
+
+def patient():
+    """An installation nobody asks about."""
+
+    def connect():
+        raise NothingRunsError("nothing runs here")
+
+    return Patient(settings=Settings(), connect=connect)
+
+
+def raising(error):
+    """A look that ends with this."""
+
+    async def look(_patient):
+        raise error
+
+    return look
+
+
+async def test_a_check_that_breaks_hides_nothing():
+    """Each error is a line of its own: a sentence, a skip where another line says it, and never a traceback."""
+
+    async def never(_patient):
+        await asyncio.Event().wait()
+
+    async def well(_patient):
+        return [ok("fine")]
+
+    async with asyncio.timeout(3.0):  # far less than a check that never answers would take
+        findings = await examine(
+            patient(),
+            [
+                Check("away", raising(UnreachableError("it does not answer")), advice="start it"),
+                Check("needs it", raising(UnreachableError("it does not answer")), after="away"),
+                Check("nowhere", raising(NothingRunsError("nothing runs")), advice="start it", after="away"),
+                Check("broken", raising(KeyError("x"))),
+                Check("silent", never),
+                Check("fine", well),
+            ],
+            within_s=0.05,
+        )
+    assert [(finding.check, finding.level.value, finding.said) for finding in findings] == [
+        ("away", "FAIL", "it does not answer; start it"),
+        ("needs it", "SKIP", "not looked at: see away"),
+        ("nowhere", "SKIP", "not looked at: see away"),
+        ("broken", "FAIL", "unexpected KeyError: 'x' (FARETIDE_LOG_LEVEL=debug shows where)"),
+        ("silent", "FAIL", "no answer within 0 s: look at the server's log, then try again"),
+        ("fine", "OK", "fine"),
+    ]
+
+
+async def test_checks_run_side_by_side():
+    """Two that wait for each other both come to an end."""
+    met = asyncio.Barrier(2)
+
+    async def look(_patient):
+        await met.wait()
+        return [ok("met")]
+
+    findings = await examine(patient(), [Check("a", look), Check("b", look)], within_s=5.0)
+    assert [finding.level for finding in findings] == [Level.OK, Level.OK]
+
+
+def test_every_check_that_needs_servers_has_advice_or_follows_one_that_has():
+    """So that no failure stands without what to do."""
+    named = {check.name: check for check in checks()}
+    for check in named.values():
+        assert not check.after or named[check.after].advice
+
+
+WELL = Group(
+    service="supply",
+    state="Stable",
+    assignor="faust",
+    clients=("supply-0", "supply-1"),
+    idle=(),
+    committed={P0: 10},
+    committed_later={P0: 20},
+    ends={P0: 15},
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "level", "said"),
+    [
+        ({}, "OK", "supply: workers 2, records to commit 0"),
+        ({"clients": ()}, "WARN", "start one with `faretide worker supply`"),
+        ({"state": "PreparingRebalance"}, "WARN", "sharing out its partitions"),
+        ({"assignor": "range"}, "FAIL", "shares partitions by 'range', not 'faust'"),
+        ({"clients": ("supply-0", "supply-0")}, "FAIL", "give each its own FARETIDE_INSTANCE_ID"),
+        ({"committed_later": {P0: 10}}, "FAIL", "5 records to read and commits nothing"),
+        ({"committed_later": {P0: 10}, "ends": {P0: 10}}, "OK", "records to commit 0"),
+        ({"idle": ("supply-1",)}, "WARN", "more workers than partitions"),
+        ({"ends": {P0: 100_000}}, "WARN", "99,980 records behind"),
+    ],
+)
+def test_what_a_group_tells(change, level, said):
+    """Nobody there, a foreign assignor, nothing committed, idle workers, much to do."""
+    told = group_finding(replace(WELL, **change))
+    assert (told.level, said in told.said) == (level, True), told.said
+
+
+def test_a_broker_that_is_too_old_is_named_by_what_it_lacks():
+    """LeaveGroup of version 3 is needed, and one that does not know it at all lacks it too."""
+    assert too_old([(13, 0, 5)]) == []
+    for supported in ([(13, 0, 2)], []):
+        assert "run Kafka 2.4 or newer" in too_old(supported)[0].said
+
+
+def test_partitions_without_leader_or_copies_are_named():
+    """Foreign topics are nobody's business."""
+    partition = {"partition": 0, "leader": 1, "replicas": [1, 2], "isr": [1, 2]}
+
+    def faults(topic=SURGE.name, **change):
+        return [told.said for told in copy_faults([{"topic": topic, "partitions": [partition | change]}], copies=2)]
+
+    assert faults() == []
+    assert "cannot be read or written" in faults(leader=-1)[0]
+    assert "fewer copies in step" in faults(isr=[1])[0]
+    assert "another number of copies" in faults(replicas=[1], isr=[1])[0]
+    assert faults(topic="foreign", leader=-1) == []
+
+
+@pytest.mark.parametrize(
+    ("ahead_ms", "level", "said"),
+    [(400, "OK", "agree"), (-2_000, "WARN", "2.0 s behind"), (9_000, "FAIL", "9.0 s ahead of")],
+)
+def test_clocks_that_differ(ahead_ms, level, said):
+    """Up to a second is the way a record takes."""
+    told = skew_finding(ahead_ms)
+    assert (told.level, said in told.said) == (level, True)
+
+
+@pytest.mark.parametrize(("free_gib", "level"), [(0.9, "FAIL"), (4.9, "WARN"), (5.0, "OK")])
+def test_room_on_the_disk(free_gib, level):
+    """A broker that finds its disk full stops."""
+    assert disk_finding(Disk(100 * GIB, int(free_gib * GIB)), Path("state")).level == level
+
+
+def test_the_disk_of_a_directory_that_is_yet_to_come(tmp_path):
+    """Is that of its nearest parent."""
+    assert disk_of(tmp_path / "a" / "b").total == disk_of(tmp_path).total
+
+
+def test_the_command_where_nothing_runs(tmp_path):
+    """One failure that says what to do, exit code 1, lines for people and JSON for scripts, no traceback."""
+    done = run("doctor", "--json", state_dir=tmp_path)
+    said = json.loads(done.stdout)
+    assert (done.returncode, done.stderr, said["well"]) == (1, "", False)
+    assert [finding["check"] for finding in said["findings"] if finding["level"] == "FAIL"] == ["brokers"]
+    assert "start it with `faretide up`" in said["findings"][0]["said"]
