@@ -45,6 +45,8 @@ from windows.panes import GRACE_MS, PANE_MS
 
 PANES = "faretide-pricing-panes-changelog"
 LONGEST_DEADLINE_MS = 30_000
+SOUTH_OF_NEW_YORK = 30.0
+"""Latitude in degrees: whoever stands below is in no market of these tests."""
 TICKS_KNOWN_MS = 30_000
 READ = (
     DRIVER_PINGS,
@@ -159,19 +161,22 @@ def check_quotes(seen: Seen) -> None:
         request = asked[quote.record.request_id]
         assert (quote.partition, quote.record.request_offset) == (request.partition, request.offset)
         assert quote.record.now_ms <= quote.timestamp_ms + 1
-        assert (quote.record.outcome, quote.record.refusal) == _deserved(request, quote.record.now_ms)
+        deserved = _deserved(request, quote.record.now_ms)
+        assert (quote.record.outcome, quote.record.refusal) == deserved, (deserved, request, quote)
 
 
 def _deserved(request: Entry, now_ms: int) -> tuple[QuoteOutcome, str]:
     asked = request.record
     refusal = {"from-the-future": "from-the-future", "nowhere": "bad-coordinates"}.get(fault_of(request), "")
-    if not refusal and asked.pickup_lat == 0:
+    if not refusal and asked.pickup_lat < SOUTH_OF_NEW_YORK:
         refusal = "outside-every-market"
     if not refusal and asked.product in {"", "boat"}:
         refusal = "unknown-product"
     if refusal:
         return QuoteOutcome.REFUSED, refusal
-    return QuoteOutcome.EXPIRED if now_ms > asked.at_ms + LONGEST_DEADLINE_MS else QuoteOutcome.PRICED, ""
+    longest_ms = asked.at_ms + LONGEST_DEADLINE_MS
+    deadline_ms = min(asked.deadline_ms or longest_ms, longest_ms)
+    return QuoteOutcome.EXPIRED if now_ms > deadline_ms else QuoteOutcome.PRICED, ""
 
 
 def check_decisions(seen: Seen) -> None:

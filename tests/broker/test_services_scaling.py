@@ -1,6 +1,7 @@
 """A second worker of every service joins under load and leaves again: everything stays exact and is said once."""
 
 import asyncio
+from contextlib import aclosing
 
 import pytest
 
@@ -26,8 +27,18 @@ async def writers_are(connection, topic, count):
     Counts are told by their source partition, ticks by the partition they stand in.
     """
     newest = {}
-    async with Registry(connection) as registry, asyncio.timeout(SHARED_LIMIT_S):
-        entries = tail(connection, topic, SchemaIds(registry), start=Edge.LATEST)
+    try:
+        async with asyncio.timeout(SHARED_LIMIT_S):
+            await _heard(connection, topic, count, newest)
+    except TimeoutError:
+        pytest.fail(f"{topic.name} is not shared by {count} after {SHARED_LIMIT_S:.0f} s: {newest}")
+
+
+async def _heard(connection, topic, count, newest):
+    async with (
+        Registry(connection) as registry,
+        aclosing(tail(connection, topic, SchemaIds(registry), start=Edge.LATEST)) as entries,
+    ):
         async for entry in entries:
             said = entry.decoded()
             if topic is SURGE:
@@ -37,7 +48,6 @@ async def writers_are(connection, topic, count):
             epochs = set(newest.values())
             if len(newest) == PARTITIONS and len(epochs) == count and len({number for number, _ in epochs}) == 1:
                 break
-        await entries.aclose()
 
 
 async def all_are(connection, count):

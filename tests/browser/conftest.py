@@ -53,7 +53,7 @@ class Seen:
     outside: list[str] = field(default_factory=list)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def system(open_dir: Path) -> Iterator[Running]:
     """`faretide up` with a small city, and `faretide dashboard` on a free port."""
     state = open_dir / "up"
@@ -81,7 +81,7 @@ def system(open_dir: Path) -> Iterator[Running]:
         up.wait(60)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """The machine's own Chromium, drawing without a graphics card and without any forced emulation of one."""
     if CHROMIUM is None:

@@ -50,54 +50,56 @@ def picture(view):
     return ["".join(segment.text for segment in strip).rstrip() for strip in view.screen._compositor.render_strips()]
 
 
+async def until(pilot, holds):
+    """Let the view work until `holds()`; fail if it does not within five seconds."""
+    for _ in range(500):
+        await pilot.pause(0.01)
+        if holds():
+            return
+    pytest.fail("the view does not come to show what is expected")
+
+
 async def test_at_eighty_columns_keys_turn_from_pane_to_pane(looks):
     """One pane at a time: by number, or the next by tab; each has rows and nothing is cut at the right."""
     async with view_of(looks).run_test(size=NARROW) as pilot:
-        await pilot.pause()
+        await until(pilot, lambda: texts_of(pilot.app, "quotes"))
         view = pilot.app
         for key, name in (("2", "topics"), ("3", "cells"), ("4", "services"), ("tab", "quotes"), ("tab", "topics")):
             await pilot.press(key)
-            await pilot.pause()
-            assert shown_panes(view) == [name]
-            assert texts_of(view, name)
+            await until(pilot, lambda name=name: shown_panes(view) == [name] and texts_of(view, name))
         assert all(len(line) <= 80 for line in picture(view))
 
 
 async def test_at_a_hundred_and_forty_columns_all_panes_are_there(looks):
     """The grid of four, and back to one when the terminal becomes small."""
     async with view_of(looks).run_test(size=WIDE) as pilot:
-        await pilot.pause()
-        assert sorted(shown_panes(pilot.app)) == ["cells", "quotes", "services", "topics"]
+        await until(pilot, lambda: texts_of(pilot.app, "quotes"))
+        await until(pilot, lambda: sorted(shown_panes(pilot.app)) == ["cells", "quotes", "services", "topics"])
         await pilot.resize_terminal(*NARROW)
-        await pilot.pause()
-        await pilot.pause()
-        assert shown_panes(pilot.app) == ["quotes"]
+        await until(pilot, lambda: shown_panes(pilot.app) == ["quotes"])
 
 
 async def test_a_filter_is_applied_while_it_is_typed_and_dropped_by_escape(looks):
     """The frame says how many rows pass; keys typed into the filter are not commands."""
     async with view_of(looks).run_test(size=NARROW) as pilot:
         await pilot.press("slash", *"product:xl", "enter")
-        await pilot.pause()
         view = pilot.app
-        assert [row[2] for row in texts_of(view, "quotes")] == ["xl"]
+        await until(pilot, lambda: [row[2] for row in texts_of(view, "quotes")] == ["xl"])
         assert view.query_one("#quotes").border_title == "Quotes 1 of 4 · filter product:xl"
         assert not view.query_one(Input).display
         await pilot.press("escape")
-        await pilot.pause()
-        assert len(texts_of(view, "quotes")) == 4
+        await until(pilot, lambda: len(texts_of(view, "quotes")) == 4)
 
 
 async def test_sorting_says_by_what_and_which_way(looks):
     """`s` goes through the columns, `r` turns the order."""
     async with view_of(looks).run_test(size=NARROW) as pilot:
         await pilot.press("4", "s")
-        await pilot.pause()
         view = pilot.app
-        assert [row[0] for row in texts_of(view, "services")] == ["supply", "quotes", "pricing", "demand"]
+        names = ["supply", "quotes", "pricing", "demand"]
+        await until(pilot, lambda: [row[0] for row in texts_of(view, "services")] == names)
         await pilot.press("r")
-        await pilot.pause()
-        assert [row[0] for row in texts_of(view, "services")] == ["demand", "pricing", "quotes", "supply"]
+        await until(pilot, lambda: [row[0] for row in texts_of(view, "services")] == names[::-1])
         assert view.query_one("#services", PaneTable).order == Order("service", descending=False)
         assert view.query_one("#services").border_title == "Services 4 · by service ↑"
 
@@ -105,22 +107,22 @@ async def test_sorting_says_by_what_and_which_way(looks):
 async def test_a_held_picture_stands_still(looks):
     """While held nobody looks; afterwards the present is shown."""
     async with view_of(looks).run_test(size=NARROW) as pilot:
-        await pilot.pause()
+        await until(pilot, lambda: texts_of(pilot.app, "quotes"))
         await pilot.press("p")
+        await until(pilot, lambda: "held" in str(pilot.app.query_one("#title", Static).render()))
         asked, looks.now = looks.asked, replace(looks.now, quotes=[])
         pilot.app.renew()
         assert (looks.asked, len(texts_of(pilot.app, "quotes"))) == (asked, 4)
         assert "held" in str(pilot.app.query_one("#title", Static).render())
         await pilot.press("p")
-        await pilot.pause()
-        assert not texts_of(pilot.app, "quotes")
+        await until(pilot, lambda: not texts_of(pilot.app, "quotes"))
 
 
 async def test_a_silent_service_is_dim_and_says_for_how_long(looks):
     """Its last figures stay, greyed, with their age; the title counts who is away."""
     async with view_of(looks).run_test(size=NARROW) as pilot:
         await pilot.press("4")
-        await pilot.pause()
+        await until(pilot, lambda: len(texts_of(pilot.app, "services")) > 2)
         table = pilot.app.query_one("#services", PaneTable)
         silent, live = table.get_row_at(2), table.get_row_at(0)
         assert str(silent[1]) == "silent 20s"
@@ -132,41 +134,43 @@ async def test_a_silent_service_is_dim_and_says_for_how_long(looks):
 async def test_a_row_opens_and_pages_close(looks):
     """Enter shows every field of the quote, `?` what the keys do, escape goes back."""
     async with view_of(looks).run_test(size=NARROW) as pilot:
-        await pilot.pause()
+        await until(pilot, lambda: texts_of(pilot.app, "quotes"))
         await pilot.press("down", "enter")
-        await pilot.pause()
-        assert isinstance(pilot.app.screen, Page)
-        assert any("quote_id" in line and "q-3" in line for line in picture(pilot.app))
+        await until(pilot, lambda: isinstance(pilot.app.screen, Page))
+        await until(pilot, lambda: any("quote_id" in line and "q-3" in line for line in picture(pilot.app)))
         await pilot.press("escape", "question_mark")
-        await pilot.pause()
-        assert any("product:xl" in line for line in picture(pilot.app))
+        await until(pilot, lambda: any("product:xl" in line for line in picture(pilot.app)))
         await pilot.press("escape")
-        assert not isinstance(pilot.app.screen, Page)
+        await until(pilot, lambda: not isinstance(pilot.app.screen, Page))
 
 
 async def test_what_was_told_is_shown_and_kept(looks):
     """A restart stands below the panes and in the list of notices."""
     told = (Notice(NOW_MS, "supply ended with code 70 and is started again"),)
     async with view_of(looks, told).run_test(size=NARROW) as pilot:
-        await pilot.pause()
-        assert any("supply ended with code 70" in line for line in picture(pilot.app))
+        await until(pilot, lambda: texts_of(pilot.app, "quotes"))
+        await until(pilot, lambda: any("supply ended with code 70" in line for line in picture(pilot.app)))
         await pilot.press("n")
-        await pilot.pause()
-        assert any("14:13:20  supply ended" in line for line in picture(pilot.app))
+        await until(pilot, lambda: any("14:13:20  supply ended" in line for line in picture(pilot.app)))
 
 
 async def test_rows_that_flow_keep_the_cursor_where_it_is(looks):
     """The table is renewed in place: more rows and fewer, without losing the line one is on."""
     async with view_of(looks).run_test(size=NARROW) as pilot:
-        await pilot.pause()
+        await until(pilot, lambda: texts_of(pilot.app, "quotes"))
         await pilot.press("down", "down")
+        await until(pilot, lambda: pilot.app.query_one("#quotes", PaneTable).cursor_row == 2)
         looks.now = replace(looks.now, quotes=looks.now.quotes * 10)
         pilot.app.renew()
         assert (len(texts_of(pilot.app, "quotes")), pilot.app.query_one("#quotes", PaneTable).cursor_row) == (40, 2)
         looks.now = replace(looks.now, quotes=looks.now.quotes[:3])
         pilot.app.renew()
-        await pilot.pause()
-        assert (len(texts_of(pilot.app, "quotes")), pilot.app.query_one("#quotes", PaneTable).cursor_row) == (3, 2)
+        await until(
+            pilot,
+            lambda: (
+                (len(texts_of(pilot.app, "quotes")), pilot.app.query_one("#quotes", PaneTable).cursor_row) == (3, 2)
+            ),
+        )
 
 
 @pytest.mark.parametrize("key", ["q", "ctrl+c"])
