@@ -18,7 +18,7 @@ from topics.counts import CountKind
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
 
 PARTITIONS = 4
-SHARED_LIMIT_S = 60.0
+SHARED_LIMIT_S = 120.0
 
 
 async def writers_are(connection, topic, count):
