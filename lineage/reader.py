@@ -6,11 +6,11 @@ questions, so an idle dashboard asks the brokers for nothing.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from infra.clients.connection import Connection
 from infra.clients.consumer import Decoder, Entry, open_consumer, places_of
@@ -24,6 +24,9 @@ POLL_MS = 100
 
 Span = tuple[int, int]
 """First offset and the one after the last."""
+
+Keep = Callable[[ConsumerRecord], bool]
+"""Whether a record, as it came, is wanted: what is not is never decoded."""
 
 
 @dataclass(slots=True)
@@ -72,8 +75,8 @@ class Reader:
                 spans[place] = (max(first, last - most), last)
         return await self.spans(spans)
 
-    async def spans(self, spans: Mapping[TopicPartition, Span]) -> list[Entry]:
-        """Records of each span, in order within a partition; what is no longer kept is left out."""
+    async def spans(self, spans: Mapping[TopicPartition, Span], keep: Keep | None = None) -> list[Entry]:
+        """Records of each span that `keep` wants, in order within a partition; what is no longer kept is left out."""
         if not spans:
             return []
         entries: list[Entry] = []
@@ -85,15 +88,18 @@ class Reader:
             deadline_s = time.monotonic() + WITHIN_S
             while waiting and time.monotonic() < deadline_s:
                 batches = await self.consumer.getmany(*waiting, timeout_ms=POLL_MS)
+                if batches:
+                    deadline_s = time.monotonic() + WITHIN_S
                 for place, batch in batches.items():
-                    last = waiting[place][1]
-                    entries += [await self._decoder(place.topic).entry(raw) for raw in batch if raw.offset < last]
+                    last, decoder = waiting[place][1], self._decoder(place.topic)
+                    wanted = [raw for raw in batch if raw.offset < last and (keep is None or keep(raw))]
+                    entries += [await decoder.entry(raw) for raw in wanted]
                     await asyncio.sleep(0)  # who watches live is served between partitions
                 for place in [p for p, (_, last) in waiting.items() if await self.consumer.position(p) >= last]:
                     del waiting[place]
                     self.consumer.pause(place)
         if waiting:
-            raise UnreachableError(f"the brokers did not give all records asked for within {WITHIN_S:.0f} s: try again")
+            raise UnreachableError(f"the brokers gave no record for {WITHIN_S:.0f} s of those asked for: try again")
         return entries
 
     async def _clip(self, spans: Mapping[TopicPartition, Span]) -> dict[TopicPartition, Span]:

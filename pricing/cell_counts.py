@@ -31,10 +31,13 @@ class WindowTold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RingTold:
-    """The cell itself (`ring` 0) or a ring around it: its cells, cars now, windows, and panes that hold anything."""
+    """The cell itself (`ring` 0) or a ring around it.
+
+    How many cells it has, its cars at the tick, its windows, and the panes that hold anything.
+    """
 
     ring: int
-    cells: int
+    size: int
     idle: int
     busy: int
     soon_free: int
@@ -62,7 +65,7 @@ def _ring(view: ZoneView, demand: PanesBySource, number: int, rows: Sequence[int
     ]
     return RingTold(
         ring=number,
-        cells=len(at),
+        size=len(at),
         idle=int(view.idle_total[at].sum()),
         busy=int(view.busy[at].sum()),
         soon_free=int(view.soon_free[at].sum()),

@@ -78,7 +78,7 @@ def forecast_told(inputs: TickInputs, cell: int, product: str) -> ForecastTold |
     features, base, margin = _features(model, rows, row, matrix[0])
     return ForecastTold(
         model=model.label,
-        factors=_factors(model, rows, row, matrix, now_ms=inputs.view.now_ms, level=level.city, split=float(split)),
+        factors=_factors(model, rows, row, matrix, level=level.city, split=float(split)),
         features=features,
         trees_base=base,
         trees_margin=margin,
@@ -98,7 +98,6 @@ def _factors(
     row: int,
     matrix: NDArray[np.float32],
     *,
-    now_ms: int,
     level: float,
     split: float,
 ) -> list[Factor]:

@@ -16,6 +16,7 @@ from infra.cli import (
     dashboard,
     db,
     doctor,
+    explain,
     forecast,
     markets,
     models,
@@ -56,6 +57,7 @@ def build() -> typer.Typer:
     made.command("publish", epilog=_examples(publish.EXAMPLES))(publish.command)
     made.command("tail", epilog=_examples(tail.EXAMPLES))(tail.command)
     made.command("quote", epilog=_examples(quote.EXAMPLES))(quote.command)
+    made.command("explain", epilog=_examples(explain.EXAMPLES))(explain.command)
     made.command("doctor", epilog=_examples(doctor.EXAMPLES))(doctor.command)
     made.add_typer(_topics(), name="topics")
     made.add_typer(_schemas(), name="schemas")
