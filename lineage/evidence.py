@@ -43,10 +43,7 @@ class Gathering:
 
     async def at(self, partition: int, offset: int) -> Found:
         """Evidence of the quote at that place of quotes.v1. Raises NoSuchQuoteError, UnreachableError, ClientError."""
-        known = partition < len(self.records.places[QUOTES.name])
-        entry = (
-            (await self._read([(QUOTES, partition, offset)])).get((QUOTES.name, partition, offset)) if known else None
-        )
+        entry = (await self._read([(QUOTES, partition, offset)])).get((QUOTES.name, partition, offset))
         if entry is not None:
             return await self._of(entry.decoded(), partition, offset, entry.timestamp_ms)
         kept = await self._kept(self.kept.quote_at(partition, offset)) if self.kept else None
@@ -135,8 +132,7 @@ class Gathering:
             return None
 
     async def _read(self, wanted: Iterable[tuple[Topic, int, int]]) -> dict[At, Entry]:
-        known = [one for one in wanted if one[1] < len(self.records.places[one[0].name])]
-        found = await self.records.at(known)
+        found = await self.records.at(wanted)
         self._entries.update(found)
         return found
 

@@ -41,9 +41,9 @@ class Reader:
     _decoders: dict[str, Decoder] = field(default_factory=dict)
 
     async def at(self, wanted: Iterable[tuple[Topic, int, int]]) -> dict[tuple[str, int, int], Entry]:
-        """Records by (topic, partition, offset); one that is no longer kept is left out. Raises ClientError."""
+        """Records by (topic, partition, offset); without those that are not there, or no longer. Raises ClientError."""
         found: dict[tuple[str, int, int], Entry] = {}
-        rest = {place for place in wanted if place[2] >= 0}
+        rest = {place for place in wanted if place[2] >= 0 and place[1] < len(self.places[place[0].name])}
         while rest:
             # One offset of each partition at a time: a consumer stands at one place of a partition.
             turn = {(topic.name, number): (topic, number, offset) for topic, number, offset in rest}
@@ -82,6 +82,8 @@ class Reader:
         entries: list[Entry] = []
         async with self._asking("reading records"):
             waiting = await self._clip(spans)
+            if not waiting:
+                return []  # assigned nothing, the consumer would forget its topics and the next question wait for them
             self.consumer.assign(list(waiting))
             for place, (first, _) in waiting.items():
                 self.consumer.seek(place, first)
@@ -152,4 +154,5 @@ async def open_reader(connection: Connection, ids: SchemaIds) -> AsyncIterator[R
         places = await places_of(consumer, EVERY_TOPIC)
         consumer.assign([place for held in places.values() for place in held])  # has it know every topic from now on
         consumer.pause(*consumer.assignment())
+        await consumer.end_offsets(list(consumer.assignment()))  # one stopped before its assignment settled would hang
         yield Reader(connection, ids, consumer, {topic.name: held for topic, held in places.items()})
