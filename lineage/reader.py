@@ -82,11 +82,9 @@ class Reader:
         entries: list[Entry] = []
         async with self._asking("reading records"):
             waiting = await self._clip(spans)
-            if not waiting:
-                return []  # assigned nothing, the consumer would forget its topics and the next question wait for them
-            self.consumer.assign(list(waiting))
             for place, (first, _) in waiting.items():
                 self.consumer.seek(place, first)
+            self.consumer.resume(*waiting)
             deadline_s = time.monotonic() + WITHIN_S
             while waiting and time.monotonic() < deadline_s:
                 batches = await self.consumer.getmany(*waiting, timeout_ms=POLL_MS)
@@ -138,7 +136,7 @@ class Reader:
                 with kafka_errors(self.connection.endpoints.bootstrap, doing):
                     yield
             finally:
-                # Paused, not let go: forgetting the topics would make the next question wait for metadata.
+                # All stay assigned: a consumer forgets where topics are that it lets go, and cannot be asked of them.
                 self.consumer.pause(*self.consumer.assignment())
 
     def _decoder(self, topic: str) -> Decoder:

@@ -42,7 +42,7 @@ def test_the_lineage_shows_what_the_topic_holds(system: Running, open_page: Open
 
 
 def test_a_quote_is_explained_in_two_clicks(system: Running, open_page: OpenPage) -> None:
-    """Amount and multiplier are the record's, the chain ends there, and the tick computed again is the published one."""
+    """Amount and multiplier are the record's, the chain ends there, the tick computed again is the published one."""
     page = open_page("/quotes")
     page.locator("tbody tr").filter(has_text="priced").first.locator("a").first.click()
     page.wait_for_selector(".explain")

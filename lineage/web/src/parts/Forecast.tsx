@@ -19,10 +19,10 @@ export function Features({ told }: { told: Told }) {
         ))}
       </ol>
       <h3>What the model looked at, and what each value added to the log of the forecast</h3>
-      <table className="features">
+      <div className="scroll-x"><table className="features">
         <thead><tr><th>Feature</th><th className="right">Value</th><th>Unit</th><th className="right">Log-linear</th><th className="right">Trees (SHAP)</th><th aria-hidden="true" /></tr></thead>
         <tbody>{told.features.map((feature) => <Row key={feature.name} feature={feature} most={most} />)}</tbody>
-      </table>
+      </table></div>
       {told.trees_margin !== null && (
         <p className="muted" data-figure="margin">
           The trees' contributions {signed(told.features.reduce((sum, feature) => sum + (feature.trees ?? 0), 0))} and their base value {signed(told.trees_base ?? 0)} add up to the margin {signed(told.trees_margin)}, the log of their factor.
@@ -50,9 +50,9 @@ export function Rings({ rings, now_ms, clock }: { rings: Ring[]; now_ms: number;
   const panes = panesBack(rings[0]!, now_ms);
   const most = Math.max(1, ...panes.map((pane) => pane.requests));
   return (
-    <section className="card half">
+    <section className="card wide">
       <h2>What was counted there</h2>
-      <table>
+      <div className="scroll-x"><table>
         <thead><tr><th>Where</th><th className="right">Idle</th><th className="right">Busy</th>{rings[0]!.windows.map((window) => <th key={window.window_ms} className="right">{duration(window.window_ms)}</th>)}</tr></thead>
         <tbody>
           {rings.map((ring) => (
@@ -62,10 +62,10 @@ export function Rings({ rings, now_ms, clock }: { rings: Ring[]; now_ms: number;
             </tr>
           ))}
         </tbody>
-      </table>
+      </table></div>
       <div>
         <h3>Riders in the cell per ten seconds, 32 minutes before the tick</h3>
-        <div className="bars" role="img" aria-label={`Riders per pane: ${panes.map((pane) => pane.requests).join(", ")}`}>
+        <div className="bars fine" role="img" aria-label={`Riders per pane: ${panes.map((pane) => pane.requests).join(", ")}`}>
           {panes.map((pane) => <i key={pane.start_ms} title={`${clock(pane.start_ms)}: ${pane.requests}`} style={{ height: `${(pane.requests / most) * 100}%` }} />)}
         </div>
       </div>

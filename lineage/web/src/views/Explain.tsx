@@ -84,11 +84,15 @@ export function Explain({ place }: { place: string }) {
           <Waterfall steps={story.waterfall} />
         </section>
         {story.tick ? <Tick story={story} clock={clock} /> : priced && quote.tick_offset < 0 && <section className="card half"><h2>The tick</h2><p className="muted">No tick was used: the zone had none yet, so the multiplier is 1.00×.</p></section>}
+        <section className="card half">
+          <h2>Request</h2>
+          {story.request ? <pre>{JSON.stringify(story.request.record, null, 1)}</pre> : <p className="muted">No longer kept.</p>}
+        </section>
         {story.rings.length > 0 && <Rings rings={story.rings} now_ms={story.tick!.now_ms} clock={clock} />}
         {story.forecast && <Features told={story.forecast} />}
-        <section className="card half">
+        <section className="card wide">
           <h2>Sources</h2>
-          <dl className="facts">
+          <dl className="facts sources">
             {story.sources.map((source, at) => (
               <div key={at} style={{ display: "contents" }}>
                 <dt>{source.part} <span className="muted">{source.topic}</span></dt>
@@ -101,10 +105,6 @@ export function Explain({ place }: { place: string }) {
             <button className="button" type="button" onClick={() => copy(JSON.stringify(story, null, 2))}>Copy as JSON</button>
             <a className="button" download={`quote-${place}.json`} href={`/api/quote?place=${encodeURIComponent(place)}`}>Download</a>
           </div>
-        </section>
-        <section className="card half">
-          <h2>Request</h2>
-          {story.request ? <pre>{JSON.stringify(story.request.record, null, 1)}</pre> : <p className="muted">No longer kept.</p>}
         </section>
       </div>
     </div>
