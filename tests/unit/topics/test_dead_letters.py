@@ -68,5 +68,6 @@ def test_a_redriven_record_keeps_its_headers_and_counts_its_attempts():
     ]
     again = dead_letter(Received(timestamp=5, headers=tuple(once)), DRIVER_PINGS, refusal, service="supply", now_ms=10)
     twice = dict(redriven_headers(again, "second"))
+    assert [name for name, _ in redriven_headers(again, "second")] == ["ce_id", FIRST_APPENDED, ATTEMPT, REDRIVE_ID]
     assert (again.attempt, attempt_of(twice.items())) == (2, 3)
     assert (twice[REDRIVE_ID], twice[FIRST_APPENDED]) == (b"second", b"1700000000000")
