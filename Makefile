@@ -10,7 +10,7 @@ SEEDS ?= 5
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test check unit broker crashes audit format lock jars results clean
+.PHONY: help run test check unit broker crashes incidents web audit format lock jars results clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -50,6 +50,12 @@ broker: $(VENV)/.dev ## Tests on a real broker, registry and Postgres
 
 crashes: $(VENV)/.dev ## Kill the services under load by more plans than the tests do, 80 s each (SEEDS=5)
 	SEEDS=$(SEEDS) $(BIN)/python -m pytest -s tests/broker/test_services_crash.py $(ARGS)
+
+incidents: $(VENV)/.dev ## Find each fault on the dashboard in a real browser, and none in ten healthy minutes; about 20 min
+	INCIDENTS=1 $(BIN)/python -m pytest -s tests/browser/test_incidents.py $(ARGS)
+
+web: ## Build the dashboard's page into lineage/static (needs Node and npm)
+	cd lineage/web && npm ci && npm test && npm run build
 
 audit: $(VENV)/.dev ## Look for known vulnerabilities of the locked dependencies; says so where it cannot
 	$(BIN)/python .ci/audit.py $(ARGS)

@@ -156,9 +156,14 @@ class PricingDesk:
         if known is None:
             return None
         known.due.ticked(now_ms)
-        self._follow_begun(now_ms)
-        inputs = self._inputs(zone, known, now_ms)
+        inputs = self.inputs(zone, now_ms)
         return None if inputs is None else price_zone(inputs)
+
+    def inputs(self, zone: int, now_ms: int) -> TickInputs | None:
+        """What the zone's tick would be made of; None outside every market, and for a zone that is not assigned."""
+        self._follow_begun(now_ms)
+        known = self._zones.get(zone)
+        return None if known is None else self._inputs(zone, known, now_ms)
 
     def ticked(self, tick: SurgeTicked, offset: int) -> None:
         """Note that the broker has the tick."""

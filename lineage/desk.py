@@ -12,8 +12,10 @@ from typing import Any
 from infra.clients.connection import Connection
 from infra.clients.registry import Registry
 from infra.clients.schema_ids import SchemaIds
-from lineage.explain import Explainer
+from lineage.evidence import Gathering
+from lineage.explain import story_of
 from lineage.hub import Hub
+from lineage.kept import Kept
 from lineage.messages import MOST, Wanted, page
 from lineage.past import boards_at
 from lineage.pseudonyms import Pseudonyms
@@ -40,6 +42,8 @@ class Desk:
     browser: Reader
     """A second reader: a person's questions must not hold up the live view, nor the other way round."""
     pseudonyms: Pseudonyms
+    kept: Kept | None
+    """The recorder's tables, asked for what the topics forgot; None where no database is configured."""
     questions: Mapping[str, Question] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -59,7 +63,7 @@ class Desk:
         return {"now_ms": now_ms(), "clients": len(self.hub.clients), "trouble": self.watching.trouble, "kept_ms": kept}
 
     async def _quote(self, asked: Asked) -> Any:  # noqa: ANN401
-        return await Explainer(self.browser).explain(*place_of(asked.get("place", "")))
+        return story_of(await Gathering(self.browser, self.kept).at(*place_of(asked.get("place", ""))))
 
     async def _find_quote(self, asked: Asked) -> Any:  # noqa: ANN401
         """Where the quote of that id stands among the newest answers; `place` is null if it does not."""
@@ -122,7 +126,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def open_desk(connection: Connection) -> AsyncIterator[Desk]:
+async def open_desk(connection: Connection, kept: Kept | None = None) -> AsyncIterator[Desk]:
     """A desk on these servers; nothing is read until its tasks run. Raises UnreachableError, TopicMissingError."""
     async with Registry(connection) as registry:
         ids = SchemaIds(registry)
@@ -135,4 +139,5 @@ async def open_desk(connection: Connection) -> AsyncIterator[Desk]:
                 reader=reader,
                 browser=browser,
                 pseudonyms=pseudonyms,
+                kept=kept,
             )

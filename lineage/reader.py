@@ -6,11 +6,11 @@ questions, so an idle dashboard asks the brokers for nothing.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from infra.clients.connection import Connection
 from infra.clients.consumer import Decoder, Entry, open_consumer, places_of
@@ -25,6 +25,9 @@ POLL_MS = 100
 Span = tuple[int, int]
 """First offset and the one after the last."""
 
+Keep = Callable[[ConsumerRecord], bool]
+"""Whether a record, as it came, is wanted: what is not is never decoded."""
+
 
 @dataclass(slots=True)
 class Reader:
@@ -38,9 +41,9 @@ class Reader:
     _decoders: dict[str, Decoder] = field(default_factory=dict)
 
     async def at(self, wanted: Iterable[tuple[Topic, int, int]]) -> dict[tuple[str, int, int], Entry]:
-        """Records by (topic, partition, offset); one that is no longer kept is left out. Raises ClientError."""
+        """Records by (topic, partition, offset); without those that are not there, or no longer. Raises ClientError."""
         found: dict[tuple[str, int, int], Entry] = {}
-        rest = {place for place in wanted if place[2] >= 0}
+        rest = {place for place in wanted if place[2] >= 0 and place[1] < len(self.places[place[0].name])}
         while rest:
             # One offset of each partition at a time: a consumer stands at one place of a partition.
             turn = {(topic.name, number): (topic, number, offset) for topic, number, offset in rest}
@@ -72,28 +75,31 @@ class Reader:
                 spans[place] = (max(first, last - most), last)
         return await self.spans(spans)
 
-    async def spans(self, spans: Mapping[TopicPartition, Span]) -> list[Entry]:
-        """Records of each span, in order within a partition; what is no longer kept is left out."""
+    async def spans(self, spans: Mapping[TopicPartition, Span], keep: Keep | None = None) -> list[Entry]:
+        """Records of each span that `keep` wants, in order within a partition; what is no longer kept is left out."""
         if not spans:
             return []
         entries: list[Entry] = []
         async with self._asking("reading records"):
             waiting = await self._clip(spans)
-            self.consumer.assign(list(waiting))
             for place, (first, _) in waiting.items():
                 self.consumer.seek(place, first)
+            self.consumer.resume(*waiting)
             deadline_s = time.monotonic() + WITHIN_S
             while waiting and time.monotonic() < deadline_s:
                 batches = await self.consumer.getmany(*waiting, timeout_ms=POLL_MS)
+                if batches:
+                    deadline_s = time.monotonic() + WITHIN_S
                 for place, batch in batches.items():
-                    last = waiting[place][1]
-                    entries += [await self._decoder(place.topic).entry(raw) for raw in batch if raw.offset < last]
+                    last, decoder = waiting[place][1], self._decoder(place.topic)
+                    wanted = [raw for raw in batch if raw.offset < last and (keep is None or keep(raw))]
+                    entries += [await decoder.entry(raw) for raw in wanted]
                     await asyncio.sleep(0)  # who watches live is served between partitions
                 for place in [p for p, (_, last) in waiting.items() if await self.consumer.position(p) >= last]:
                     del waiting[place]
                     self.consumer.pause(place)
         if waiting:
-            raise UnreachableError(f"the brokers did not give all records asked for within {WITHIN_S:.0f} s: try again")
+            raise UnreachableError(f"the brokers gave no record for {WITHIN_S:.0f} s of those asked for: try again")
         return entries
 
     async def _clip(self, spans: Mapping[TopicPartition, Span]) -> dict[TopicPartition, Span]:
@@ -130,7 +136,7 @@ class Reader:
                 with kafka_errors(self.connection.endpoints.bootstrap, doing):
                     yield
             finally:
-                # Paused, not let go: forgetting the topics would make the next question wait for metadata.
+                # All stay assigned: a consumer forgets where topics are that it lets go, and cannot be asked of them.
                 self.consumer.pause(*self.consumer.assignment())
 
     def _decoder(self, topic: str) -> Decoder:
@@ -146,4 +152,5 @@ async def open_reader(connection: Connection, ids: SchemaIds) -> AsyncIterator[R
         places = await places_of(consumer, EVERY_TOPIC)
         consumer.assign([place for held in places.values() for place in held])  # has it know every topic from now on
         consumer.pause(*consumer.assignment())
+        await consumer.end_offsets(list(consumer.assignment()))  # one stopped before its assignment settled would hang
         yield Reader(connection, ids, consumer, {topic.name: held for topic, held in places.items()})

@@ -25,7 +25,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from infra.clients.errors import ClientError, UnreachableError
 from lineage.access import COOKIE, SECURITY_HEADERS, Access, Role, same_origin
 from lineage.desk import Desk
-from lineage.explain import NoSuchQuoteError
+from lineage.evidence import NoSuchQuoteError
 from lineage.hub import Client
 from lineage.past import NothingKeptError
 from lineage.state import BOARDS

@@ -91,18 +91,29 @@ def _correction(model: DemandModel, seen: Observed, level: LiveLevel, layout: Zo
     """What rings and trees add per home cell, float64[home], within the band; 1 without a fitted model."""
     if model.trees is None:
         return np.ones(layout.home)
+    rows = rows_of(model, seen, level, layout)
+    return np.clip(ring_factor(model, rows) * model.correction(feature_matrix(rows)), *CORRECTION_BAND)
+
+
+def rows_of(model: DemandModel, seen: Observed, level: LiveLevel, layout: ZoneLayout) -> FeatureInputs:
+    """What the trees look at, one row per home cell."""
     horizon_min = HORIZON_MS // MINUTE_MS
     inputs = np.concatenate([level.own[: layout.home], *_rings(seen, level, layout)], axis=1)
     slot = slot_of(model.base.time_zone, seen.now_ms // SLOT_MS)
-    rows = FeatureInputs(
+    return FeatureInputs(
         inputs=inputs,
         usual_per_min=model.base.expected(layout.home_cells, seen.now_ms, seen.now_ms + HORIZON_MS) / horizon_min,
         quarter_of_day=slot % SLOTS_PER_DAY,
         weekday=slot // SLOTS_PER_DAY,
         horizon_min=horizon_min,
     )
-    rings = exponent(inputs[:, OWN_INPUTS:], model.coefficients_of(horizon_min)[OWN_INPUTS:])
-    return np.clip(np.exp(rings) * model.correction(feature_matrix(rows)), *CORRECTION_BAND)
+
+
+def ring_factor(model: DemandModel, rows: FeatureInputs) -> NDArray[np.float64]:
+    """What the log-linear model adds for the cells around, float64[home]."""
+    coefficients = model.coefficients_of(rows.horizon_min)[OWN_INPUTS:]
+    factor: NDArray[np.float64] = np.exp(exponent(rows.inputs[:, OWN_INPUTS:], coefficients))
+    return factor
 
 
 def _rings(seen: Observed, level: LiveLevel, layout: ZoneLayout) -> list[NDArray[np.float64]]:

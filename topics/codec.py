@@ -101,6 +101,17 @@ class ObjectCodec:
         return known[1]
 
 
+def record_of(topic: Topic, said: dict[str, Any]) -> Any:  # noqa: ANN401  the topic's record class
+    """The record of a dict of its fields, enums by name, as JSON keeps them; the dict is used up.
+
+    Raises ValueError if a field is missing, unknown or no member of its enum.
+    """
+    try:
+        return _record_form(topic.record)(said)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"the record must have the fields of {topic.name}: {error}") from error
+
+
 def _parts(record: type[Any]) -> list[tuple[str, type[Any] | None]]:
     """Field names of a record class, each with the class its values or items need, None for plain ones."""
     hints = get_type_hints(record)

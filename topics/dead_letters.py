@@ -5,6 +5,7 @@ from typing import Protocol
 
 from topics.catalogue import Topic
 from topics.ledger import DeadLettered, Header
+from topics.redrive import attempt_of
 from topics.refusals import Refusal
 
 
@@ -36,10 +37,8 @@ class Received(Protocol):
         """Its headers in order, names may repeat."""
 
 
-def dead_letter(
-    record: Received, topic: Topic, error: Refusal, *, service: str, now_ms: int, attempt: int = 1
-) -> DeadLettered:
-    """The dead letter of `record` of `topic`, refused by `service` at `now_ms` for the `attempt`-th time."""
+def dead_letter(record: Received, topic: Topic, error: Refusal, *, service: str, now_ms: int) -> DeadLettered:
+    """The dead letter of `record` of `topic`, refused by `service` at `now_ms`; its headers tell the attempt."""
     return DeadLettered(
         topic=topic.name,
         partition=record.partition,
@@ -52,7 +51,7 @@ def dead_letter(
         field=error.field,
         rule=error.rule,
         sentence=error.sentence,
-        attempt=attempt,
+        attempt=attempt_of(record.headers or ()),
         service=service,
         now_ms=now_ms,
     )

@@ -75,7 +75,7 @@ def command(
     else:
         for role, its_address in addresses.items():
             say(its_address if role == "operator" else f"{its_address}  (viewers)")
-    asyncio.run(_serve(connection_within(settings, "dashboard", wait), access, listening))
+    asyncio.run(_serve(settings, connection_within(settings, "dashboard", wait), access, listening))
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -91,13 +91,14 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-async def _serve(connection: "Connection", access: "Access", listening: socket.socket) -> None:
+async def _serve(settings: "Settings", connection: "Connection", access: "Access", listening: socket.socket) -> None:
     import uvicorn
 
     from lineage.desk import open_desk
+    from lineage.kept import kept_of
     from lineage.server import make_app
 
-    async with open_desk(connection) as desk:
+    async with open_desk(connection, kept_of(settings)) as desk:
         config = uvicorn.Config(
             make_app(desk, access),
             log_config=None,

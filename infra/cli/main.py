@@ -15,7 +15,10 @@ from infra.cli import (
     config,
     dashboard,
     db,
+    dlq,
+    dlq_redrive,
     doctor,
+    explain,
     forecast,
     markets,
     models,
@@ -56,6 +59,7 @@ def build() -> typer.Typer:
     made.command("publish", epilog=_examples(publish.EXAMPLES))(publish.command)
     made.command("tail", epilog=_examples(tail.EXAMPLES))(tail.command)
     made.command("quote", epilog=_examples(quote.EXAMPLES))(quote.command)
+    made.command("explain", epilog=_examples(explain.EXAMPLES))(explain.command)
     made.command("doctor", epilog=_examples(doctor.EXAMPLES))(doctor.command)
     made.add_typer(_topics(), name="topics")
     made.add_typer(_schemas(), name="schemas")
@@ -63,6 +67,7 @@ def build() -> typer.Typer:
     made.add_typer(_policy(), name="policy")
     made.add_typer(_markets(), name="markets")
     made.add_typer(_db(), name="db")
+    made.add_typer(_dlq(), name="dlq")
     made.add_typer(_train(), name="train")
     made.add_typer(_forecast(), name="forecast")
     made.add_typer(_models(), name="models")
@@ -104,6 +109,16 @@ def _db() -> typer.Typer:
     group.command("migrate", epilog=_examples(migrate_examples))(db.migrate_command)
     status_examples = ("faretide db status", "faretide db status --json | jq '.topics[] | select(.behind > 0)'")
     group.command("status", epilog=_examples(status_examples))(db.status_command)
+    return group
+
+
+def _dlq() -> typer.Typer:
+    group = _group("What was refused, why, and back again once it is mended.", dlq.EXAMPLES)
+    group.command("ls", epilog=_examples(dlq.LS_EXAMPLES))(dlq.ls_command)
+    group.command("show", epilog=_examples(dlq.SHOW_EXAMPLES))(dlq.show_command)
+    group.command("export", epilog=_examples(dlq.EXPORT_EXAMPLES))(dlq.export_command)
+    group.command("redrive", epilog=_examples(dlq_redrive.REDRIVE_EXAMPLES))(dlq_redrive.redrive_command)
+    group.command("history", epilog=_examples(dlq_redrive.HISTORY_EXAMPLES))(dlq_redrive.history_command)
     return group
 
 

@@ -57,8 +57,13 @@ class Preparer:
         self._clock_ms = clock_ms or (lambda: time.time_ns() // 1_000_000)
         self._columns = ColumnDecoder(self._schema, {schema_id: self._schema}) if topic.name in CHECKS else None
 
-    def prepare(self, rows: Iterable[Row]) -> tuple[list[Ready], list[Refused]]:
-        """The rows that can be published and those that cannot, each in the order of the file."""
+    def prepare(
+        self, rows: Iterable[Row], keys: Mapping[int, bytes | None] | None = None
+    ) -> tuple[list[Ready], list[Refused]]:
+        """The rows that can be published and those that cannot, each in the order of the file.
+
+        `keys` by line are those the rows will be published with, by default derived from them.
+        """
         ready: list[Ready] = []
         refused: list[Refused] = []
         for row in rows:
@@ -67,7 +72,7 @@ class Preparer:
                 ready.append(made)
             else:
                 refused.append(made)
-        broken = {refusal.line: refusal for refusal in self._rules_broken(ready)}
+        broken = {refusal.line: refusal for refusal in self._rules_broken(ready, keys)}
         return [row for row in ready if row.line not in broken], sorted([*refused, *broken.values()])
 
     def _encode(self, row: Row) -> Ready | Refused:
@@ -81,12 +86,12 @@ class Preparer:
         except (RowRefusedError, Undecodable) as error:
             return Refused(row.line, error.field, error.rule, error.sentence)
 
-    def _rules_broken(self, rows: list[Ready]) -> Iterator[Refused]:
+    def _rules_broken(self, rows: list[Ready], given: Mapping[int, bytes | None] | None) -> Iterator[Refused]:
         """Rows a worker would refuse, taking the present for the append time."""
         if self._columns is None or not rows:
             return
         columns = self._columns.decode([row.value for row in rows])
-        keys = [key_of(self._topic, row.record) for row in rows]
+        keys = [key_of(self._topic, row.record) if given is None else given[row.line] for row in rows]
         appended_ms = np.full(len(rows), self._clock_ms(), np.int64)
         _, bad = CHECKS[self._topic.name](columns, keys, appended_ms)
         for at, _class, field, rule, sentence in (*columns.bad, *bad):

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infra.cli.exits import CommandError
+from infra.cli.incident_names import Incident
 from infra.cli.machine import SERVICES, Running, Steps, machine
 from infra.cli.output import say, say_json
 
@@ -46,6 +47,7 @@ class Options:
     with_dashboard: bool
     as_json: bool
     plain: bool
+    incident: Incident
 
 
 def command(
@@ -64,6 +66,9 @@ def command(
     plain: Annotated[
         bool, typer.Option("--plain", help="A few lines every three seconds, also in a terminal.")
     ] = False,
+    incident: Annotated[
+        Incident, typer.Option(help="Let something go wrong after 20 s, to practise finding it on the dashboard.")
+    ] = Incident.NONE,
 ) -> None:
     """Start everything on this machine and play a day of New York.
 
@@ -83,6 +88,7 @@ def command(
         with_dashboard=not no_dashboard,
         as_json=as_json,
         plain=plain,
+        incident=incident,
     )
     settings = read_settings()
     with machine(settings, say_step) as running:
@@ -106,11 +112,23 @@ async def _run(running: Running, options: Options, say_step: Steps) -> None:
         say_step(f"metrics and health: {', '.join(running.services.metrics.values())}")
         watch.expected = tuple(running.services.pids)
         await _until_ready(watch, stop, say_step)
-        with _dashboard(running.settings, say_step) if options.with_dashboard else contextlib.nullcontext():
+        async with _shown_and_disturbed(running, options, connection, say_step):
             if options.with_city and not stop.is_set():
                 await _play(connection, watch, options, running, stop, say_step)
             else:
                 await _wait(watch, options, running, stop, say_step)
+
+
+@contextlib.asynccontextmanager
+async def _shown_and_disturbed(
+    running: Running, options: Options, connection: "Connection", say_step: Steps
+) -> AsyncIterator[None]:
+    """The dashboard beside what runs, and the incident asked for."""
+    from infra.cli.incidents import happening
+
+    with _dashboard(running.settings, say_step) if options.with_dashboard else contextlib.nullcontext():
+        async with happening(options.incident, connection, lambda: running.services.pids):
+            yield
 
 
 @contextlib.contextmanager

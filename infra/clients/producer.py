@@ -4,7 +4,7 @@ Idempotence is on, so a retry inside the client never writes a record twice and 
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -104,6 +104,23 @@ class Publisher:
         with kafka_errors(self._bootstrap, f"publishing to {topic.name}"):
             future: Acknowledgement = await self._open().send(
                 topic.name, value=value, key=key_of(topic, record), headers=headers, partition=partition
+            )
+            return future
+
+    async def publish_again(
+        self,
+        topic: Topic,
+        value: bytes,
+        *,
+        key: bytes | None,
+        headers: Sequence[tuple[str, bytes | None]],
+        partition: int | None,
+        timestamp_ms: int | None,
+    ) -> Acknowledgement:
+        """Publish a record that stood in `topic` before: all around its `value` is given, nothing is derived."""
+        with kafka_errors(self._bootstrap, f"publishing to {topic.name}"):
+            future: Acknowledgement = await self._open().send(
+                topic.name, value=value, key=key, headers=headers, partition=partition, timestamp_ms=timestamp_ms
             )
             return future
 

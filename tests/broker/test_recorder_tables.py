@@ -23,6 +23,7 @@ from infra.embedded.postgres import EmbeddedPostgres
 from infra.migrations import partitions
 from infra.migrations.partitions import Partition
 from infra.migrations.versions import DatabaseNewerError, Migration, known_migrations, migrate, version_of
+from lineage.kept import Kept
 from tests.broker.recorder_load import HEADERS, RIDE_EVENTS_DLQ, completed, decision, quote, refused, tick
 from tests.broker.services import now_ms
 from topics.catalogue import BOOKING_DECISIONS, QUOTES, RIDE_EVENTS, SURGE
@@ -306,3 +307,16 @@ async def test_a_database_that_cannot_be_reached_is_one_sentence(postgres, harm,
     with pytest.raises(error, match=sentence) as caught:
         await connect_database(Database(url=harm(postgres.dsn), keep_days=3))
     assert "guess" not in str(caught.value)
+
+
+async def test_what_was_recorded_is_read_as_the_records_it_was(database):
+    """By id, by place, and a tick by the day of its quote; nothing where there is none."""
+    told, known = quote(1, "rider-7"), tick(1)
+    rows = [(QUOTES, row_of(QUOTES, at(1), told)), (SURGE, row_of(SURGE, at(1), known))]
+    await write(database, *rows)
+    kept = Kept(database)
+    assert (await kept.quote(told.quote_id)).record == told
+    assert (await kept.quote_at(1, 1)).record == told
+    assert (await kept.tick(1, 1, near_ms=now_ms())).record == known
+    assert await kept.quote("quote-nobody") is None
+    assert await kept.tick(1, 1, near_ms=now_ms() - 3 * DAY_MS) is None

@@ -42,7 +42,7 @@ def test_the_lineage_shows_what_the_topic_holds(system: Running, open_page: Open
 
 
 def test_a_quote_is_explained_in_two_clicks(system: Running, open_page: OpenPage) -> None:
-    """Amount, multiplier and lines are those of the record at that place, and the lines add up."""
+    """Amount and multiplier are the record's, the chain ends there, the tick computed again is the published one."""
     page = open_page("/quotes")
     page.locator("tbody tr").filter(has_text="priced").first.locator("a").first.click()
     page.wait_for_selector(".explain")
@@ -51,7 +51,12 @@ def test_a_quote_is_explained_in_two_clicks(system: Running, open_page: OpenPage
     assert page.locator('[data-figure="amount"]').inner_text() == f"${quote['amount_minor'] / 100:,.2f}"
     assert page.locator('[data-figure="sum"]').inner_text() == f"${quote['amount_minor'] / 100:,.2f}"
     assert page.locator('[data-figure="multiplier"]').inner_text() == f"{quote['multiplier_hundredths'] / 100:.2f}×"
-    assert page.locator(".chain li").count() == len(quote["breakdown"]) + 1
+    rules = len([line for line in quote["breakdown"] if line["code"] != "surge"]) + len(quote["reasons"])
+    assert page.locator(".chain li").count() == rules + 1
+    if quote["tick_offset"] >= 0:
+        assert page.locator('[data-figure="again"]').inner_text() == "the same, field for field"
+        assert "add up to the margin" in page.locator('[data-figure="margin"]').inner_text()
+        assert page.locator('[data-figure^="ring-"]').count() == 3
 
 
 def test_the_map_has_every_cell_that_was_priced(system: Running, open_page: OpenPage) -> None:

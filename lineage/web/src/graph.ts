@@ -115,16 +115,22 @@ export function edgeWidth(rate: number): number {
   return rate <= 0 ? 1 : 1.2 + 1.15 * Math.log10(1 + rate);
 }
 
-/** The fault to look at first: followed upstream from here as long as a neighbour before it is in trouble too. */
+/** Badges that tell of refused records: they lead back to the topic in which those stood. */
+const REFUSALS = new Set(["dead letters", "refusing", "refused or late"]);
+
+/** The fault to look at first: followed upstream from here as long as a neighbour before it has an error, or refused records too. */
 export function firstCause(graph: Graph, name: string): string {
-  const troubled = (node: string) => (graph.nodes.get(node)?.badges ?? []).some((badge) => badge.severity === "error");
+  const badges = (node: string) => graph.nodes.get(node)?.badges ?? [];
+  const failing = (node: string) => badges(node).some((badge) => badge.severity === "error");
+  const refusing = (node: string) => badges(node).some((badge) => REFUSALS.has(badge.code));
   const seen = new Set<string>();
   let at = name;
   while (!seen.has(at)) {
     seen.add(at);
-    const before = graph.edges.filter((edge) => edge.to === at && troubled(edge.from) && !seen.has(edge.from));
-    if (!before[0]) break;
-    at = before[0].from;
+    const before = graph.edges.filter((edge) => edge.to === at && !seen.has(edge.from)).map((edge) => edge.from);
+    const next = before.find(failing) ?? (refusing(at) ? before.find(refusing) : undefined);
+    if (!next) break;
+    at = next;
   }
   return at;
 }

@@ -8,6 +8,7 @@ from topics.catalogue import DRIVER_PINGS, dead_letters_of
 from topics.codec import ObjectCodec
 from topics.dead_letters import dead_letter
 from topics.ledger import DeadLettered, Header
+from topics.redrive import ATTEMPT, FIRST_APPENDED, REDRIVE_ID, attempt_of, redriven_headers
 from topics.refusals import MISMATCH, bad_row, undecodable
 
 
@@ -20,13 +21,13 @@ class Received:
     timestamp: int | None = 1_700_000_000_000
     key: bytes | None = b"\xff"
     value: bytes | None = b"\0rubbish"
-    headers: tuple[tuple[str, bytes | None], ...] | None = (("a", b"1"), ("a", None))
+    headers: tuple[tuple[str, bytes | None], ...] | None = (("a", b"1"), ("a", None), (ATTEMPT, b"2"))
 
 
 @pytest.mark.parametrize("error", [bad_row(0, MISMATCH, "lat"), undecodable(MISMATCH, "lat")])
 def test_everything_of_the_record_and_its_refusal_is_kept(error):
     """Key, value and headers byte for byte, repeated names and nulls included; reason and place beside them."""
-    letter = dead_letter(Received(), DRIVER_PINGS, error, service="supply", now_ms=9, attempt=2)
+    letter = dead_letter(Received(), DRIVER_PINGS, error, service="supply", now_ms=9)
     assert letter == DeadLettered(
         topic="driver-pings.v1",
         partition=3,
@@ -34,7 +35,7 @@ def test_everything_of_the_record_and_its_refusal_is_kept(error):
         timestamp_ms=1_700_000_000_000,
         key=b"\xff",
         value=b"\0rubbish",
-        headers=[Header(name="a", value=b"1"), Header(name="a", value=None)],
+        headers=[Header(name="a", value=b"1"), Header(name="a", value=None), Header(name=ATTEMPT, value=b"2")],
         error_class="Undecodable",
         field="lat",
         rule="matches-schema",
@@ -52,3 +53,21 @@ def test_a_dead_letter_of_nothing_can_be_published():
     codec = ObjectCodec(dead_letters_of(DRIVER_PINGS), schema_id=1)
     assert codec.decode(codec.encode(letter)) == letter
     assert letter.timestamp_ms == -1
+
+
+def test_a_redriven_record_keeps_its_headers_and_counts_its_attempts():
+    """Its own headers stay in order; refused and redriven again, it carries the newest count and id, and one time."""
+    refusal = bad_row(0, MISMATCH, "lat")
+    letter = dead_letter(Received(headers=(("ce_id", b"7"),)), DRIVER_PINGS, refusal, service="supply", now_ms=9)
+    once = redriven_headers(letter, "first")
+    assert once == [
+        ("ce_id", b"7"),
+        (FIRST_APPENDED, b"1700000000000"),
+        (ATTEMPT, b"2"),
+        (REDRIVE_ID, b"first"),
+    ]
+    again = dead_letter(Received(timestamp=5, headers=tuple(once)), DRIVER_PINGS, refusal, service="supply", now_ms=10)
+    twice = dict(redriven_headers(again, "second"))
+    assert [name for name, _ in redriven_headers(again, "second")] == ["ce_id", FIRST_APPENDED, ATTEMPT, REDRIVE_ID]
+    assert (again.attempt, attempt_of(twice.items())) == (2, 3)
+    assert (twice[REDRIVE_ID], twice[FIRST_APPENDED]) == (b"second", b"1700000000000")

@@ -1,0 +1,47 @@
+"""The map: each car counted once, where it is."""
+
+from lineage.city import CityMap
+from topics.counts import CountKind, SupplyCellsCounted
+from windows.hexagons import cells_of_zone, zones_reached
+
+ZONE = 0x862A100D7FFFFFF
+BORDER = next(cell for cell in cells_of_zone(ZONE) if len(zones_reached(cell)) > 1)
+OTHER_ZONE = next(zone for zone in zones_reached(BORDER) if zone != ZONE)
+
+
+def supply(partition: int, *, zone: int = ZONE, idle: int = 1, epoch: int = 1) -> SupplyCellsCounted:
+    """Counts of the border cell, as one source partition has them."""
+    return SupplyCellsCounted(
+        kind=CountKind.CELLS,
+        source_partition=partition,
+        source_partitions=2,
+        epoch_generation=epoch,
+        epoch_started_ms=0,
+        pings_offset=1,
+        now_ms=1,
+        zone=zone,
+        products=["standard"],
+        cells=[BORDER],
+        idle=[idle],
+        idle_by_product=[idle],
+        busy=[2],
+        soon_free=[0],
+    )
+
+
+def test_cars_of_all_source_partitions_add_up_and_the_halo_copy_does_not():
+    """The neighbour's record names the same cell; it is counted at home only."""
+    city = CityMap()
+    for counts in (supply(0, idle=3), supply(1, idle=4), supply(0, zone=OTHER_ZONE, idle=7)):
+        city.counted(counts)
+    assert city.cars_of(ZONE) == {BORDER: (7, 4)}
+    assert city.cars_of(OTHER_ZONE) == {}
+
+
+def test_counts_are_absolute_and_a_zombies_are_ignored():
+    """The newest record of a source partition replaces its last one, unless its writer's time is over."""
+    city = CityMap()
+    city.counted(supply(0, idle=9, epoch=2))
+    city.counted(supply(0, idle=5, epoch=2))
+    city.counted(supply(0, idle=100, epoch=1))
+    assert city.cars_of(ZONE)[BORDER][0] == 5
