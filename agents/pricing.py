@@ -44,7 +44,7 @@ from topics.catalogue import (
     dead_letters_of,
     topic_named,
 )
-from topics.dead_letters import dead_letter
+from topics.dead_letters import dead_letter, letter_key
 from topics.refusals import BadRow, ErrorClass, Refusal, Undecodable
 from windows.epochs import Epoch
 from windows.hexagons import zone_key
@@ -154,7 +154,7 @@ class Pricing:
         letter = dead_letter(record, topic, error, service=SERVICE, now_ms=now_ms())
         self._worker.meter.count("dead_letters")
         self._app.add_future(
-            self._worker.publish(self._app, [Outgoing(dead_letters_of(topic), 0, record.key or b"", letter)])
+            self._worker.publish(self._app, [Outgoing(dead_letters_of(topic), 0, letter_key(letter), letter)])
         )
 
     async def _read_city(self, tp: TP, records: Sequence[ConsumerRecord]) -> None:
