@@ -1,7 +1,7 @@
 """Which schema ids of the Confluent wire format are known, and how an unknown one is looked up.
 
-A framed value is `0x00`, the id as four bytes (big endian, signed as in `topics.wire`), then the payload. Values without
-that frame pass: whether they are acceptable is the decoder's question.
+A framed value is `0x00`, the id as four bytes (big endian, signed as in `topics.wire`), then the payload. Values
+without that frame pass: whether they are acceptable is the decoder's question.
 """
 
 from collections.abc import Iterator, Sequence
