@@ -16,6 +16,7 @@ from infra.cli import (
     dashboard,
     db,
     doctor,
+    faults,
     forecast,
     markets,
     models,
@@ -57,6 +58,7 @@ def build() -> typer.Typer:
     made.command("tail", epilog=_examples(tail.EXAMPLES))(tail.command)
     made.command("quote", epilog=_examples(quote.EXAMPLES))(quote.command)
     made.command("doctor", epilog=_examples(doctor.EXAMPLES))(doctor.command)
+    made.command("faults", epilog=_examples(faults.EXAMPLES))(faults.command)
     made.add_typer(_topics(), name="topics")
     made.add_typer(_schemas(), name="schemas")
     made.add_typer(_config(), name="config")

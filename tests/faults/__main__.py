@@ -20,6 +20,7 @@ from pathlib import Path
 from infra.embedded.stack import EmbeddedStack
 from tests.broker import kafka
 from tests.broker.services_load import Size
+from tests.faults.plan import plan
 from tests.faults.report import Report
 from tests.faults.run import Run, run
 
@@ -51,7 +52,7 @@ def _run(asked: argparse.Namespace, seed: int, kills: int) -> Run:
     (state / "logs").mkdir()
     size = Size.of_rates(asked.pings, asked.requests)
     with EmbeddedStack(state / "stack", cache_dir=asked.cache) as stack:
-        one = asyncio.run(run(stack, state / "logs", seed=seed, kills=kills, size=size, tree=asked.tree))
+        one = asyncio.run(run(stack, state / "logs", plan(seed, kills), seed=seed, size=size, tree=asked.tree))
     if one.holds:
         shutil.rmtree(state, ignore_errors=True)
     else:

@@ -115,6 +115,8 @@ async def _said(claim: Callable[[], Awaitable[None]]) -> str:
         await claim()
     except AssertionError as error:
         return str(error)[:600] or "does not hold"
+    except KeyError as error:
+        return f"names {error}, which is not there"
     return ""
 
 

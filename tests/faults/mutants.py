@@ -17,24 +17,68 @@ from pathlib import Path
 from infra.embedded.stack import EmbeddedStack
 from tests.broker import kafka
 from tests.broker.services_load import Size
+from tests.faults.plan import Fault, Kind
 from tests.faults.run import Run, run
 
 SOURCES = ("agents", "avro", "data", "demand", "infra", "models", "pricing", "supply", "tests", "topics", "windows")
-KILLS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One rule taken out: `old` stands once in `file` and becomes `new`; found out by the faults of `seed`."""
+    """A rule taken out: in each file the first text becomes the second; the faults are those the rule is there for."""
 
     name: str
-    file: str
-    old: str
-    new: str
-    seed: int
+    edits: tuple[tuple[str, str, str], ...]
+    faults: tuple[Fault, ...]
 
 
-MUTANTS: tuple[Mutant, ...] = ()
+def _point(hit: str, point: str, nth: int) -> Fault:
+    return Fault(kind=Kind.POINT, hit=hit, wait_s=1.0, lasts_s=0.0, steady=True, point=point, nth=nth)
+
+
+def _kill(hit: str) -> Fault:
+    return Fault(kind=Kind.KILL, hit=hit, wait_s=2.0, lasts_s=0.0, steady=True)
+
+
+MUTANTS = (
+    Mutant(
+        "skip the offset mask",
+        (
+            ("pricing/sources.py", "if offset <= self.applied_offset:", "if offset < -1:"),
+            ("pricing/zone_state.py", "offset <= self.supply_offset", "offset < -1"),
+            ("pricing/zone_state.py", "offset <= self.demand_offset", "offset < -1"),
+        ),
+        (_point("pricing", "table-flushed", 2), _point("pricing", "acked", 3), _point("pricing", "committing", 8)),
+    ),
+    Mutant(
+        "commit before flush",
+        (
+            ("agents/runtime/deliveries.py", "while self._pending and self._pending[0].acked:", "while self._pending:"),
+            (
+                "agents/runtime/deliveries.py",
+                "self.appended_ms = batch.append_ms",
+                "self.appended_ms = batch.append_ms; self.settle()",
+            ),
+        ),
+        (_point("pricing", "committed", 8), _point("demand", "committed", 4), _point("supply", "committed", 4)),
+    ),
+    Mutant(
+        "ignore epochs",
+        (
+            ("pricing/sources.py", "if epoch < self.newest:", "if epoch < Epoch(0, 0):"),
+            ("pricing/sources.py", "if epoch == self.standing:", "if self.standing is not None:"),
+        ),
+        (_kill("supply"), _kill("demand"), _kill("supply")),
+    ),
+    Mutant(
+        "no rewind",
+        (
+            ("supply/fleet.py", "return stamp_ms - PING_EXPIRY_MS - GRACE_MS", "return stamp_ms"),
+            ("agents/runtime/rewind.py", "start = resume if log.rewound is None else", "start = resume if resume else"),
+        ),
+        (_kill("demand"), _kill("supply"), _kill("demand")),
+    ),
+)
 
 
 def main(names: list[str]) -> int:
@@ -52,14 +96,14 @@ def main(names: list[str]) -> int:
 
 
 def mutated(mutant: Mutant, tree: Path) -> None:
-    """Copy the sources to `tree` and change the rule. Raises ValueError if it does not stand there once."""
+    """Copy the sources to `tree` and change the rule. Raises ValueError if it does not stand there."""
     for name in SOURCES:
         shutil.copytree(kafka.ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
-    file = tree / mutant.file
-    text = file.read_text()
-    if text.count(mutant.old) != 1:
-        raise ValueError(f"{mutant.name}: the rule must stand once in {mutant.file}, got {text.count(mutant.old)}")
-    file.write_text(text.replace(mutant.old, mutant.new))
+    for name, old, new in mutant.edits:
+        text = (tree / name).read_text()
+        if old not in text:
+            raise ValueError(f"{mutant.name}: {name} must hold {old!r}")
+        (tree / name).write_text(text.replace(old, new))
 
 
 def _try(mutant: Mutant) -> Run:
@@ -70,8 +114,8 @@ def _try(mutant: Mutant) -> Run:
     cache = kafka.ROOT / ".faretide" / "cache"
     try:
         with EmbeddedStack(state / "stack", cache_dir=cache) as stack:
-            asked = {"seed": mutant.seed, "kills": KILLS, "size": Size(), "tree": state / "tree"}
-            return run_async(run(stack, state / "logs", **asked))
+            faults = [*mutant.faults]
+            return run_async(run(stack, state / "logs", faults, seed=1, size=Size(), tree=state / "tree"))
     finally:
         shutil.rmtree(state, ignore_errors=True)
 

@@ -19,7 +19,7 @@ from tests.broker.services_settling import settled
 from tests.faults.claims import binding, judged, record_places, row_places
 from tests.faults.commits import Commits
 from tests.faults.inflict import Surgeon
-from tests.faults.plan import SERVICES, plan
+from tests.faults.plan import SERVICES, Fault
 from tests.faults.stalls import silences_ms, zone_stalls_ms
 from tests.faults.supervised import Supervised
 from topics.catalogue import SURGE
@@ -52,8 +52,10 @@ class Run:
         return bool(self.claims) and not any(self.claims.values())
 
 
-async def run(stack: EmbeddedStack, logs: Path, *, seed: int, kills: int, size: Size, tree: Path = kafka.ROOT) -> Run:
-    """Inflict the faults of a seed on services from `tree`, under load, and judge what is left."""
+async def run(
+    stack: EmbeddedStack, logs: Path, faults: list[Fault], *, seed: int, size: Size, tree: Path = kafka.ROOT
+) -> Run:
+    """Inflict faults on services from `tree`, under the load of that seed, and judge what is left."""
     begun_s = time.monotonic()
     connection = await prepared(stack)
     database = Database(url=stack.database_url, keep_days=30)
@@ -66,7 +68,7 @@ async def run(stack: EmbeddedStack, logs: Path, *, seed: int, kills: int, size: 
         try:
             async with loading(connection, seed, size):
                 await asyncio.sleep(WARM_S)  # so that there is state to lose
-                await surgeon.inflict_all(plan(seed, kills))
+                await surgeon.inflict_all(faults)
             loaded_s = time.monotonic() - loaded_s
             await settled(connection)
             await workers.end([instance for instance in workers.processes if instance != RECORDER])
@@ -75,6 +77,7 @@ async def run(stack: EmbeddedStack, logs: Path, *, seed: int, kills: int, size: 
             await workers.end([RECORDER])
         except AssertionError as error:
             failure = str(error)
+            workers.kill_all()
             found = await seen(connection)
         done = Run(seed=seed, kills=len(surgeon.done), **_rates(found, loaded_s))
         done.silences_ms = silences_ms(surgeon.done, pulse.history)

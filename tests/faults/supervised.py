@@ -68,6 +68,13 @@ class Supervised(Workers):
         newest = max(self.logs.glob(f"{instance}-*.log"))
         return newest.read_text(errors="replace")[-3000:]
 
+    def kill_all(self) -> None:
+        """Leave none behind, and start none again."""
+        processes, self.processes = self.processes, {}
+        for process in processes.values():
+            process.kill()
+            process.wait()
+
     # ---- what faults do
 
     def signal(self, instance: str, number: signal.Signals) -> None:
