@@ -29,6 +29,7 @@ from agents.runtime.worker import Worker, now_ms, on_batches, report_telemetry
 from pricing.markets import MarketBook
 from pricing.models import ModelBook
 from pricing.policy import PolicyBook
+from pricing.reasons import Reason
 from pricing.zone_rows import dirty_rows, restore
 from pricing.zone_state import KEPT_MS
 from topics.catalogue import (
@@ -193,6 +194,10 @@ class Pricing:
                 self._worker.meter.versions["model"] = tick.model or "none"
                 if tick.fallback:
                     self._worker.meter.count(f"tick_fallbacks.{tick.fallback}")
+                if not tick.supply_complete:
+                    self._worker.meter.count("ticks_without_supply")
+                self._worker.meter.count("prices_computed", len(tick.multiplier_hundredths))
+                self._worker.meter.count("prices_at_bounds", tick.reason_code.count(Reason.JURISDICTION_BOUNDS))
             await asyncio.sleep(0)
         keys = [zone_key(tick.zone) for tick in ticks]
         outgoing = [

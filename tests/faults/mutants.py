@@ -47,8 +47,9 @@ MUTANTS = (
             ("pricing/sources.py", "if offset <= self.applied_offset:", "if offset < -1:"),
             ("pricing/zone_state.py", "offset <= self.supply_offset", "offset < -1"),
             ("pricing/zone_state.py", "offset <= self.demand_offset", "offset < -1"),
+            ("agents/quote_desk.py", "if offset in answered.decided:", "if offset < -1:"),
         ),
-        (_point("pricing", "table-flushed", 2), _point("pricing", "acked", 3), _point("pricing", "committing", 8)),
+        (_point("pricing", "table-flushed", 2), _kill("quotes"), _point("quotes", "committing", 4), _kill("quotes")),
     ),
     Mutant(
         "commit before flush",

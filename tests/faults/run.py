@@ -19,7 +19,7 @@ from tests.broker.services_settling import settled
 from tests.faults.claims import binding, judged, record_places, row_places
 from tests.faults.commits import Commits
 from tests.faults.inflict import Surgeon
-from tests.faults.plan import SERVICES, Fault
+from tests.faults.plan import SERVICES, Fault, Kind
 from tests.faults.stalls import silences_ms, zone_stalls_ms
 from tests.faults.supervised import Supervised
 from topics.catalogue import SURGE
@@ -88,11 +88,19 @@ async def run(
     done.claims = verdict.claims | {
         "everything is worked off": failure,
         "committed offsets never decrease": "; ".join(commits.decreases[:5]),
+        "each answer and decision is said once": _said_again(verdict.counted, faults),
     }
     done.counted = verdict.counted | {"ended_by_themselves": len(unasked)}
     done.zone_stalls_ms = zone_stalls_ms(binding(found)[0].of(SURGE), surgeon.done)
     done.seconds = round(time.monotonic() - begun_s, 1)
     return done
+
+
+def _said_again(counted: dict[str, int], faults: list[Fault]) -> str:
+    """What was repeated; a process that was stopped in the middle of a send may repeat itself when it wakes."""
+    repeated = {name: counted[name] for name in ("repeated_answers", "repeated_decisions", "stale_ticks")}
+    stopped = any(fault.kind in {Kind.ZOMBIE, Kind.PAUSE} for fault in faults)
+    return "" if stopped or not any(repeated.values()) else str(repeated)
 
 
 def _rates(found: Seen, seconds: float) -> dict[str, float]:
