@@ -92,7 +92,7 @@ class Surgeon:
         second = f"{fault.hit}-1"
         self.workers.start(second)
         await asyncio.sleep(fault.lasts_s)  # how long it stays
-        await self.workers.end([second])
+        await self.workers.leave(second)
         await remove_static(self.stack.bootstrap, f"faretide-{fault.hit}", [second])
 
     async def _server(self, fault: Fault) -> None:

@@ -75,6 +75,13 @@ class Supervised(Workers):
             process.kill()
             process.wait()
 
+    async def leave(self, instance: str) -> None:
+        """Ask a worker to end for good; one that has not come up yet knows no better end than the signal's own."""
+        process = self.processes.pop(instance)
+        process.terminate()
+        await kafka.until(lambda: process.poll() is not None, f"{instance} ends")
+        assert process.returncode in {0, -signal.SIGTERM}, self._said(instance)
+
     # ---- what faults do
 
     def signal(self, instance: str, number: signal.Signals) -> None:
