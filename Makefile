@@ -5,12 +5,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-SEEDS ?= 5
+KILLS ?= 200
 # A venv of its own: nothing from outside may leak in, nothing is compiled or fetched beyond the lock files.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test check unit broker crashes incidents web audit format lock jars results clean
+.PHONY: help run test check unit broker faults mutants incidents web audit format lock jars results clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -48,8 +48,11 @@ unit: $(VENV)/.dev ## Tests that need no broker
 broker: $(VENV)/.dev ## Tests on a real broker, registry and Postgres
 	$(BIN)/python -m pytest -m broker $(ARGS)
 
-crashes: $(VENV)/.dev ## Kill the services under load by more plans than the tests do, 80 s each (SEEDS=5)
-	SEEDS=$(SEEDS) $(BIN)/python -m pytest -s tests/broker/test_services_crash.py $(ARGS)
+faults: $(VENV)/.dev ## Kill services and servers under load by seeded plans, recount, write docs/results/faults.* (KILLS=200)
+	$(BIN)/faretide faults --seed 1 --kills $(KILLS) --report docs/results $(ARGS)
+
+mutants: $(VENV)/.dev ## Take out one rule of the services at a time: the faults must turn red
+	$(BIN)/python -m tests.faults.mutants $(ARGS)
 
 incidents: $(VENV)/.dev ## Find each fault on the dashboard in a real browser, and none in ten healthy minutes; about 20 min
 	INCIDENTS=1 $(BIN)/python -m pytest -s tests/browser/test_incidents.py $(ARGS)

@@ -29,6 +29,7 @@ from agents.runtime.worker import Worker, now_ms, on_batches, report_telemetry
 from pricing.markets import MarketBook
 from pricing.models import ModelBook
 from pricing.policy import PolicyBook
+from pricing.reasons import Reason
 from pricing.zone_rows import dirty_rows, restore
 from pricing.zone_state import KEPT_MS
 from topics.catalogue import (
@@ -44,7 +45,7 @@ from topics.catalogue import (
     dead_letters_of,
     topic_named,
 )
-from topics.dead_letters import dead_letter
+from topics.dead_letters import dead_letter, letter_key
 from topics.refusals import BadRow, ErrorClass, Refusal, Undecodable
 from windows.epochs import Epoch
 from windows.hexagons import zone_key
@@ -154,7 +155,7 @@ class Pricing:
         letter = dead_letter(record, topic, error, service=SERVICE, now_ms=now_ms())
         self._worker.meter.count("dead_letters")
         self._app.add_future(
-            self._worker.publish(self._app, [Outgoing(dead_letters_of(topic), 0, record.key or b"", letter)])
+            self._worker.publish(self._app, [Outgoing(dead_letters_of(topic), 0, letter_key(letter), letter)])
         )
 
     async def _read_city(self, tp: TP, records: Sequence[ConsumerRecord]) -> None:
@@ -193,6 +194,10 @@ class Pricing:
                 self._worker.meter.versions["model"] = tick.model or "none"
                 if tick.fallback:
                     self._worker.meter.count(f"tick_fallbacks.{tick.fallback}")
+                if not tick.supply_complete:
+                    self._worker.meter.count("ticks_without_supply")
+                self._worker.meter.count("prices_computed", len(tick.multiplier_hundredths))
+                self._worker.meter.count("prices_at_bounds", tick.reason_code.count(Reason.JURISDICTION_BOUNDS))
             await asyncio.sleep(0)
         keys = [zone_key(tick.zone) for tick in ticks]
         outgoing = [

@@ -46,7 +46,7 @@ from topics.columns import ColumnDecoder, Columns
 from topics.events import QuoteRequested, RideEventHappened, RideEventKind
 from topics.refusals import BadRow, ErrorClass, Undecodable
 from topics.schemas import schema_of
-from topics.validity import check_requests, check_ride_events
+from topics.validity import TOO_LONG, check_requests, check_ride_events
 from topics.wire import Event, headers, trace_of
 from windows.epochs import Epoch
 from windows.hexagons import cells_of, zone_of
@@ -222,7 +222,7 @@ def _answerable(columns: Columns, keys: Sequence[bytes | None], appended_ms: Int
     good, broken = check_requests(columns, keys, appended_ms)
     row_of = {source: row for row, source in enumerate(columns.source_row.tolist())}
     for bad in broken:
-        if bad.error_class != ErrorClass.INVALID_KEY and bad.field not in UNANSWERABLE:
+        if bad.error_class != ErrorClass.INVALID_KEY and bad.field not in UNANSWERABLE and bad.rule != TOO_LONG:
             good[row_of[bad.row]] = True
     return good, []
 

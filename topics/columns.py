@@ -71,8 +71,8 @@ class Columns:
         return same & self.present(name)
 
     def sizes(self, name: str) -> Int64s:
-        """Bytes of a text field int64[rows], as UTF-8."""
-        spans: Int64s = self._spans[:, self._column(name, TEXT).span]
+        """Bytes of a text field int64[rows], as UTF-8; of a list as it is coded."""
+        spans: Int64s = self._spans[:, self._column(name, TEXT, LIST).span]
         sizes: Int64s = spans[1] - spans[0]
         return sizes
 

@@ -20,6 +20,10 @@ from topics.refusals import BadRow, ErrorClass
 FUTURE_TOLERANCE_MS = 5_000
 EARLIEST_MS = 946_684_800_000  # 2000-01-01: anything before it is a clock that was never set
 CURRENCY_BYTES = 3
+LONGEST_TEXT_BYTES = 256
+"""Ids and product names: they are said again in answers and counts, which must fit into a record themselves."""
+LONGEST_LIST_BYTES = 1024
+TOO_LONG = "not-too-long"
 
 Keys = Sequence[bytes | None]
 Checked = tuple[Bools, list[BadRow]]
@@ -47,6 +51,7 @@ def check_pings(columns: Columns, keys: Keys, appended_ms: Int64s) -> Checked:
             *_time_rules(columns, appended_ms),
             *_place_rules(columns, "lat", "lon"),
             _empty_list(columns, "products"),
+            _long(columns, "products", LONGEST_LIST_BYTES),
         ],
     )
 
@@ -62,6 +67,8 @@ def check_requests(columns: Columns, keys: Keys, appended_ms: Int64s) -> Checked
             *_place_rules(columns, "dropoff_lat", "dropoff_lon"),
             _empty_text(columns, "request_id"),
             _empty_text(columns, "product"),
+            _long(columns, "request_id"),
+            _long(columns, "product"),
         ],
     )
 
@@ -77,6 +84,7 @@ def check_ride_events(columns: Columns, keys: Keys, appended_ms: Int64s) -> Chec
             _unknown_symbol(columns, "kind", RideEventKind.UNKNOWN),
             _empty_text(columns, "event_id"),
             _empty_text(columns, "ride_id"),
+            *(_long(columns, field) for field in ("event_id", "ride_id", "quote_id")),
             _missing(columns, "quote_id", accepted, "an acceptance names its quote"),
             _missing(columns, "amount_minor", accepted, "an acceptance states the price seen"),
             _missing(columns, "currency", accepted, "an acceptance states its currency"),
@@ -95,6 +103,8 @@ def check_decisions(columns: Columns, keys: Keys, appended_ms: Int64s) -> Checke
             *_time_rules(columns, appended_ms),
             _unknown_symbol(columns, "outcome", BookingOutcome.UNKNOWN),
             _empty_text(columns, "decision_id"),
+            _long(columns, "decision_id"),
+            _long(columns, "product"),
             _zero(columns, "zone", accepted),
             _zero(columns, "cell", accepted),
             _empty_text(columns, "product", accepted),
@@ -131,6 +141,7 @@ def _key_rules(columns: Columns, field: str, keys: Keys) -> list[_Rule]:
         _empty_text(columns, field),
         _Rule(~present, field, "key-present", lacks, ErrorClass.INVALID_KEY),
         _Rule(~columns.equals(field, mine), field, "key-equals-id", differs, ErrorClass.INVALID_KEY),
+        _long(columns, field),
     ]
 
 
@@ -176,6 +187,11 @@ def _empty_text(columns: Columns, field: str, where: Bools | None = None) -> _Ru
 def _empty_list(columns: Columns, field: str) -> _Rule:
     empty = columns.hashes(field) == hash_list(())
     return _Rule(empty, field, "list-not-empty", lambda _: f"{field} must name at least one")
+
+
+def _long(columns: Columns, field: str, most: int = LONGEST_TEXT_BYTES) -> _Rule:
+    sizes = columns.sizes(field)
+    return _Rule(sizes > most, field, TOO_LONG, lambda row: f"{field} must take at most {most} bytes, got {sizes[row]}")
 
 
 def _unknown_symbol(columns: Columns, field: str, unknown: str) -> _Rule:

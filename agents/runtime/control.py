@@ -17,7 +17,7 @@ from agents.runtime.counting import Outgoing
 from agents.runtime.schema_ids import RegistryUnavailableError, backoff_s
 from agents.runtime.worker import Worker, now_ms
 from topics.catalogue import Topic, dead_letters_of
-from topics.dead_letters import dead_letter
+from topics.dead_letters import dead_letter, letter_key
 from topics.refusals import BadRow, ErrorClass, Refusal, Undecodable
 from topics.wire import schema_id
 
@@ -62,7 +62,7 @@ class Control:
         _log.error("control record refused", topic=topic.name, offset=record.offset, sentence=error.sentence)
         letter = dead_letter(record, topic, error, service=self._worker.service, now_ms=now_ms())
         self._worker.meter.count("dead_letters")
-        await self._worker.publish(self._app, [Outgoing(dead_letters_of(topic), 0, record.key or b"", letter)])
+        await self._worker.publish(self._app, [Outgoing(dead_letters_of(topic), 0, letter_key(letter), letter)])
 
 
 async def decoded(worker: Worker, topic: Topic, value: bytes | None) -> Any:  # noqa: ANN401  the topic's record class

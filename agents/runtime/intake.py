@@ -14,7 +14,7 @@ from agents.runtime.worker import Worker
 from topics.arrays import Bools, Int64s
 from topics.catalogue import LATE_EVENTS, Topic, dead_letters_of
 from topics.columns import ColumnDecoder, Columns
-from topics.dead_letters import dead_letter
+from topics.dead_letters import dead_letter, letter_key
 from topics.partitioner_mixture import PartitionerMixture
 from topics.partitioners import partitioner_of
 from topics.refusals import BadRow
@@ -120,4 +120,4 @@ class Intake:
 
     def _dead(self, record: ConsumerRecord, bad: BadRow) -> Outgoing:
         letter = dead_letter(record, self._topic, bad, service=self._service, now_ms=time.time_ns() // 1_000_000)
-        return Outgoing(self._dlq, 0, record.key or b"", letter)
+        return Outgoing(self._dlq, 0, letter_key(letter), letter)

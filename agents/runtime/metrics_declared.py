@@ -162,6 +162,19 @@ PRICES = (
         "ticks_without_model", "ticks priced without the model", meter="ticks_without_model", services=("pricing",)
     ),
     counter(
+        "ticks_without_supply",
+        "ticks priced while a source partition of supply was silent: no price may rise",
+        meter="ticks_without_supply",
+        services=("pricing",),
+    ),
+    counter("prices_computed", "prices of a cell and product in ticks", meter="prices_computed", services=("pricing",)),
+    counter(
+        "prices_at_bounds",
+        "those of them held by cap or floor of their jurisdiction",
+        meter="prices_at_bounds",
+        services=("pricing",),
+    ),
+    counter(
         "tick_fallbacks",
         "ticks priced without the model, by why: a code of docs/reasons.md",
         meter="tick_fallbacks.",

@@ -1,7 +1,7 @@
 """Which schema ids of the Confluent wire format are known, and how an unknown one is looked up.
 
-A framed value is `0x00`, the id as four bytes big endian, then the payload. Values without that frame pass: whether
-they are acceptable is the decoder's question.
+A framed value is `0x00`, the id as four bytes (big endian, signed as in `topics.wire`), then the payload. Values
+without that frame pass: whether they are acceptable is the decoder's question.
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,7 +39,7 @@ def first_unknown(records: Sequence[ConsumerRecord], schema_ids: SchemaIds) -> t
         if value is None or (frame := value[:_FRAME]) in seen:
             continue
         if len(frame) == _FRAME and frame[0] == 0:
-            schema_id = int.from_bytes(frame[1:], "big")
+            schema_id = int.from_bytes(frame[1:], "big", signed=True)
             if not schema_ids.known(schema_id):
                 return index, schema_id
         seen.add(frame)

@@ -19,6 +19,7 @@ from infra.cli import (
     dlq_redrive,
     doctor,
     explain,
+    faults,
     forecast,
     markets,
     models,
@@ -61,6 +62,7 @@ def build() -> typer.Typer:
     made.command("quote", epilog=_examples(quote.EXAMPLES))(quote.command)
     made.command("explain", epilog=_examples(explain.EXAMPLES))(explain.command)
     made.command("doctor", epilog=_examples(doctor.EXAMPLES))(doctor.command)
+    made.command("faults", epilog=_examples(faults.EXAMPLES))(faults.command)
     made.add_typer(_topics(), name="topics")
     made.add_typer(_schemas(), name="schemas")
     made.add_typer(_config(), name="config")

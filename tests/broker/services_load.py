@@ -24,11 +24,8 @@ from topics.partitioners import Partitioner, partition_of
 from topics.prices import QuoteAnswered, QuoteOutcome
 
 FAULT = "fault"
-DRIVERS, RIDERS = 300, 150
 STEP_S = 0.05
 PING_EVERY_STEPS = 30
-SILENT = DRIVERS // 3
-"""Drivers with smaller numbers ping ten times less often: what a worker knew of them before a crash must come back."""
 DISORDER_MS = 20_000
 LATE_MS = (45_000, 100_000)
 PRODUCTS = ("standard", "xl", "premium")
@@ -36,11 +33,35 @@ TOPICS = (DRIVER_PINGS, QUOTE_REQUESTS, RIDE_EVENTS)
 NOWHERE = 400.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How much: each driver but the silent third pings every 1.5 s, a silent one every 15 s; `requests` per 50 ms."""
+
+    drivers: int = 300
+    riders: int = 150
+    requests: int = 1
+
+    @property
+    def silent(self) -> int:
+        """Drivers with smaller numbers: what a worker knew of them before a crash must come back."""
+        return self.drivers // 3
+
+    @classmethod
+    def of_rates(cls, pings_per_s: float, requests_per_s: float) -> "Size":
+        """The size that comes nearest to these rates, on a machine that keeps the pace."""
+        return cls(
+            drivers=max(30, round(pings_per_s * PING_EVERY_STEPS * STEP_S / 0.7)),
+            riders=max(30, round(requests_per_s * 7.5)),
+            requests=max(1, round(requests_per_s * STEP_S)),
+        )
+
+
 @dataclass(slots=True)
 class Load:
     """One seeded load. `riders` and `drivers` of different seeds share no id."""
 
     seed: int
+    size: Size
     publisher: Publisher
     codecs: dict[Topic, ObjectCodec]
     partitions: dict[str, int]
@@ -54,13 +75,14 @@ class Load:
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)
-        self.places = [self._place() for _ in range(DRIVERS)]
+        self.places = [self._place() for _ in range(self.size.drivers)]
 
     async def run(self, enough: asyncio.Event) -> None:
         """Publish at an even pace until there is enough."""
         step = 0
         while not enough.is_set():
-            records = [*self._pings(step), *self._requests(), *self._acceptances()]
+            asked = [record for _ in range(self.size.requests) for record in self._requests()]
+            records = [*self._pings(step), *asked, *self._acceptances()]
             await self.publisher.send(records)
             step += 1
             await asyncio.sleep(STEP_S)  # the pace of the load, not a wait for anything
@@ -81,8 +103,8 @@ class Load:
     # ---- records
 
     def _pings(self, step: int) -> Iterator[Record]:
-        for number in range(step % PING_EVERY_STEPS, DRIVERS, PING_EVERY_STEPS):
-            if number < SILENT and (step // PING_EVERY_STEPS + number) % 10:
+        for number in range(step % PING_EVERY_STEPS, self.size.drivers, PING_EVERY_STEPS):
+            if number < self.size.silent and (step // PING_EVERY_STEPS + number) % 10:
                 continue
             lat, lon = self.places[number]
             self.places[number] = lat + self.dice.gauss(0, 0.003), lon + self.dice.gauss(0, 0.003)
@@ -109,7 +131,7 @@ class Load:
         lat, lon = self._place()
         request = QuoteRequested(
             request_id=f"request-{self.seed}-{next(self.numbers)}",
-            rider_id=f"rider-{self.seed}-{self.dice.randrange(RIDERS)}",
+            rider_id=f"rider-{self.seed}-{self.dice.randrange(self.size.riders)}",
             at_ms=self._at_ms(),
             pickup_lat=lat,
             pickup_lon=lon,
@@ -157,6 +179,8 @@ class Load:
             value = b"{}"
         if fault == "unknown-schema":
             value = b"\x00\x00\x0f\xff\xff" + value[5:]
+        if fault == "negative-schema":
+            value = b"\x00\xff\xff\xff\xff" + value[5:]
         return self._record(topic, f"{key}-other" if fault == "wrong-key" else key, value, fault)
 
     def _record(self, topic: Topic, key: str, value: bytes, fault: str = "") -> Record:
@@ -182,6 +206,7 @@ FAULTS: dict[str, Sequence[Topic]] = {
     "cut": TOPICS,
     "unframed": TOPICS,
     "unknown-schema": TOPICS,
+    "negative-schema": TOPICS,
     "wrong-key": TOPICS,
     "from-the-future": TOPICS,
     "nowhere": (DRIVER_PINGS, QUOTE_REQUESTS),
@@ -190,7 +215,7 @@ FAULTS: dict[str, Sequence[Topic]] = {
     "no-request-id": (QUOTE_REQUESTS,),
     "no-quote": (RIDE_EVENTS,),
 }
-UNANSWERED_FAULTS = {"cut", "unframed", "unknown-schema", "wrong-key", "no-request-id"}
+UNANSWERED_FAULTS = {"cut", "unframed", "unknown-schema", "negative-schema", "wrong-key", "no-request-id"}
 """Requests with these have nobody to answer; others are refused in `quotes.v1`, too."""
 
 
@@ -212,13 +237,13 @@ def _harmed(record: Any, fault: str) -> Any:
 
 
 @asynccontextmanager
-async def loading(connection: Connection, seed: int) -> AsyncIterator[Load]:
+async def loading(connection: Connection, seed: int, size: Size = Size()) -> AsyncIterator[Load]:
     """Publish the load of that seed while the block runs; all of it is written when the block is left."""
     bootstrap = connection.endpoints.bootstrap
     async with Registry(connection) as registry, Publisher(bootstrap) as publisher:
         ids = await registry.ids_of(TOPICS)
         codecs = {topic: ObjectCodec(topic, ids[topic.name]) for topic in TOPICS}
-        load = Load(seed, publisher, codecs, await partitions(bootstrap))
+        load = Load(seed, size, publisher, codecs, await partitions(bootstrap))
         enough = asyncio.Event()
 
         async def hear() -> None:

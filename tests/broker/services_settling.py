@@ -21,7 +21,7 @@ from topics.catalogue import (
 )
 from topics.counts import CountKind
 
-SETTLE_LIMIT_S = 45.0
+SETTLE_LIMIT_S = 120.0
 
 
 async def settled(connection: Connection) -> None:

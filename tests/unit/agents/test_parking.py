@@ -43,6 +43,7 @@ def values(*raw):
         ([b"\0\0\0\0\1x", b"\0\0\0\0\2y", b"\0\0\0\0\3y"], (1, 2)),
         ([None, b"", b"\0\0\0", b"\1\0\0\0\2x"], None),  # no frame: the decoder's question
         ([b"\0\0\1\0\0"], (0, 65536)),
+        ([b"\0\xff\xff\xff\xff"], (0, -1)),  # as the decoder reads it; a registry asked for 2^32 - 1 might never answer
     ],
 )
 def test_the_first_unknown_id(raw, expected):
