@@ -77,6 +77,7 @@ async def run(
             await workers.end([RECORDER])
         except AssertionError as error:
             failure = str(error)
+            loaded_s = time.monotonic() - begun_s
             workers.kill_all()
             found = await seen(connection)
         done = Run(seed=seed, kills=len(surgeon.done), **_rates(found, loaded_s))
