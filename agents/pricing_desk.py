@@ -8,19 +8,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from agents.runtime.partitioning import partition_of
-from demand.ratios import Sums
 from pricing.city_totals import CityTotals
 from pricing.markets import Market, MarketBook
-from pricing.memory import PanesSince, due_memory, memory_at, next_memory, since_ms
+from pricing.memory import due_memory
 from pricing.model_coverage import usable_in
-from pricing.models import Choice, ModelBook
+from pricing.models import ModelBook
 from pricing.policy import PolicyBook
 from pricing.schedule import Due, due_zones, first_due
-from pricing.tick import TickInputs, TickOffsets, price_zone, unmeasured_model
-from pricing.windows_of_zone import WindowsOfZone, view_of
+from pricing.tick import TickInputs, price_zone
+from pricing.tick_inputs import PricedBy, ZoneCounts, memory_of, tick_inputs
+from pricing.windows_of_zone import WindowsOfZone
 from pricing.zone_join import PartitionState, apply_demand, apply_supply
 from pricing.zone_state import ZoneState
-from pricing.zone_view import CityView, layout_of
+from pricing.zone_view import layout_of
 from topics.control import ForecastStateKept
 from topics.counts import CityDemandCounted, DemandCellsCounted, SupplyCellsCounted
 from topics.prices import SurgeTicked
@@ -180,19 +180,8 @@ class PricingDesk:
             model = usable_in(self.models.champion(), market).model if market else None
             if market is None or model is None or not due_memory(known.memory, now_ms):
                 continue
-            partition = self.partitions[self.partition_of_zone(zone)]
-            self._windows(zone, known, market).read(partition, now_ms)
-            due.append(
-                next_memory(
-                    known.memory,
-                    zone,
-                    model,
-                    self._panes(zone, known, market, known.memory, now_ms),
-                    epoch=self.epoch,
-                    now_ms=now_ms,
-                    demand_offset=partition.demand.applied_offset,
-                )
-            )
+            counts = self._counts(zone, known, market)
+            due.append(memory_of(counts, known.memory, model, epoch=self.epoch, now_ms=now_ms))
         return due
 
     def remembered(self, memory: ForecastStateKept, offset: int) -> None:
@@ -207,33 +196,25 @@ class PricingDesk:
         market = self._market(zone, now_ms)
         if market is None:
             return None
-        partition = self.partitions[self.partition_of_zone(zone)]
-        choice = usable_in(self.models.champion(), market)
-        windows = self._windows(zone, known, market).read(partition, now_ms)
-        model = choice.model or unmeasured_model(market.time_zone)
-        record = known.memory if choice.model else None
-        memory = memory_at(record, zone, model, self._panes(zone, known, market, record, now_ms), now_ms)
-        sums = memory.cells
-        return TickInputs(
-            view=view_of(windows, partition, memory_observed=sums.observed, memory_expected=sums.expected),
-            city=self._city(market, now_ms, memory.city),
+        by = PricedBy(
             market=market,
             policy=self.policies.at(market.name, now_ms),
-            model=choice.model,
-            fallback=choice.fallback,
-            previous=known.tick,
+            choice=usable_in(self.models.champion(), market),
             epoch=self.epoch,
-            offsets=self._offsets(partition, known, choice),
+            previous=known.tick,
+            previous_offset=known.tick_offset,
+            memory=known.memory,
+            memory_offset=known.memory_offset,
         )
+        return tick_inputs(self._counts(zone, known, market), by, now_ms)
 
-    def _offsets(self, partition: PartitionState, known: _Zone, choice: Choice) -> TickOffsets:
-        return TickOffsets(
-            previous=known.tick_offset,
-            supply=partition.supply.applied_offset,
-            demand=partition.demand.applied_offset,
-            city=self.city.progress.applied_offset,
-            models=choice.offset,
-            forecast=known.memory_offset,
+    def _counts(self, zone: int, known: _Zone, market: Market) -> ZoneCounts:
+        return ZoneCounts(
+            zone=zone,
+            partition=self.partitions[self.partition_of_zone(zone)],
+            windows=self._windows(zone, known, market),
+            city=self.city,
+            city_zones=self._market_zones[market.name].zones,
         )
 
     def _zone(self, zone: int, now_ms: int) -> _Zone:
@@ -255,27 +236,6 @@ class PricingDesk:
             if zone in known.zones:
                 return self.markets.of_zone(layout_of(zone).home_cells, now_ms)
         return None
-
-    def _panes(
-        self, zone: int, known: _Zone, market: Market, record: ForecastStateKept | None, now_ms: int
-    ) -> PanesSince:
-        """Panes of the zone and the city that the record lacks; the zone's windows were read at `now_ms`."""
-        partition, zones = self.partitions[self.partition_of_zone(zone)], self._market_zones[market.name].zones
-        known_from = partition.demand.known_from_ms(), self.city.progress.known_from_ms()
-        both_ms = None if None in known_from else max(at_ms or 0 for at_ms in known_from)
-        start_ms = since_ms(record, now_ms=now_ms, known_from_ms=both_ms)
-        zone_starts, riders = self._windows(zone, known, market).requests_since(now_ms, start_ms)
-        city_starts, asked = self.city.requests_since(now_ms, start_ms, zones)
-        return PanesSince(since_ms=start_ms, zone_starts=zone_starts, zone=riders, city_starts=city_starts, city=asked)
-
-    def _city(self, market: Market, now_ms: int, sums: Sums) -> CityView:
-        windows = self.city.windows(now_ms, self._market_zones[market.name].zones)
-        return CityView(
-            requests=windows.requests,
-            covered_ms=windows.covered_ms,
-            observed=sums.observed,
-            expected=sums.expected,
-        )
 
     def _has_caught_up(self, number: int, state: PartitionState) -> bool:
         supply, demand = self._floor[number]

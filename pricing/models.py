@@ -20,6 +20,14 @@ class Choice:
     fallback: str
 
 
+def choice_of(announced: ModelAnnounced, offset: int) -> Choice:
+    """The model announced at `offset` of `models.v1`, or why it cannot be used."""
+    try:
+        return Choice(model_of(announced), offset, "")
+    except BrokenModelError as error:
+        return Choice(None, offset, error.code)
+
+
 class ModelBook:
     """The champions by name: the newest announcement under that alias, broken or not.
 
@@ -35,10 +43,7 @@ class ModelBook:
         """Take in an announcement read from `models.v1`."""
         if announced.alias != CHAMPION:
             return
-        try:
-            self._champions[announced.name] = Choice(model_of(announced), offset, "")
-        except BrokenModelError as error:
-            self._champions[announced.name] = Choice(None, offset, error.code)
+        self._champions[announced.name] = choice_of(announced, offset)
 
     def champion(self, name: str = DEMAND) -> Choice:
         """The model to apply.
