@@ -36,6 +36,8 @@ from windows.products import ProductAxis
 SERVICE = "demand"
 # A topic that was read to its end is known up to the last fetch, which is younger than this.
 FETCHED_WITHIN_MS = 10_000
+COMPLETE_AGAIN_MS = 600_000
+"""Who begins to read in the middle of a log, 34 minutes back, must find a word that counts are complete."""
 
 
 class DemandPartition:
@@ -63,6 +65,7 @@ class DemandPartition:
         )
         self._offsets = {QUOTE_REQUESTS.name: -1, BOOKING_DECISIONS.name: -1}
         self._appended_ms = {QUOTE_REQUESTS.name: 0, BOOKING_DECISIONS.name: 0}
+        self._completed_ms = 0
         self._meter = worker.meter
 
     def observe(self, batch: Batch) -> Iterable[Outgoing]:
@@ -87,12 +90,14 @@ class DemandPartition:
 
     def snapshot_complete(self, now_ms: int) -> Iterable[Outgoing]:
         """To every zone partition and the city: all this epoch knows stands above."""
+        self._completed_ms = now_ms
         included = self._included(now_ms)
         return self._to_all(*self._writer.snapshot_complete(included, complete_from_ms=self._complete_from_ms))
 
     def alive(self, now_ms: int) -> Iterable[Outgoing]:
-        """To every zone partition and the city: this source partition is read."""
-        return self._to_all(*self._writer.alive(self._included(now_ms)))
+        """To every zone partition and the city: this source partition is read, and every ten minutes: all is told."""
+        again = self.snapshot_complete(now_ms) if now_ms - self._completed_ms >= COMPLETE_AGAIN_MS else ()
+        return [*again, *self._to_all(*self._writer.alive(self._included(now_ms)))]
 
     def _ask(self, taken: Taken) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         columns, rows = taken.columns, taken.rows

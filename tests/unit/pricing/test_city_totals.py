@@ -88,3 +88,20 @@ def test_forgotten_panes_were_out_of_every_window():
     assert totals.windows(START_MS, frozenset(ZONES)).requests.tolist() == before.requests.tolist()
     totals.forget(START_MS + 2 * KEPT_MS)
     assert not totals.panes.standing
+
+
+def test_who_begins_in_the_middle_learns_what_the_others_know():
+    """The word that counts are complete is said again, so a reader of the last half hour has the same windows."""
+    log = [city(demand(COMPLETE, sources=1, complete_from_ms=START_MS))]
+    for minute in range(120):
+        now_ms = START_MS + minute * 60_000
+        log.append(city(demand(sources=1, pane=now_ms, now_ms=now_ms, asked={CELL: minute})))
+        if minute % 10 == 9:
+            log.append(city(demand(COMPLETE, sources=1, now_ms=now_ms, complete_from_ms=START_MS)))
+    whole, late = totals_of(log), CityTotals()
+    for offset, record in enumerate(log):
+        if record.now_ms >= now_ms - KEPT_MS - 60_000:
+            late.apply(record, offset)
+    ours, theirs = late.windows(now_ms, frozenset(ZONES)), whole.windows(now_ms, frozenset(ZONES))
+    assert ours.requests.tolist() == theirs.requests.tolist() != [0] * 6
+    assert ours.covered_ms.tolist() == theirs.covered_ms.tolist() == list(WINDOWS_MS)
