@@ -194,21 +194,18 @@ def test_sorting_goes_through_the_columns_and_back_to_none():
     assert [row.amount_minor for row in rows] == [990, 2310, 4120]
 
 
-def test_what_is_told_while_the_terminal_is_drawn_on_is_said_afterwards():
+def test_what_is_told_while_the_terminal_is_drawn_on_is_said_afterwards(monkeypatch):
     """Nothing is said inside, nothing is lost, log lines included."""
     import logging
 
     said: list[str] = []
     notices = Notices(say=said.append, clock_ms=lambda: NOW_MS)
     notices("before")
-    root, handler = logging.getLogger(), logging.StreamHandler()
-    root.addHandler(handler)
-    try:
-        with notices.held():
-            notices("supply ended with code 70")
-            handler.emit(logging.LogRecord("x", logging.WARNING, "", 0, "a line of the log", None, None))
-            assert said == ["before"]
-    finally:
-        root.removeHandler(handler)
+    handler = logging.StreamHandler()
+    monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
+    with notices.held():
+        notices("supply ended with code 70")
+        handler.emit(logging.LogRecord("x", logging.WARNING, "", 0, "a line of the log", None, None))
+        assert said == ["before"]
     assert said == ["before", "supply ended with code 70", "a line of the log"]
     assert [notice.sentence for notice in notices.kept] == said
