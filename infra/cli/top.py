@@ -72,8 +72,8 @@ async def _print(watch: "Watch", stop: asyncio.Event, *, once: bool, as_json: bo
 
 
 def can_draw() -> bool:
-    """Whether a person sits at a terminal that can be drawn on."""
-    return is_terminal() and sys.stdin.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    """Whether a person sits at a terminal that can be drawn on; Textual draws on standard error."""
+    return is_terminal() and sys.stdin.isatty() and sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
 @contextlib.asynccontextmanager
