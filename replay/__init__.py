@@ -1,1 +1,1 @@
-"""Recorded topics run again through the rules of the services: what was published, to the byte, and what a change would do."""
+"""Recorded topics run again through the rules of the services: what came out, to the byte; what a change would do."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.browser.conftest import Running, until
 from tests.browser.topics_read import cells_priced, kept, publish_rubbish, record_at
@@ -28,6 +29,26 @@ def number(text: str) -> int:
     return int(re.sub(r"[^\d]", "", text))
 
 
+def shown(page: Any, selector: str, system: Running) -> None:
+    """Waits until the page shows it; a failure says what stood there instead, and the end of the server's log."""
+    try:
+        page.wait_for_selector(selector)
+    except PlaywrightTimeout:
+        log = (system.directory / "dashboard.log").read_text()[-2000:]
+        pytest.fail(f"{page.url} shows no {selector} but\n{page.locator('body').inner_text()[:2000]}\n\n{log}")
+
+
+def test_rows_stand_still_under_the_pointer(open_page: OpenPage) -> None:
+    """While the pointer is over the quotes the first row stays while newer ones come; they show when it leaves."""
+    page = open_page("/quotes")
+    page.locator("tbody tr").first.hover()
+    first = page.locator("tbody tr").first.locator("a").first.get_attribute("href")
+    page.get_by_text("newer when the pointer leaves").wait_for()
+    assert page.locator("tbody tr").first.locator("a").first.get_attribute("href") == first
+    page.mouse.move(1, 1)
+    until(lambda: page.locator("tbody tr").first.locator("a").first.get_attribute("href") != first, "newer rows come")
+
+
 def test_the_lineage_shows_what_the_topic_holds(system: Running, open_page: OpenPage) -> None:
     """Records and partitions of a topic's panel lie between two counts by another client, and services are live."""
     page = open_page("/lineage/quote-requests.v1")
@@ -45,7 +66,7 @@ def test_a_quote_is_explained_in_two_clicks(system: Running, open_page: OpenPage
     """Amount and multiplier are the record's, the chain ends there, the tick computed again is the published one."""
     page = open_page("/quotes")
     page.locator("tbody tr").filter(has_text="priced").first.locator("a").first.click()
-    page.wait_for_selector(".explain")
+    shown(page, ".explain", system)
     partition, offset = page.url.split("/")[-1].replace("%40", "@").split("@")
     quote = record_at(system.bootstrap, "quotes.v1", int(partition), int(offset))
     assert page.locator('[data-figure="amount"]').inner_text() == f"${quote['amount_minor'] / 100:,.2f}"

@@ -1,5 +1,21 @@
-// Moving through a table by keyboard: j and k, Enter opens.
-import { useEffect, useState } from "react";
+// Tables of a live view: moving by keyboard (j and k, Enter opens), and rows that stand still under the pointer.
+import { useEffect, useRef, useState } from "react";
+
+/** The rows as they were when the pointer came over the table, so that a click meets the row it was meant for. */
+export function useHeld<T extends { place: string }>(rows: T[], filter: string) {
+  const held = useRef<{ filter: string; rows: T[] } | null>(null);
+  if (held.current && held.current.filter !== filter) held.current = { filter, rows };
+  const shown = held.current?.rows ?? rows;
+  const places = new Set(shown.map((row) => row.place));
+  return {
+    rows: shown,
+    newer: shown === rows ? 0 : rows.filter((row) => !places.has(row.place)).length,
+    hold: {
+      onPointerEnter: () => (held.current = { filter, rows: shown }),
+      onPointerLeave: () => (held.current = null),
+    },
+  };
+}
 
 export function useRows(many: number, open: (row: number) => void): number {
   const [at, setAt] = useState(-1);

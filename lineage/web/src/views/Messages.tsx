@@ -1,8 +1,8 @@
 // Any topic, decoded: tail it, go back in time or to a place, filter, look at one record whole.
-import { useEffect, useState } from "react";
+import { type HTMLAttributes, useEffect, useState } from "react";
 import { copy, Empty, To } from "../parts/basics";
 import { count } from "../format";
-import { useRows } from "../rows";
+import { useHeld, useRows } from "../rows";
 import { useInstant } from "../stored";
 import { go, useAddress, useAnswer, useBoard, useQuery, useStatus } from "../use";
 
@@ -54,7 +54,7 @@ function Browser({ topic, names }: { topic: string; names: string[] }) {
   const answer = useAnswer<Page>("messages", query, tailing ? 2000 : 0);
   const [open, setOpen] = useState<string | null>(place || null);
   useEffect(() => setOpen(place || null), [topic, place]);
-  const records = answer.value?.records ?? [];
+  const { rows: records, newer, hold } = useHeld(answer.value?.records ?? [], JSON.stringify(query));
   const at = useRows(records.length, (row) => setOpen(records[row]?.place ?? null));
   const opened = records.find((record) => record.place === open);
   const shown = columns ? columns.split(",") : firstFields(records);
@@ -76,7 +76,7 @@ function Browser({ topic, names }: { topic: string; names: string[] }) {
           {place || before ? (
             <button className="button" type="button" onClick={() => go({ query: { ...address.query, place: "", before: "" } })}>Newest</button>
           ) : null}
-          <span className="muted">{tailing ? "Following the end" : place ? `Around ${place}` : `Before ${clock(Number(instant) || Date.now())}`}</span>
+          <span className="muted">{tailing ? (newer ? `${count(newer)} newer when the pointer leaves` : "Following the end") : place ? `Around ${place}` : `Before ${clock(Number(instant) || Date.now())}`}</span>
         </div>
         {answer.state === "failed" && !answer.value ? (
           <Empty title="These messages cannot be shown">
@@ -88,7 +88,7 @@ function Browser({ topic, names }: { topic: string; names: string[] }) {
         ) : (
           <>
             <Volume records={records} onPick={(at_ms) => { setPlace(""); setBefore(String(at_ms)); }} />
-            <List records={records} shown={shown} open={open} at={at} setOpen={setOpen} />
+            <List records={records} shown={shown} open={open} at={at} setOpen={setOpen} hold={hold} />
             <p className="muted" style={{ padding: "6px 16px", borderTop: "1px solid var(--line)" }}>
               <span data-figure="matching">{count(answer.value.matching)}</span> of {count(answer.value.looked_at)} looked at, <span data-figure="kept">{count(answer.value.partitions.reduce((sum, [, begin, end]) => sum + end - begin, 0))}</span> kept
             </p>
@@ -100,7 +100,16 @@ function Browser({ topic, names }: { topic: string; names: string[] }) {
   );
 }
 
-function List({ records, shown, open, at, setOpen }: { records: Message[]; shown: string[]; open: string | null; at: number; setOpen: (place: string) => void }) {
+interface ListProps {
+  records: Message[];
+  shown: string[];
+  open: string | null;
+  at: number;
+  setOpen: (place: string) => void;
+  hold: HTMLAttributes<HTMLTableSectionElement>;
+}
+
+function List({ records, shown, open, at, setOpen, hold }: ListProps) {
   const clock = useInstant();
   if (!records.length) return <Empty title="No record matches">Nothing in the records looked at. An empty topic fills when its writer has something to say.</Empty>;
   return (
@@ -109,7 +118,7 @@ function List({ records, shown, open, at, setOpen }: { records: Message[]; shown
         <thead>
           <tr><th>Appended</th><th>Place</th><th>Key</th>{shown.map((column) => <th key={column}>{column}</th>)}</tr>
         </thead>
-        <tbody>
+        <tbody {...hold}>
           {records.map((record, row) => (
             <tr key={record.place} className={`pick${record.place === open || row === at ? " open" : ""}`} data-at={row === at} onClick={() => setOpen(record.place)}>
               <td className="mono">{clock(record.appended_ms, { ms: true })}</td>

@@ -2,7 +2,7 @@
 import { useCallback } from "react";
 import { Empty, To } from "../parts/basics";
 import { count, duration, money, multiplier, words } from "../format";
-import { useRows } from "../rows";
+import { useHeld, useRows } from "../rows";
 import { useInstant } from "../stored";
 import { go, useBoard, useQuery } from "../use";
 
@@ -40,7 +40,10 @@ export function Quotes() {
   const [product, setProduct] = useQuery("product");
   const [surged, setSurged] = useQuery("surged");
   const all = ([...values.values()] as QuoteRow[]).sort((a, b) => b.appended_ms - a.appended_ms || (a.place < b.place ? 1 : -1));
-  const rows = all.filter((row) => matches(row, { text, outcome, product, surged: surged === "on" }));
+  const { rows, newer, hold } = useHeld(
+    all.filter((row) => matches(row, { text, outcome, product, surged: surged === "on" })),
+    [text, outcome, product, surged].join(),
+  );
   const open = useCallback((row: number) => rows[row] && go({ view: "quotes", item: rows[row].place }), [rows]);
   const at = useRows(rows.length, open);
   const products = [...new Set(all.map((row) => row.product))].sort();
@@ -61,7 +64,7 @@ export function Quotes() {
         <label className="check">
           <input type="checkbox" checked={surged === "on"} onChange={(event) => setSurged(event.target.checked ? "on" : "")} /> Above 1×
         </label>
-        <span className="muted" data-figure="shown">{count(rows.length)} of the newest {count(all.length)}</span>
+        <span className="muted" data-figure="shown">{count(rows.length)} of the newest {count(all.length)}{newer > 0 && `, ${count(newer)} newer when the pointer leaves`}</span>
       </div>
       {rows.length === 0 ? (
         <Empty title={all.length ? "No quote matches" : "No quotes yet"}>
@@ -76,7 +79,7 @@ export function Quotes() {
                 <th className="right">Wait</th><th className="right">Latency</th><th>Cell</th><th>Why</th><th>Rider</th>
               </tr>
             </thead>
-            <tbody>
+            <tbody {...hold}>
               {rows.map((row, number) => (
                 <tr key={row.place} className={`pick${number === at ? " open" : ""}`} data-at={number === at} onClick={() => go({ view: "quotes", item: row.place })}>
                   <td><To view="quotes" item={row.place} className="mono">{clock(row.appended_ms)}</To></td>
