@@ -116,6 +116,7 @@ def _db() -> typer.Typer:
     group.command("migrate", epilog=_examples(migrate_examples))(db.migrate_command)
     status_examples = ("faretide db status", "faretide db status --json | jq '.topics[] | select(.behind > 0)'")
     group.command("status", epilog=_examples(status_examples))(db.status_command)
+    group.command("erase", epilog=_examples(db.ERASE_EXAMPLES))(db.erase_command)
     return group
 
 
