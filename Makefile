@@ -10,7 +10,7 @@ KILLS ?= 200
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test check unit broker faults mutants incidents web audit format lock jars results clean
+.PHONY: help run test check unit broker faults soak mutants incidents web audit format lock jars results clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ broker: $(VENV)/.dev ## Tests on a real broker, registry and Postgres
 
 faults: $(VENV)/.dev ## Kill services and servers under load by seeded plans, recount, write docs/results/faults.* (KILLS=200)
 	$(BIN)/faretide faults --seed 1 --kills $(KILLS) --report docs/results $(ARGS)
+
+soak: $(VENV)/.dev ## Half an hour of steady load, does anything grow? Writes docs/results/soak.* (ARGS="--minutes 1440")
+	$(BIN)/python -m tests.faults.soak --report docs/results $(ARGS)
 
 mutants: $(VENV)/.dev ## Take out one rule of the services at a time: the faults must turn red
 	$(BIN)/python -m tests.faults.mutants $(ARGS)

@@ -82,6 +82,16 @@ def test_a_topic_as_it_must_be_has_no_faults():
     assert differences(DRIVER_PINGS, wanted, 3, wanted.configs | {"flush.ms": "1"}) == ()
 
 
+def test_bytes_are_the_operators_choice_but_for_what_governs_prices():
+    """A bound of the broker's own is no fault of a topic, unless it could drop a policy."""
+    bound = {"retention.bytes": "1000"}
+    wanted = settings_of(DRIVER_PINGS, SETTINGS)
+    assert differences(DRIVER_PINGS, wanted, 3, wanted.configs | bound) == ()
+    wanted = settings_of(MARKETS, SETTINGS)
+    (fault,) = differences(MARKETS, wanted, 1, wanted.configs | bound)
+    assert fault.startswith("markets.v1 must have retention.bytes=-1, got 1000")
+
+
 @pytest.mark.parametrize(
     ("partitions", "change", "said"),
     [
