@@ -4,7 +4,6 @@ A failure is one sentence on standard error and an exit code of `exits`; a trace
 only.
 """
 
-import inspect
 import os
 import sys
 from collections.abc import Iterable
@@ -13,7 +12,6 @@ import typer
 
 from infra.cli import (
     acls,
-    bundle,
     config,
     dashboard,
     db,
@@ -28,7 +26,6 @@ from infra.cli import (
     policy,
     publish,
     quote,
-    replay,
     schemas,
     tail,
     top,
@@ -73,8 +70,6 @@ def build() -> typer.Typer:
     made.add_typer(_markets(), name="markets")
     made.add_typer(_db(), name="db")
     made.add_typer(_dlq(), name="dlq")
-    made.add_typer(_replay(), name="replay")
-    made.add_typer(_bundle(), name="bundle")
     made.add_typer(_train(), name="train")
     made.add_typer(_forecast(), name="forecast")
     made.add_typer(_models(), name="models")
@@ -148,21 +143,6 @@ def _markets() -> typer.Typer:
     group.command("show", epilog=_examples(markets.SHOW_EXAMPLES))(markets.show_command)
     group.command("history", epilog=_examples(markets.HISTORY_EXAMPLES))(markets.history_command)
     group.command("check", epilog=_examples(markets.CHECK_EXAMPLES))(markets.check_command)
-    return group
-
-
-def _replay() -> typer.Typer:
-    group = _group("", replay.EXAMPLES)
-    about = inspect.getdoc(replay.command)
-    group.callback(invoke_without_command=True, help=about, epilog=_examples(replay.EXAMPLES))(replay.command)
-    group.command("verify", epilog=_examples(replay.VERIFY_EXAMPLES))(replay.verify_command)
-    return group
-
-
-def _bundle() -> typer.Typer:
-    group = _group("A stretch of traffic in one file, to be replayed anywhere.", bundle.EXAMPLES)
-    group.command("create", epilog=_examples(bundle.CREATE_EXAMPLES))(bundle.create_command)
-    group.command("verify", epilog=_examples(bundle.EXAMPLES[1:]))(bundle.verify_command)
     return group
 
 
