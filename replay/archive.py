@@ -12,20 +12,36 @@ none is ever half-written, and every hash is checked before a record is used.
 
 import hashlib
 import json
+import lzma
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Self
 
-from replay.records import CutShortError, Raw, packed, unpacked
+from replay.records import Raw, packed, unpacked
+from topics.catalogue import MODELS
 from topics.schemas import Schema, parse
 
 FORMAT = "faretide-replay/1"
 ABOUT = "about.json"
 _DATE = (1980, 1, 1, 0, 0, 0)
 _PIECE = 1 << 20
+# What reading a zip raises whose bytes were changed: sizes, methods and flags may be anything then.
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    KeyError,
+    TypeError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+    OSError,
+)
 
 
 class ArchiveError(Exception):
@@ -72,8 +88,8 @@ class About:
 class ArchiveWriter:
     """Writes one file; `writing` makes it."""
 
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        self._archive = archive
+    def __init__(self, archive: zipfile.ZipFile, *, is_small: bool) -> None:
+        self._archive, self._is_small = archive, is_small
         self._sha256: dict[str, str] = {}
         self._parts: list[Held] = []
 
@@ -92,7 +108,7 @@ class ArchiveWriter:
     def opening(self, topic: str, partition: int, span: tuple[int, int]) -> Iterator["MemberLog"]:
         """Hold records of one partition as they come."""
         name = f"topics/{topic}/{partition}"
-        with self._archive.open(_entry(name), "w", force_zip64=True) as member:
+        with self._archive.open(_entry(name, is_small=self._is_small), "w", force_zip64=True) as member:
             log = MemberLog(member)
             yield log
         self._sha256[name] = log.digest.hexdigest()
@@ -106,7 +122,7 @@ class ArchiveWriter:
         self._add(ABOUT, json.dumps({**document, "sha256": self._sha256}, indent=1, sort_keys=True).encode())
 
     def _add(self, name: str, content: bytes) -> None:
-        self._archive.writestr(_entry(name), content)
+        self._archive.writestr(_entry(name, is_small=self._is_small), content)
         self._sha256[name] = hashlib.sha256(content).hexdigest()
 
 
@@ -127,23 +143,27 @@ class MemberLog:
         self._member.write(frame)
 
 
-def _entry(name: str) -> zipfile.ZipInfo:
+def _entry(name: str, *, is_small: bool) -> zipfile.ZipInfo:
     """A member of a fixed date, so that equal content gives an equal file."""
     entry = zipfile.ZipInfo(name, _DATE)
-    entry.compress_type = zipfile.ZIP_DEFLATED
+    # Announcements repeat whole artefacts, which only a window as large as they are sees. It is slow, though.
+    is_worth_it = is_small or name == f"topics/{MODELS.name}/0"
+    entry.compress_type = zipfile.ZIP_LZMA if is_worth_it else zipfile.ZIP_DEFLATED
     return entry
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[ArchiveWriter]:
+def writing(path: Path, *, is_small: bool) -> Iterator[ArchiveWriter]:
     """A writer of the file at `path`, which appears whole when the block ends well, else not at all.
+
+    `is_small` takes more time to make it smaller.
 
     Raises ArchiveError if it cannot be written.
     """
     unfinished = path.with_name(f".{path.name}.part")
     try:
         with zipfile.ZipFile(unfinished, "w") as archive:
-            yield ArchiveWriter(archive)
+            yield ArchiveWriter(archive, is_small=is_small)
         unfinished.replace(path)
     except OSError as error:
         raise ArchiveError(f"{path} cannot be written: {error.strerror}") from None
@@ -183,12 +203,19 @@ class Archive:
             return cls(path, _about(document), schemas)
         except FileNotFoundError:
             raise ArchiveError(f"{path} does not exist") from None
-        except (zipfile.BadZipFile, EOFError, KeyError, TypeError, ValueError, CutShortError, OSError) as error:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            lzma.LZMAError,
+            EOFError,
+            KeyError,
+            TypeError,
+            ValueError,
+            NotImplementedError,
+            RuntimeError,
+            OSError,
+        ) as error:
             raise ArchiveError(f"{path} is truncated or altered, or was never such a file: {error}") from None
-        except Exception as error:
-            if type(error).__module__ != "zlib":
-                raise
-            raise ArchiveError(f"{path} is truncated or altered: {error}") from None
 
 
 def _refuse_other_formats(path: Path, document: Mapping[str, Any]) -> None:
@@ -214,3 +241,23 @@ def _check(path: Path, archive: zipfile.ZipFile, expected: Mapping[str, str]) ->
 def _about(document: Mapping[str, Any]) -> About:
     said = {name: value for name, value in document.items() if name not in {"format", "sha256", "parts"}}
     return About(**said, parts=[Held(**one) for one in document["parts"]])
+
+
+Alter = Callable[[str, Raw], Raw | None]
+"""Of a topic's name and a record of it, what is to stand in its place; None for nothing."""
+
+
+def copied(source: Archive, target: Path, alter: Alter, *, pseudonymised: bool = False) -> None:
+    """Write a file like `source` with each record as `alter` has it. Raises ArchiveError."""
+    with zipfile.ZipFile(source.path) as archive:
+        texts = {number: archive.read(f"schemas/{number}.json").decode() for number in source.schemas}
+    about = source.about
+    with writing(target, is_small=bool(about.zones)) as made:
+        for part in about.parts:
+            with made.opening(part.topic, part.partition, (part.first, part.end)) as log:
+                for raw in source.log(part.topic, part.partition):
+                    altered = alter(part.topic, raw)
+                    if altered is not None:
+                        log.append(altered)
+        made.schemas(texts)
+        made.about(replace(about, pseudonymised=about.pseudonymised or pseudonymised))

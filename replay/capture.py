@@ -23,6 +23,7 @@ from topics.catalogue import (
     QUOTES,
     RIDE_EVENTS,
     SUPPLY_CELLS,
+    SURGE,
     Topic,
 )
 from topics.schemas import Schema, parse
@@ -84,7 +85,7 @@ class Capture:
     async def write(self, path: Path, *, code: str) -> None:
         """Write the file at `path`, whole or not at all. Raises ClientError, ArchiveError."""
         contracts = Contracts(self._schemas)
-        with writing(path) as archive:
+        with writing(path, is_small=bool(self.plan.zones)) as archive:
             for span in sorted(self.plan.spans, key=_outputs_first):
                 writer = archive.opening(span.topic.name, span.partition, (span.first, span.end))
                 with writer as held:
@@ -121,10 +122,11 @@ class Capture:
 
     def _is_near(self, topic: Topic, raw: Raw) -> bool:
         """Whether it is about a zone asked for, or lately enough to tell how fresh its source is."""
-        if not self.plan.zones or topic not in {SUPPLY_CELLS, DEMAND_CELLS, FORECAST_STATE}:
+        if not self.plan.zones or topic not in {SUPPLY_CELLS, DEMAND_CELLS, FORECAST_STATE, SURGE}:
             return True
         keys = {EVERY_ZONE, *(zone_key(zone) for zone in self.plan.zones)}
-        return raw.key in keys or (topic is not FORECAST_STATE and raw.appended_ms >= self.plan.from_ms - MINUTE_MS)
+        tells_age = topic in {SUPPLY_CELLS, DEMAND_CELLS} and raw.appended_ms >= self.plan.from_ms - MINUTE_MS
+        return raw.key in keys or tells_age
 
     def _is_named(self, span: Span, raw: Raw, contracts: Contracts) -> bool:
         """Of answers to riders those of the zones asked for, and of what they answer what they name."""

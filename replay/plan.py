@@ -9,9 +9,11 @@ requests, ride events, quotes, decisions  11 min  ···············
 policy, markets, models   whole
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from agents.runtime.partitioning import partition_of
 from replay.answers import REACH_MS
 from replay.counts import CITY_BACK_MS
 from topics.catalogue import (
@@ -27,8 +29,10 @@ from topics.catalogue import (
     RIDE_EVENTS,
     SUPPLY_CELLS,
     SURGE,
+    PartitionGroup,
     Topic,
 )
+from windows.hexagons import zone_key
 from windows.panes import MINUTE_MS
 
 CONTROL = (PRICING_POLICY, MARKETS, MODELS)
@@ -104,7 +108,7 @@ async def planned(
         warm_up_ms = WARM_UP_MS.get(topic)
         warm = begins if warm_up_ms is None else await offsets.at(topic, from_ms - warm_up_ms)
         starts = begins if warm_up_ms is None else await offsets.at(topic, from_ms)
-        for number in sorted(begins):
+        for number in _numbers(topic, begins, zones):
             first = begins[number] if topic is SUPPLY_CELLS else max(begins[number], warm[number])
             span = Span(
                 topic=topic,
@@ -120,3 +124,11 @@ async def planned(
                 if kept_ms is None or kept_ms > from_ms - warm_up_ms:
                     plan.gone.append(f"{topic.name} {number} is kept from offset {begins[number]} on only")
     return plan
+
+
+def _numbers(topic: Topic, begins: Iterable[int], zones: frozenset[int]) -> list[int]:
+    """Partitions in which something of these zones can stand, all if none is named."""
+    numbers = sorted(begins)
+    if topic.group is not PartitionGroup.ZONE or not zones:
+        return numbers
+    return sorted({partition_of(zone_key(zone), len(numbers)) for zone in zones})

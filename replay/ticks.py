@@ -23,6 +23,7 @@ from windows.epochs import Epoch
 
 NO_EPOCH = Epoch(-1, -1)
 KEPT_PER_ZONE = 64
+MEMORIES_AT_HAND = 512
 MEMORIES_KEPT_MS = 4 * 3_600_000
 
 
@@ -61,6 +62,7 @@ class TickLog:
     _epoch: Epoch = NO_EPOCH
     _begun: Epoch = NO_EPOCH
     _own: dict[int, dict[int, SurgeTicked]] = field(default_factory=dict)
+    _decoded: dict[int, ForecastStateKept] = field(default_factory=dict)
     _kept: Recent = field(init=False)
 
     def __post_init__(self) -> None:
@@ -144,11 +146,15 @@ class TickLog:
     def _memory(self, offset: int) -> ForecastStateKept | None:
         if offset < 0:
             return None
-        raw = self._kept.at(offset)
-        memory: ForecastStateKept | None = None if raw is None else self.contracts.decode(FORECAST_STATE, raw.value)
-        if memory is None:
-            raise NotHeldError(f"the memory, {FORECAST_STATE.name} {self.number}@{offset}, is not held")
-        return memory
+        if offset not in self._decoded:
+            raw = self._kept.at(offset)
+            memory = None if raw is None else self.contracts.decode(FORECAST_STATE, raw.value)
+            if memory is None:
+                raise NotHeldError(f"the memory, {FORECAST_STATE.name} {self.number}@{offset}, is not held")
+            self._decoded[offset] = memory
+            if len(self._decoded) > MEMORIES_AT_HAND:
+                del self._decoded[next(iter(self._decoded))]
+        return self._decoded[offset]
 
     def _remember(self, offset: int, tick: SurgeTicked) -> None:
         own = self._own.setdefault(tick.zone, {})

@@ -13,6 +13,7 @@ import typer
 
 from infra.cli import (
     acls,
+    bundle,
     config,
     dashboard,
     db,
@@ -76,6 +77,7 @@ def build() -> typer.Typer:
     made.add_typer(_forecast(), name="forecast")
     made.add_typer(_models(), name="models")
     made.add_typer(_replay(), name="replay")
+    made.add_typer(_bundle(), name="bundle")
     return made
 
 
@@ -168,11 +170,19 @@ def _models() -> typer.Typer:
     return group
 
 
+def _bundle() -> typer.Typer:
+    group = _group("Recorded traffic in one file, with all that a replay rests on.", bundle.EXAMPLES)
+    group.command("create", epilog=_examples(bundle.EXAMPLES[:2]))(bundle.create_command)
+    group.command("verify", epilog=_examples(bundle.EXAMPLES[2:]))(bundle.verify_command)
+    return group
+
+
 def _replay() -> typer.Typer:
     group = typer.Typer(
         epilog=_examples(replay.EXAMPLES), invoke_without_command=True, callback=replay.command, **_LOOKS
     )
     group.command("verify", epilog=_examples(replay.VERIFY_EXAMPLES))(replay.verify_command)
+    group.command("diff", epilog=_examples(replay.DIFF_EXAMPLES))(replay.diff_command)
     return group
 
 

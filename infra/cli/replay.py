@@ -17,6 +17,14 @@ EXAMPLES = (
 )
 VERIFY_EXAMPLES = ("faretide replay verify --from -20m --to -10m", "faretide replay verify hour.faretide --json")
 
+DIFF_EXAMPLES = (
+    "faretide replay diff hour.faretide --settings max_rise_hundredths_per_min=20",
+    "faretide replay diff hour.faretide --policy nyc.json --html diff.html",
+    "faretide replay diff --from -20m --to -10m --code ../faretide-main --json",
+)
+
+OWN_SPAN = "a file holds its own span: leave --from, --to, --zone, --cell and --quote out"
+
 From = Annotated[str, typer.Option("--from", metavar="WHEN", help="First instant, or an age such as -20m.")]
 To = Annotated[str, typer.Option("--to", metavar="WHEN", help="The instant after the last, or an age such as -10m.")]
 Zone = Annotated[str, typer.Option(metavar="ZONE", help="Only this zone, hexadecimal.")]
@@ -80,10 +88,71 @@ def verify_command(
         recorded_and_verified(asked, keep, yes=True, dry_run=False, as_json=as_json)
         return
     if not asked.is_empty or zone or cell:
-        raise CommandError(
-            "a file holds its own span: leave --from, --to, --zone, --cell and --quote out", ExitCode.USAGE
-        )
+        raise CommandError(OWN_SPAN, ExitCode.USAGE)
     verified(file, as_json=as_json)
+
+
+def diff_command(
+    file: File = None,
+    start: From = "",
+    end: To = "",
+    zone: Zone = "",
+    cell: Cell = "",
+    quote: QuoteId = "",
+    model: Annotated[str, typer.Option(metavar="NAME@VERSION", help="Another model of the recording.")] = "",
+    policy: Annotated[str, typer.Option(metavar="FILE", help="Another policy, a file of policy show --as-file.")] = "",
+    settings: Annotated[
+        list[str] | None, typer.Option(metavar="FIELD=VALUE", help="Single settings of the policies; repeatable.")
+    ] = None,
+    code: Annotated[Path | None, typer.Option(metavar="PATH", help="The rules of another checkout.")] = None,
+    tolerance: Annotated[
+        list[str] | None, typer.Option(metavar="FIELD=N", help="A number may move so far; repeatable.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with pictures.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Price the same records otherwise, and say what changes: which quotes, by how much, and what that brings.
+
+    Exit code 1 if anything changes beyond its tolerance.
+    """
+    from infra.cli.replaying.asking import Asked, captured
+    from infra.cli.replaying.differences import Otherwise, told
+
+    if html is not None and not html.resolve().parent.is_dir():
+        raise CommandError(f"{html} cannot be written: its directory does not exist", ExitCode.USAGE)
+    otherwise = Otherwise(model=model, policy=policy, settings=tuple(settings or ()), code=code)
+    otherwise.refuse_unless_one()
+    allowed = tolerances_of(tolerance or [])
+    asked = Asked(start=start, end=end, zone=zone, cell=cell, quote=quote)
+    with TemporaryDirectory(prefix="faretide-replay-") as place:
+        if file is None:
+            file = Path(place) / "recording.faretide"
+            asyncio.run(captured(asked, file, yes=True, as_json=True))
+        elif not asked.is_empty or zone or cell:
+            raise CommandError(OWN_SPAN, ExitCode.USAGE)
+        told(file, otherwise, allowed, as_json=as_json, html=html)
+
+
+def tolerances_of(pairs: list[str]) -> dict[str, int]:
+    """Tolerances from FIELD=N texts. Raises CommandError."""
+    from dataclasses import fields
+
+    from topics.prices import QuoteAnswered, SurgeTicked
+
+    numbers = {
+        one.name for record in (QuoteAnswered, SurgeTicked) for one in fields(record) if one.type in {int, list[int]}
+    }
+    found = {}
+    for pair in pairs:
+        name, _, size = pair.partition("=")
+        if name not in numbers or not size.isdigit():
+            raise CommandError(
+                f"--tolerance must be FIELD=N with a number of a quote or tick, such as amount_minor=5, got {pair!r}",
+                ExitCode.USAGE,
+            )
+        found[name] = int(size)
+    return found
 
 
 def recorded_and_verified(asked: object, keep: Path | None, *, yes: bool, dry_run: bool, as_json: bool) -> None:
