@@ -10,7 +10,7 @@ KILLS ?= 200
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test check unit broker faults soak mutants incidents web audit format lock jars results clean
+.PHONY: help run test check unit broker faults soak mutants golden incidents web audit format lock jars results clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ unit: $(VENV)/.dev ## Tests that need no broker
 
 broker: $(VENV)/.dev ## Tests on a real broker, registry and Postgres
 	$(BIN)/python -m pytest -m broker $(ARGS)
+
+golden: $(VENV)/.dev ## Write what this code makes of the recordings in tests/golden into them, for review
+	$(BIN)/python -m tests.golden.renew
 
 faults: $(VENV)/.dev ## Kill services and servers under load by seeded plans, recount, write docs/results/faults.* (KILLS=200)
 	$(BIN)/faretide faults --seed 1 --kills $(KILLS) --report docs/results $(ARGS)

@@ -12,9 +12,9 @@ from typing import Protocol
 
 from aiokafka import ConsumerRecord, TopicPartition
 
+from agents.tick_again import Log, TickRecords, tick_again
 from infra.clients.consumer import Entry
 from lineage.reader import Keep, Span
-from lineage.tick_again import Log, TickRecords, tick_again
 from pricing.explanation import Place, Recomputed
 from pricing.zone_state import KEPT_MS
 from topics.catalogue import (

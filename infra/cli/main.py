@@ -7,11 +7,13 @@ only.
 import os
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 import typer
 
 from infra.cli import (
     acls,
+    bundle,
     config,
     dashboard,
     db,
@@ -26,6 +28,7 @@ from infra.cli import (
     policy,
     publish,
     quote,
+    replay,
     schemas,
     tail,
     top,
@@ -73,6 +76,8 @@ def build() -> typer.Typer:
     made.add_typer(_train(), name="train")
     made.add_typer(_forecast(), name="forecast")
     made.add_typer(_models(), name="models")
+    made.add_typer(_replay(), name="replay")
+    made.add_typer(_bundle(), name="bundle")
     return made
 
 
@@ -166,18 +171,34 @@ def _models() -> typer.Typer:
     return group
 
 
+def _bundle() -> typer.Typer:
+    group = _group("Recorded traffic in one file, with all that a replay rests on.", bundle.EXAMPLES)
+    group.command("create", epilog=_examples(bundle.EXAMPLES[:2]))(bundle.create_command)
+    group.command("verify", epilog=_examples(bundle.EXAMPLES[2:]))(bundle.verify_command)
+    return group
+
+
+def _replay() -> typer.Typer:
+    group = typer.Typer(
+        epilog=_examples(replay.EXAMPLES), invoke_without_command=True, callback=replay.command, **_LOOKS
+    )
+    group.command("verify", epilog=_examples(replay.VERIFY_EXAMPLES))(replay.verify_command)
+    group.command("diff", epilog=_examples(replay.DIFF_EXAMPLES))(replay.diff_command)
+    return group
+
+
+_LOOKS: dict[str, Any] = {
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": None,
+    "context_settings": {"help_option_names": ["-h", "--help"], "max_content_width": 100},
+}
+
+
 def _group(about: str, examples: Iterable[str] = ("faretide up", "faretide COMMAND --help")) -> typer.Typer:
     """Commands below one name; called without one, it shows its help."""
     # Plain help needs no drawing library, which would be most of the time until it shows.
-    return typer.Typer(
-        help=about,
-        epilog=_examples(examples),
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        rich_markup_mode=None,
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    )
+    return typer.Typer(help=about, epilog=_examples(examples), no_args_is_help=True, **_LOOKS)
 
 
 def _examples(lines: Iterable[str]) -> str:

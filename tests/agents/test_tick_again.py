@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from agents.pricing_desk import PricingDesk
+from agents.tick_again import TickRecords, tick_again
 from infra.cli.seeding import shipped_model
-from lineage.tick_again import TickRecords, tick_again
 from pricing.defaults import new_york_market, new_york_policy
 from pricing.explanation import Evidence, Place, explanation_of
 from pricing.forecast_explained import forecast_told

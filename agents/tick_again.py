@@ -72,7 +72,7 @@ def tick_again(records: TickRecords, *, zone_partitions: int, city_from_snapshot
     inputs = desk.inputs(tick.zone, tick.now_ms)
     if inputs is None:
         return None
-    named = _as_named(inputs, tick)
+    named = as_named(inputs, tick)
     demand = state.zone(tick.zone).demand
     return Recomputed(inputs=named, demand=demand, differing=differing(price_zone(named), tick))
 
@@ -116,7 +116,7 @@ def _stand(progress: TopicProgress, log: Log) -> None:
             progress.sources[source] = Source(newest=epoch, standing=epoch, known_from_ms=known_from_ms)
 
 
-def _as_named(inputs: TickInputs, tick: SurgeTicked) -> TickInputs:
+def as_named(inputs: TickInputs, tick: SurgeTicked) -> TickInputs:
     """The inputs under the names the tick gives them: offsets, and why no model was applied."""
     offsets = TickOffsets(
         previous=tick.previous_offset,

@@ -1,0 +1,169 @@
+"""`faretide replay`: an hour of traffic run again through the same rules, or through others."""
+
+import asyncio
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+from infra.cli.exits import CommandError, ExitCode
+from infra.cli.output import say
+
+EXAMPLES = (
+    "faretide replay --from 2026-11-24T08:00:00Z --to 2026-11-24T08:10:00Z --dry-run",
+    "faretide replay --from -20m --to -10m --zone 862a100d7ffffff --yes",
+    "faretide replay verify hour.faretide",
+)
+VERIFY_EXAMPLES = ("faretide replay verify --from -20m --to -10m", "faretide replay verify hour.faretide --json")
+
+DIFF_EXAMPLES = (
+    "faretide replay diff hour.faretide --settings max_rise_hundredths_per_min=20",
+    "faretide replay diff hour.faretide --policy nyc.json --html diff.html",
+    "faretide replay diff --from -20m --to -10m --code ../faretide-main --json",
+)
+
+OWN_SPAN = "a file holds its own span: leave --from, --to, --zone, --cell and --quote out"
+
+From = Annotated[str, typer.Option("--from", metavar="WHEN", help="First instant, or an age such as -20m.")]
+To = Annotated[str, typer.Option("--to", metavar="WHEN", help="The instant after the last, or an age such as -10m.")]
+Zone = Annotated[str, typer.Option(metavar="ZONE", help="Only this zone, hexadecimal.")]
+Cell = Annotated[str, typer.Option(metavar="CELL", help="Only the zone of this cell, hexadecimal.")]
+QuoteId = Annotated[str, typer.Option("--quote", metavar="ID", help="Only this quote, its tick and its zone.")]
+Keep = Annotated[Path | None, typer.Option(metavar="FILE", help="Keep what was copied from the brokers in this file.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The result as one JSON document.")]
+File = Annotated[
+    Path | None, typer.Argument(metavar="[FILE]", help="A recording made before; without it, the brokers are read.")
+]
+
+
+def command(
+    context: typer.Context,
+    start: From = "",
+    end: To = "",
+    zone: Zone = "",
+    cell: Cell = "",
+    quote: QuoteId = "",
+    keep: Keep = None,
+    *,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run recorded traffic again through the rules that priced it, and compare.
+
+    Records are copied from the brokers into a file, in which every tick and quote is made again from the exact records
+    it names. No broker is written to. The plan is shown first.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from infra.cli.replaying.asking import Asked
+
+    asked = Asked(start=start, end=end, zone=zone, cell=cell, quote=quote)
+    recorded_and_verified(asked, keep, yes=yes, dry_run=dry_run, as_json=as_json)
+
+
+def verify_command(
+    file: File = None,
+    start: From = "",
+    end: To = "",
+    zone: Zone = "",
+    cell: Cell = "",
+    quote: QuoteId = "",
+    keep: Keep = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Make every tick, quote, decision and memory again and compare key and value, to the byte.
+
+    Prints a hash of what was made. Exit code 1 on any difference; differing decisions and numbers are counted apart.
+    """
+    from infra.cli.replaying.asking import Asked
+    from infra.cli.replaying.verdicts import verified
+
+    asked = Asked(start=start, end=end, zone=zone, cell=cell, quote=quote)
+    if file is None:
+        recorded_and_verified(asked, keep, yes=True, dry_run=False, as_json=as_json)
+        return
+    if not asked.is_empty or zone or cell:
+        raise CommandError(OWN_SPAN, ExitCode.USAGE)
+    verified(file, as_json=as_json)
+
+
+def diff_command(
+    file: File = None,
+    start: From = "",
+    end: To = "",
+    zone: Zone = "",
+    cell: Cell = "",
+    quote: QuoteId = "",
+    model: Annotated[str, typer.Option(metavar="NAME@VERSION", help="Another model of the recording.")] = "",
+    policy: Annotated[str, typer.Option(metavar="FILE", help="Another policy, a file of policy show --as-file.")] = "",
+    settings: Annotated[
+        list[str] | None, typer.Option(metavar="FIELD=VALUE", help="Single settings of the policies; repeatable.")
+    ] = None,
+    code: Annotated[Path | None, typer.Option(metavar="PATH", help="The rules of another checkout.")] = None,
+    tolerance: Annotated[
+        list[str] | None, typer.Option(metavar="FIELD=N", help="A number may move so far; repeatable.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with pictures.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Price the same records otherwise, and say what changes: which quotes, by how much, and what that brings.
+
+    Exit code 1 if anything changes beyond its tolerance.
+    """
+    from infra.cli.replaying.asking import Asked, captured
+    from infra.cli.replaying.differences import Otherwise, told
+
+    if html is not None and not html.resolve().parent.is_dir():
+        raise CommandError(f"{html} cannot be written: its directory does not exist", ExitCode.USAGE)
+    otherwise = Otherwise(model=model, policy=policy, settings=tuple(settings or ()), code=code)
+    otherwise.refuse_unless_one()
+    allowed = tolerances_of(tolerance or [])
+    asked = Asked(start=start, end=end, zone=zone, cell=cell, quote=quote)
+    with TemporaryDirectory(prefix="faretide-replay-") as place:
+        if file is None:
+            file = Path(place) / "recording.faretide"
+            asyncio.run(captured(asked, file, yes=True, as_json=True))
+        elif not asked.is_empty or zone or cell:
+            raise CommandError(OWN_SPAN, ExitCode.USAGE)
+        told(file, otherwise, allowed, as_json=as_json, html=html)
+
+
+def tolerances_of(pairs: list[str]) -> dict[str, int]:
+    """Tolerances from FIELD=N texts. Raises CommandError."""
+    from dataclasses import fields
+
+    from topics.prices import QuoteAnswered, SurgeTicked
+
+    numbers = {
+        one.name for record in (QuoteAnswered, SurgeTicked) for one in fields(record) if one.type in {int, list[int]}
+    }
+    found = {}
+    for pair in pairs:
+        name, _, size = pair.partition("=")
+        if name not in numbers or not size.isdigit():
+            raise CommandError(
+                f"--tolerance must be FIELD=N with a number of a quote or tick, such as amount_minor=5, got {pair!r}",
+                ExitCode.USAGE,
+            )
+        found[name] = int(size)
+    return found
+
+
+def recorded_and_verified(asked: object, keep: Path | None, *, yes: bool, dry_run: bool, as_json: bool) -> None:
+    """Copy what was asked for, then run it. Raises CommandError."""
+    from infra.cli.replaying.asking import Asked, captured
+    from infra.cli.replaying.verdicts import verified
+
+    assert isinstance(asked, Asked)
+    with TemporaryDirectory(prefix="faretide-replay-") as place:
+        file = keep or Path(place) / "recording.faretide"
+        if asyncio.run(captured(asked, file, yes=yes, as_json=as_json, dry_run=dry_run)):
+            verified(file, as_json=as_json)
+        elif not dry_run:
+            say("nothing was done")

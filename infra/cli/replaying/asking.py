@@ -1,0 +1,175 @@
+"""What a replay is asked for on the command line, and the plan that follows from it."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infra.cli.exits import CommandError, ExitCode
+from infra.cli.output import complain, is_terminal, say, say_json, say_table
+from infra.cli.tail import parse_start
+
+if TYPE_CHECKING:
+    from infra.clients.registry import Registry
+    from replay.capture import Capture
+    from replay.plan import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Which recorded traffic."""
+
+    start: str = ""
+    end: str = ""
+    zone: str = ""
+    cell: str = ""
+    quote: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no span of time or quote was named."""
+        return not (self.start or self.end or self.quote)
+
+
+def span_of(asked: Asked) -> tuple[int, int]:
+    """First millisecond and the one after the last. Raises CommandError."""
+    now_ms = time.time_ns() // 1_000_000
+    found = [_instant(name, text, now_ms) for name, text in (("--from", asked.start), ("--to", asked.end))]
+    if found[0] >= found[1]:
+        raise CommandError(f"--from must be before --to, got {asked.start} and {asked.end}", ExitCode.USAGE)
+    return found[0], found[1]
+
+
+def _instant(name: str, text: str, now_ms: int) -> int:
+    try:
+        at = parse_start(text, now_ms=now_ms)
+    except ValueError as error:
+        raise CommandError(str(error).replace("--from", name), ExitCode.USAGE) from None
+    if not isinstance(at, int):
+        raise CommandError(f"{name} must be an instant or an age such as -10m, got {text!r}", ExitCode.USAGE)
+    return at
+
+
+def zones_of(asked: Asked) -> frozenset[int]:
+    """Zones asked for, none if all. Raises CommandError."""
+    from windows.hexagons import zone_of
+
+    if asked.zone and asked.cell:
+        raise CommandError("--zone and --cell exclude each other: choose one", ExitCode.USAGE)
+    try:
+        if asked.cell:
+            return frozenset({zone_of(int(asked.cell, 16))})
+        return frozenset({int(asked.zone, 16)}) if asked.zone else frozenset()
+    except ValueError:
+        raise CommandError(
+            f"a zone or cell must be hexadecimal such as 862a100d7ffffff, got {asked.zone or asked.cell!r}",
+            ExitCode.USAGE,
+        ) from None
+
+
+@asynccontextmanager
+async def capturing(asked: Asked) -> AsyncIterator["Capture"]:
+    """The brokers open for copying, with the plan made. Raises ClientError and CommandError."""
+    from infra.cli.session import open_session
+    from infra.clients.consumer import open_consumer, places_of
+    from infra.clients.registry import Registry
+    from replay.capture import BrokerOffsets, Capture
+    from replay.plan import TOPICS, planned
+
+    if asked.is_empty or (not asked.quote and not (asked.start and asked.end)):
+        raise CommandError("name a span with --from and --to, a quote with --quote, or a file", ExitCode.USAGE)
+    connection = open_session("replay").connection
+    async with Registry(connection) as registry, open_consumer(connection) as consumer:
+        places = await places_of(consumer, TOPICS)
+        consumer.assign([place for held in places.values() for place in held])
+        consumer.pause(*consumer.assignment())
+        await consumer.end_offsets(list(consumer.assignment()))
+        offsets = BrokerOffsets(consumer, places, connection.endpoints.bootstrap)
+        (from_ms, to_ms), zones = await _range(asked, registry), zones_of(asked)
+        if asked.quote:
+            zones = await _zones_of_quote(asked, registry)
+        plan = await planned(offsets, from_ms, to_ms, zones=zones, quote_id=asked.quote)
+        yield Capture(connection, consumer, registry, plan)
+
+
+async def _range(asked: Asked, registry: "Registry") -> tuple[int, int]:
+    if not asked.quote:
+        return span_of(asked)
+    evidence = await _evidence(asked.quote, registry)
+    return evidence[0], evidence[1]
+
+
+async def _zones_of_quote(asked: Asked, registry: "Registry") -> frozenset[int]:
+    return frozenset({(await _evidence(asked.quote, registry))[2]})
+
+
+async def _evidence(quote_id: str, registry: "Registry") -> tuple[int, int, int]:
+    """From when to when the quote and its tick were appended, and the zone."""
+    from infra.cli.session import open_session
+    from infra.clients.schema_ids import SchemaIds
+    from lineage.evidence import Gathering
+    from lineage.reader import open_reader
+
+    async with open_reader(open_session("replay").connection, SchemaIds(registry)) as reader:
+        found = (await Gathering(reader).of_id(quote_id)).evidence
+    first_ms = found.tick_appended_ms or found.quote_appended_ms
+    return first_ms, found.quote_appended_ms + 1, found.quote.zone
+
+
+def refuse_gone(plan: "Plan") -> None:
+    """Raise CommandError if nothing is there to be replayed, or what a replay rests on is not kept."""
+    if not plan.expected:
+        raise CommandError("no tick, quote or decision was recorded in that time: choose another")
+    if plan.gone:
+        raise CommandError(f"{plan.gone[0]}, a replay from there needs what was before: choose a later time")
+
+
+def tell_plan(plan: "Plan", *, as_json: bool) -> None:
+    """Print the plan."""
+    rows = [
+        (span.topic.name, span.partition, span.first, span.from_offset, span.end, span.records) for span in plan.spans
+    ]
+    if as_json:
+        heads = ("topic", "partition", "warm_up_from", "from", "end", "records")
+        say_json(
+            {
+                "from_ms": plan.from_ms,
+                "to_ms": plan.to_ms,
+                "zones": [f"{zone:x}" for zone in sorted(plan.zones)],
+                "outputs": plan.expected,
+                "gone": plan.gone,
+                "spans": [dict(zip(heads, row, strict=True)) for row in rows],
+            }
+        )
+        return
+    say_table(("topic", "partition", "warm-up from", "from", "end", "records"), rows, title="plan")
+    records, topics = sum(span.records for span in plan.spans), {span.topic.name for span in plan.spans}
+    say(f"{records:,} records of {len(topics)} topics to read, {plan.expected:,} outputs to make again")
+
+
+def agreed(*, yes: bool) -> bool:
+    """Whether to go on: said so, or asked at a terminal. Raises CommandError if there is nobody to ask."""
+    if yes:
+        return True
+    if not is_terminal():
+        raise CommandError("nobody can be asked here: add --yes to go on, or --dry-run to see the plan only")
+    complain("nothing is written to any broker")
+    return input("Go on? [y/N] ").strip().lower() in {"y", "yes"}
+
+
+async def captured(asked: Asked, path: Path, *, yes: bool, as_json: bool, dry_run: bool = False) -> bool:
+    """Copy what was asked for into the file at `path`; whether it was. Raises CommandError, ClientError."""
+    from importlib.metadata import version
+
+    async with capturing(asked) as capture:
+        if dry_run or not as_json:
+            tell_plan(capture.plan, as_json=as_json)
+        if dry_run:
+            return False
+        refuse_gone(capture.plan)
+        if not agreed(yes=yes):
+            return False
+        await capture.write(path, code=version("faretide"))
+    return True

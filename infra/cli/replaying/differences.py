@@ -1,0 +1,203 @@
+"""Two runs over the same records side by side, told to a person, a script or in a page."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from infra.cli.exits import CommandError, ExitCode
+from infra.cli.output import say, say_json, say_table
+
+if TYPE_CHECKING:
+    from replay.archive import Archive
+    from replay.change import Change
+    from replay.compare import Comparison
+
+ASSUMED = (
+    "riders and cars are as recorded: nobody asks, accepts or drives otherwise for another price",
+    "memories are as recorded, and booking decisions are not judged again",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Otherwise:
+    """What is to be otherwise: one of these."""
+
+    model: str = ""
+    policy: str = ""
+    settings: tuple[str, ...] = ()
+    code: Path | None = None
+
+    def refuse_unless_one(self) -> None:
+        """Raise CommandError unless exactly one thing changes, so that a difference has one cause."""
+        if sum(map(bool, (self.model, self.policy, self.settings, self.code))) != 1:
+            raise CommandError("name one of --model, --policy, --settings and --code", ExitCode.USAGE)
+
+
+def told(file: Path, otherwise: Otherwise, tolerances: dict[str, int], *, as_json: bool, html: Path | None) -> None:
+    """Run the file as it is and otherwise, and tell. Raises CommandError if it cannot be, or anything changed."""
+    from replay.archive import ArchiveError
+    from replay.contracts import SchemaAbsentError
+    from replay.control import NotHeldError
+
+    otherwise.refuse_unless_one()
+    try:
+        comparison = _compared(file, otherwise, tolerances)
+    except (ArchiveError, NotHeldError, SchemaAbsentError) as error:
+        raise CommandError(str(error)) from None
+    said = as_object(comparison)
+    if html is not None:
+        from infra.cli.replaying.page import write_page
+
+        write_page(html, comparison, said)
+    say_json(said) if as_json else _tell(comparison, said)
+    if not comparison.is_same:
+        raise CommandError(
+            f"{len(comparison.changed):,} of {comparison.quotes:,} quotes and {comparison.ticks_changed:,} of "
+            f"{comparison.ticks:,} ticks change"
+        )
+
+
+def _compared(file: Path, otherwise: Otherwise, tolerances: dict[str, int]) -> "Comparison":
+    from replay.archive import Archive
+    from replay.compare import compared
+    from replay.contracts import Contracts
+    from replay.run import Order, run
+    from topics.catalogue import QUOTES, SURGE
+
+    archive = Archive.opened(file)
+    with TemporaryDirectory(prefix="faretide-replay-") as place:
+        before, after = Path(place) / "before", Path(place) / "after"
+        first = run(Order(file=file, outputs=before, is_compared=False))
+        if otherwise.code is not None:
+            _run_other(otherwise.code, file, after)
+        else:
+            run(
+                Order(
+                    file=file,
+                    outputs=after,
+                    change=change_of(otherwise, archive),
+                    is_compared=False,
+                    known_anew=first.anew,
+                )
+            )
+        return compared(
+            before,
+            after,
+            Contracts(archive.schemas),
+            from_ms=archive.about.from_ms,
+            partitions={topic.name: archive.about.numbers(topic.name) for topic in (SURGE, QUOTES)},
+            tolerances=tolerances,
+        )
+
+
+def change_of(otherwise: Otherwise, archive: "Archive") -> "Change":
+    """What the options mean for this recording. Raises CommandError, NotHeldError."""
+    from pricing.policy import policy_of
+    from replay.change import Change, settings_of
+    from replay.contracts import Contracts
+    from replay.control import ControlHistory
+
+    try:
+        if otherwise.policy:
+            change = Change(policy=_policy(otherwise.policy))
+        elif otherwise.settings:
+            change = Change(settings=settings_of(list(otherwise.settings)))
+        else:
+            return Change(model=ControlHistory(archive, Contracts(archive.schemas)).announced(otherwise.model))
+        if change.policy is not None:
+            policy_of(change.policy, 0)
+    except ValueError as error:
+        raise CommandError(str(error), ExitCode.USAGE) from None
+    return change
+
+
+def _policy(name: str) -> Any:  # noqa: ANN401  a policy's record class
+    """The policy in a file as `faretide policy show --as-file` writes it; who, why and when may be left out."""
+    from infra.cli.control_files import read_values, record_of
+    from topics.catalogue import PRICING_POLICY
+
+    said = {"policy_id": "tried", "author": "", "reason": "", "effective_from_ms": 0}
+    values = read_values(name)
+    values.pop("effective_from", None)
+    return record_of(PRICING_POLICY, said | values)
+
+
+def _run_other(code: Path, file: Path, outputs: Path) -> None:
+    """Run the file by the rules of another checkout, in a process that knows no other. Raises CommandError."""
+    root = code.resolve()
+    if not (root / "replay" / "__main__.py").is_file():
+        raise CommandError(f"{code} is no checkout of a version that can replay: it has no replay/__main__.py")
+    ran = subprocess.run(  # noqa: S603  the interpreter that runs this
+        [sys.executable, "-P", "-m", "replay", str(file.resolve()), str(outputs)],
+        env={**os.environ, "PYTHONPATH": str(root)},
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ran.returncode:
+        last = (ran.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise CommandError(f"the code in {code} could not run {file}: {last}")
+
+
+def as_object(comparison: "Comparison") -> dict[str, Any]:
+    """For JSON; every changed quote is named."""
+    from pricing.policy_effect import QUANTILES
+
+    heads = [f"{quantile:g}" for quantile in QUANTILES]
+    return {
+        "same": comparison.is_same,
+        "quotes": comparison.quotes,
+        "quotes_changed": len(comparison.changed),
+        "ticks": comparison.ticks,
+        "ticks_changed": comparison.ticks_changed,
+        "unmatched": comparison.unmatched,
+        "share_changed": len(comparison.changed) / comparison.quotes if comparison.quotes else 0.0,
+        "amount_quantiles_minor": dict(zip(heads, comparison.amounts.quantiles(), strict=False)),
+        "multiplier_quantiles_hundredths": dict(zip(heads, comparison.prices.quantiles(), strict=False)),
+        "estimate": {
+            name: {"quotes": one.quotes, "accepted": round(one.accepted, 1), "revenue_minor": dict(one.revenue_minor)}
+            for name, one in (("before", comparison.before), ("after", comparison.after))
+        },
+        "changed": [
+            {
+                "quote_id": one.quote_id,
+                "place": one.place,
+                "before_minor": one.before_minor,
+                "after_minor": one.after_minor,
+                "currency": one.currency,
+                "fields": one.fields,
+                "explain": f"faretide explain {one.quote_id}",
+            }
+            for one in sorted(comparison.changed, key=lambda one: (-abs(one.change_minor), one.quote_id))
+        ],
+        "tolerances": comparison.tolerances,
+        "assumed": list(ASSUMED),
+    }
+
+
+def _tell(comparison: "Comparison", said: dict[str, Any]) -> None:
+    say(
+        f"{said['quotes_changed']:,} of {said['quotes']:,} quotes ({said['share_changed']:.1%}) and "
+        f"{said['ticks_changed']:,} of {said['ticks']:,} ticks change"
+    )
+    for name, unit in (("amount_quantiles_minor", 100), ("multiplier_quantiles_hundredths", 100)):
+        if said[name]:
+            sizes = "  ".join(f"{float(head):.0%} {size / unit:+.2f}" for head, size in said[name].items())
+            say(f"{name.split('_', maxsplit=1)[0]} where it changes: {sizes}")
+    rows = [
+        (f"faretide explain {one.quote_id}", one.before_minor / 100, one.after_minor / 100, ", ".join(one.fields))
+        for one in comparison.top
+    ]
+    if rows:
+        say_table(("quote", "before", "after", "fields"), rows, title="moved most")
+    for name in ("before", "after"):
+        one = said["estimate"][name]
+        money = ", ".join(f"{minor / 100:,.2f} {currency}" for currency, minor in one["revenue_minor"].items())
+        say(f"{name}: {one['quotes']:,} priced, {one['accepted']:,.1f} expected to be taken, for {money or 'nothing'}")
+    for sentence in ASSUMED:
+        say(f"assumed: {sentence}")

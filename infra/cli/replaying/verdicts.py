@@ -1,0 +1,67 @@
+"""Whether a recording came out the same, told to a person or a script."""
+
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from infra.cli.exits import CommandError, ExitCode
+from infra.cli.output import say, say_json, say_table
+
+if TYPE_CHECKING:
+    from replay.run import RunResult
+
+
+def verified(file: Path, *, as_json: bool, processes: int = 0) -> None:
+    """Run the file and tell. Raises CommandError if the file cannot be used, or anything differs."""
+    from replay.archive import Archive, ArchiveError
+    from replay.run import Order, run
+
+    try:
+        about = Archive.opened(file).about
+        began_s = time.monotonic()
+        with TemporaryDirectory(prefix="faretide-replay-") as place:
+            result = run(Order(file=file, outputs=Path(place)), processes=processes)
+    except ArchiveError as error:
+        raise CommandError(str(error)) from None
+    seconds = max(time.monotonic() - began_s, 1e-3)
+    said = {
+        "file": str(file),
+        "code": about.code,
+        "identical": result.is_identical,
+        "sha256": hash_of(result),
+        "seconds": round(seconds, 2),
+        "recorded_seconds": (about.to_ms - about.from_ms) / 1000,
+        "topics": [verdict.as_object() for verdict in result.topics.values()],
+    }
+    say_json(said) if as_json else _tell(result, said)
+    if not result.outputs:
+        raise CommandError(f"{file} holds no output to make again")
+    if not result.is_identical:
+        differ = sum(verdict.differ for verdict in result.topics.values())
+        raise CommandError(f"{differ:,} of {result.outputs:,} outputs differ from what was recorded", ExitCode.FAILED)
+
+
+def hash_of(result: "RunResult") -> str:
+    """One hash of all that was made."""
+    import hashlib
+
+    parts = (f"{name}:{verdict.sha256}" for name, verdict in sorted(result.topics.items()))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _tell(result: "RunResult", said: dict[str, Any]) -> None:
+    heads = ("topic", "outputs", "decisions differ", "numbers differ", "not made", "repeats", "zombies")
+    rows = [
+        (one.topic, one.records, one.decisions_differ, one.numbers_differ, one.not_made, one.repeats, one.zombies)
+        for one in result.topics.values()
+    ]
+    say_table(heads, rows, title="made again")
+    for verdict in result.topics.values():
+        for one in verdict.differences:
+            say(f"{one.topic} {one.partition}@{one.offset}: {one.problem or ', '.join(one.fields) + ' differ'}")
+    speed = said["recorded_seconds"] / said["seconds"]
+    say(f"{result.outputs:,} outputs in {said['seconds']:.1f} s, {speed:.1f} times the speed at which they were made")
+    say(f"sha256 {said['sha256']}")
+    if said["identical"]:
+        say("identical: every key and value to the byte")

@@ -1,0 +1,195 @@
+"""Every quote and booking decision of one rider partition made again, from what each names.
+
+A quote names its request, tick, policy and market and the instant of its making; a decision names the ride event and
+the quote it found. The first record of a quote id binds, and the first decision about an acceptance: others are repeats
+of a worker that came back, and are passed over.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pricing.bookings import judge
+from pricing.quote import QuoteContext, answer
+from pricing.quote_memory import QuoteMemory
+from replay.archive import Archive
+from replay.contracts import Contracts
+from replay.control import ControlHistory, NotHeldError
+from replay.outputs import Ticks
+from replay.records import Cursor, Raw, Recent
+from topics.catalogue import BOOKING_DECISIONS, QUOTE_REQUESTS, QUOTES, RIDE_EVENTS, SURGE, Topic
+from topics.events import QuoteRequested
+from topics.prices import BookingJudged, QuoteAnswered
+from windows.hexagons import cells_of, zone_of
+
+REACH_MS = 11 * 60_000
+"""Longer than a lock or a deadline and its grace: how far back quotes, requests and decisions are looked up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AnswerAgain:
+    """One quote or decision of the log: as recorded, and as made again.
+
+    `own` is None where it only warms up or could not be made, then `problem` says why.
+    """
+
+    topic: Topic
+    raw: Raw
+    recorded: Any
+    own: Any = None
+    request: QuoteRequested | None = None
+    problem: str = ""
+
+
+@dataclass(slots=True)
+class AnswerLog:
+    """Makes the quotes and decisions of one partition again; counts the repeats passed over."""
+
+    archive: Archive
+    contracts: Contracts
+    control: ControlHistory
+    ticks: Ticks
+    number: int
+    quote_repeats: int = 0
+    decision_repeats: int = 0
+    _requests: Recent = field(init=False)
+    _events: Recent = field(init=False)
+    _quotes: Cursor = field(init=False)
+    _known: dict[int, tuple[int, QuoteAnswered]] = field(default_factory=dict)
+    _seen: dict[str, int] = field(default_factory=dict)
+    _judged: dict[int, int] = field(default_factory=dict)
+    _memory: QuoteMemory = field(default_factory=lambda: QuoteMemory(1 << 18))
+
+    def __post_init__(self) -> None:
+        self._requests = Recent(self.archive.log(QUOTE_REQUESTS.name, self.number), 2 * REACH_MS)
+        self._events = Recent(self.archive.log(RIDE_EVENTS.name, self.number), 2 * REACH_MS)
+        self._quotes = Cursor(self.archive.log(QUOTES.name, self.number))
+
+    def answers(self, *, judge_again: bool) -> Iterator[AnswerAgain]:
+        """The effective quotes and, unless only they are wanted, decisions, those that warm up included."""
+        if judge_again:
+            for raw in self.archive.log(BOOKING_DECISIONS.name, self.number):
+                decision = self.contracts.decode(BOOKING_DECISIONS, raw.value)
+                if decision is None:
+                    continue
+                yield from self._quotes_of(self._quotes.before(raw.appended_ms))
+                yield from self._quotes_of(self._quotes.through(decision.quote_offset))
+                if decision.acceptance_offset in self._judged:
+                    self.decision_repeats += 1
+                    continue
+                self._judged[decision.acceptance_offset] = raw.appended_ms
+                _forget(self._judged, raw.appended_ms - REACH_MS)
+                yield self._decision(raw, decision)
+        yield from self._quotes_of(self._quotes.through(1 << 62))
+
+    # ---- quotes
+
+    def _quotes_of(self, records: Iterator[Raw]) -> Iterator[AnswerAgain]:
+        for raw in records:
+            quote = self.contracts.decode(QUOTES, raw.value)
+            if quote is None:
+                continue
+            if quote.quote_id in self._seen:
+                self.quote_repeats += 1
+                continue
+            self._seen[quote.quote_id] = raw.appended_ms
+            again = self._quote(raw, quote)
+            self._known[raw.offset] = raw.appended_ms, again.own or quote
+            self._forget_before(raw.appended_ms - REACH_MS)
+            yield again
+
+    def _quote(self, raw: Raw, quote: QuoteAnswered) -> AnswerAgain:
+        if not self._is_wanted(raw, quote.zone):
+            return AnswerAgain(topic=QUOTES, raw=raw, recorded=quote)
+        try:
+            request, asked_ms = self._request(quote.request_offset)
+            own = answer(
+                request,
+                self._where(request, quote),
+                appended_ms=asked_ms,
+                now_ms=quote.now_ms,
+                request_offset=quote.request_offset,
+            )
+        except NotHeldError as error:
+            return AnswerAgain(topic=QUOTES, raw=raw, recorded=quote, problem=str(error))
+        return AnswerAgain(topic=QUOTES, raw=raw, recorded=quote, own=own, request=request)
+
+    def _request(self, offset: int) -> tuple[QuoteRequested, int]:
+        """The request at that offset and when it was appended. Raises NotHeldError."""
+        raw = self._requests.at(offset)
+        request: QuoteRequested | None = None if raw is None else self.contracts.decode(QUOTE_REQUESTS, raw.value)
+        if raw is None or request is None:
+            raise NotHeldError(f"the request, {QUOTE_REQUESTS.name} {self.number}@{offset}, is not held")
+        return request, raw.appended_ms
+
+    def _where(self, request: QuoteRequested, quote: QuoteAnswered) -> QuoteContext:
+        """What the worker knew by the offsets the quote names. Raises NotHeldError."""
+        cell = _cell_of(request)
+        market = self.control.market(quote.markets_offset) if quote.markets_offset >= 0 else None
+        tick = self.ticks.at(quote.tick_partition, quote.tick_offset) if quote.tick_offset >= 0 else None
+        if tick is None and quote.tick_offset >= 0:
+            raise NotHeldError(f"the tick, {SURGE.name} {quote.tick_partition}@{quote.tick_offset}, is not held")
+        return QuoteContext(
+            cell=cell,
+            zone=zone_of(cell) if cell else 0,
+            market=market,
+            policy=self.control.policy(market.name, quote.policy_offset) if market else None,
+            tick=tick,
+        )
+
+    # ---- decisions
+
+    def _decision(self, raw: Raw, decision: BookingJudged) -> AnswerAgain:
+        """The judgement by the quote the decision found, and by the decisions before it."""
+        offset = decision.quote_offset
+        if offset in self._known:
+            self._memory.record(self._known[offset][1], offset)
+        if not self._is_wanted(raw, decision.zone):
+            self._memory.record_decision(decision)
+            return AnswerAgain(topic=BOOKING_DECISIONS, raw=raw, recorded=decision)
+        event = self._events.at(decision.acceptance_offset)
+        acceptance = None if event is None else self.contracts.decode(RIDE_EVENTS, event.value)
+        named = f"{RIDE_EVENTS.name} {self.number}@{decision.acceptance_offset}"
+        if event is None or acceptance is None:
+            return AnswerAgain(
+                topic=BOOKING_DECISIONS, raw=raw, recorded=decision, problem=f"the acceptance, {named}, is not held"
+            )
+        try:
+            own = judge(
+                acceptance,
+                self._memory,
+                appended_ms=event.appended_ms,
+                acceptance_offset=decision.acceptance_offset,
+            )
+        except ValueError as error:
+            return AnswerAgain(
+                topic=BOOKING_DECISIONS, raw=raw, recorded=decision, problem=f"{named} is no acceptance: {error}"
+            )
+        self._memory.record_decision(own)
+        self._memory.forget_before(raw.appended_ms - REACH_MS)
+        return AnswerAgain(topic=BOOKING_DECISIONS, raw=raw, recorded=decision, own=own)
+
+    def _is_wanted(self, raw: Raw, zone: int) -> bool:
+        about = self.archive.about
+        return raw.appended_ms >= about.from_ms and (not about.zones or zone in about.zones)
+
+    def _forget_before(self, appended_ms: int) -> None:
+        _forget(self._seen, appended_ms)
+        while self._known and next(iter(self._known.values()))[0] < appended_ms:
+            del self._known[next(iter(self._known))]
+
+
+def _forget(seen: dict[Any, int], before_ms: int) -> None:
+    """Drop the oldest entries; they stand in order of time."""
+    while seen and next(iter(seen.values())) < before_ms:
+        del seen[next(iter(seen))]
+
+
+def _cell_of(request: QuoteRequested) -> int:
+    """Cell of the pickup; 0 where the coordinates are none."""
+    lat, lon = request.pickup_lat, request.pickup_lon
+    if not (-90.0 <= lat <= 90.0 and -180.0 <= lon <= 180.0):
+        return 0
+    return int(cells_of(np.array([lat]), np.array([lon]))[0])

@@ -1,0 +1,193 @@
+"""Records of a plan copied from the brokers into one file, a partition at a time; nothing is written to any broker."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from infra.clients.connection import Connection
+from infra.clients.errors import ClientError
+from infra.clients.kafka_errors import kafka_errors
+from infra.clients.registry import Registry
+from replay.archive import About, writing
+from replay.contracts import Contracts
+from replay.plan import Plan, Span
+from replay.records import Raw
+from topics.catalogue import (
+    BOOKING_DECISIONS,
+    DEMAND_CELLS,
+    FORECAST_STATE,
+    QUOTE_REQUESTS,
+    QUOTES,
+    RIDE_EVENTS,
+    SUPPLY_CELLS,
+    SURGE,
+    Topic,
+)
+from topics.schemas import Schema, parse
+from topics.wire import schema_id
+from windows.hexagons import zone_key
+from windows.panes import MINUTE_MS
+
+WAIT_MS = 500
+EMPTY_WAITS = 40
+EVERY_ZONE = b"*"
+
+Report = Callable[[int], None]
+"""Hears how many more records were read."""
+
+
+@dataclass(slots=True)
+class BrokerOffsets:
+    """Offsets as a started consumer finds them."""
+
+    consumer: AIOKafkaConsumer
+    places: dict[Topic, list[TopicPartition]]
+    bootstrap: str
+
+    async def begins(self, topic: Topic) -> dict[int, int]:
+        """First offset kept of each partition."""
+        with kafka_errors(self.bootstrap, f"looking at {topic.name}"):
+            found = await self.consumer.beginning_offsets(self.places[topic])
+        return {place.partition: offset for place, offset in found.items()}
+
+    async def at(self, topic: Topic, at_ms: int) -> dict[int, int]:
+        """First offset appended at that instant or later."""
+        with kafka_errors(self.bootstrap, f"looking at {topic.name}"):
+            ends = await self.consumer.end_offsets(self.places[topic])
+            found = await self.consumer.offsets_for_times(dict.fromkeys(self.places[topic], max(0, at_ms)))
+        return {p.partition: ends[p] if stamp is None else stamp.offset for p, stamp in found.items()}
+
+    async def first_appended_ms(self, topic: Topic, partition: int) -> int | None:
+        """When the first record kept was appended; None if there is none."""
+        place = TopicPartition(topic.name, partition)
+        with kafka_errors(self.bootstrap, f"looking at {topic.name}"):
+            found = await self.consumer.offsets_for_times({place: 0})
+        stamp = found[place]
+        return None if stamp is None else int(stamp.timestamp)
+
+
+@dataclass(slots=True)
+class Capture:
+    """Copies one plan."""
+
+    connection: Connection
+    consumer: AIOKafkaConsumer
+    registry: Registry
+    plan: Plan
+    report: Report = lambda _: None
+    _texts: dict[int, str] = field(default_factory=dict)
+    _schemas: dict[int, Schema] = field(default_factory=dict)
+    _named: dict[tuple[str, int], set[int]] = field(default_factory=dict)
+
+    async def write(self, path: Path, *, code: str) -> None:
+        """Write the file at `path`, whole or not at all. Raises ClientError, ArchiveError."""
+        contracts = Contracts(self._schemas)
+        with writing(path, is_small=bool(self.plan.zones)) as archive:
+            for span in sorted(self.plan.spans, key=_outputs_first):
+                writer = archive.opening(span.topic.name, span.partition, (span.first, span.end))
+                with writer as held:
+                    async for raw in self._wanted(span, contracts):
+                        held.append(raw)
+            archive.schemas(self._texts)
+            archive.about(
+                About(
+                    code=code,
+                    from_ms=self.plan.from_ms,
+                    to_ms=self.plan.to_ms,
+                    zones=sorted(self.plan.zones),
+                    quote_id=self.plan.quote_id,
+                )
+            )
+
+    async def _wanted(self, span: Span, contracts: Contracts) -> AsyncIterator[Raw]:
+        """Records of the span that a replay rests on."""
+        stood: dict[Any, Raw] = {}
+        async for raw in self._records(span):
+            if span.topic is SUPPLY_CELLS and raw.offset < span.warm_first:
+                if self._is_near(span.topic, raw):
+                    key = _stands_for(raw, contracts.decode(SUPPLY_CELLS, raw.value))
+                    stood.pop(key, None)
+                    stood[key] = raw
+                continue
+            for held in stood.values():
+                yield held
+            stood = {}
+            if self._is_near(span.topic, raw) and self._is_named(span, raw, contracts):
+                yield raw
+        for held in stood.values():
+            yield held
+
+    def _is_near(self, topic: Topic, raw: Raw) -> bool:
+        """Whether it is about a zone asked for, or lately enough to tell how fresh its source is."""
+        if not self.plan.zones or topic not in {SUPPLY_CELLS, DEMAND_CELLS, FORECAST_STATE, SURGE}:
+            return True
+        keys = {EVERY_ZONE, *(zone_key(zone) for zone in self.plan.zones)}
+        tells_age = topic in {SUPPLY_CELLS, DEMAND_CELLS} and raw.appended_ms >= self.plan.from_ms - MINUTE_MS
+        return raw.key in keys or tells_age
+
+    def _is_named(self, span: Span, raw: Raw, contracts: Contracts) -> bool:
+        """Of answers to riders those of the zones asked for, and of what they answer what they name."""
+        if not self.plan.zones:
+            return True
+        topic, number = span.topic, span.partition
+        if topic in {QUOTES, BOOKING_DECISIONS}:
+            record = contracts.decode(topic, raw.value)
+            if record is None or record.zone not in self.plan.zones:
+                return False
+            asked = QUOTE_REQUESTS if topic is QUOTES else RIDE_EVENTS
+            offset = record.request_offset if topic is QUOTES else record.acceptance_offset
+            self._named.setdefault((asked.name, number), set()).add(offset)
+            return True
+        if topic in {QUOTE_REQUESTS, RIDE_EVENTS}:
+            return raw.offset in self._named.get((topic.name, number), ())
+        return True
+
+    async def _records(self, span: Span) -> AsyncIterator[Raw]:
+        """Every record of the span, its schema known. Raises UnreachableError, ClientError."""
+        if span.first >= span.end:
+            return
+        place, doing = TopicPartition(span.topic.name, span.partition), f"reading {span.topic.name}"
+        self.consumer.assign([place])
+        self.consumer.seek(place, span.first)
+        position, empty = span.first, 0
+        while position < span.end:
+            with kafka_errors(self.connection.endpoints.bootstrap, doing):
+                batches = await self.consumer.getmany(place, timeout_ms=WAIT_MS)
+                position = await self.consumer.position(place)
+            batch = batches.get(place, [])
+            empty = 0 if batch else empty + 1
+            if empty > EMPTY_WAITS:
+                raise ClientError(f"the brokers gave no more of {span.topic.name} {span.partition} at {position}")
+            self.report(len(batch))
+            for record in batch:
+                if record.offset < span.end:
+                    await self._know_schema(record)
+                    yield Raw(record.offset, record.timestamp, record.key, record.value, tuple(record.headers))
+
+    async def _know_schema(self, record: ConsumerRecord) -> None:
+        number = schema_id(record.value) if record.value is not None else None
+        if number is None or number in self._texts:
+            return
+        text = await self.registry.schema(number)
+        if text is None:
+            raise ClientError(
+                f"{record.topic} {record.partition}@{record.offset} names schema {number}, which the registry lacks: "
+                "nothing was written"
+            )
+        self._texts[number], self._schemas[number] = text, parse(text)
+
+
+def _stands_for(raw: Raw, record: Any) -> tuple[Any, ...]:  # noqa: ANN401  a supply record, None if unreadable
+    """Of records with one such key the last tells all that stands."""
+    if record is None:
+        return (raw.offset,)
+    epoch = record.epoch_generation, record.epoch_started_ms
+    return raw.key, record.source_partition, *epoch, str(record.kind)
+
+
+def _outputs_first(span: Span) -> int:
+    """Answers before what they name, so that only that is kept of it."""
+    return 0 if span.topic in {QUOTES, BOOKING_DECISIONS} else 1

@@ -1,0 +1,164 @@
+"""What two runs over the same records made otherwise: quotes by their id, prices by cell, product and instant of tick.
+
+Money and riders are estimated, and said to be: an expected quote brings its amount times the chance that a rider takes
+it at that multiplier and wait (`pricing.conversion`). Riders who would have asked otherwise are not.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from pricing.conversion import chance_at_rest, price_factor
+from pricing.policy_effect import Changes
+from replay.contracts import Contracts
+from replay.outputs import made
+from replay.verdict import differing
+from topics.catalogue import QUOTES, SURGE
+from topics.prices import QuoteAnswered, QuoteOutcome, SurgeTicked
+
+TOP = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mover:
+    """One quote that changed: its amount before and after, minor units, and the fields that differ."""
+
+    quote_id: str
+    place: str
+    before_minor: int
+    after_minor: int
+    currency: str
+    fields: list[str]
+
+    @property
+    def change_minor(self) -> int:
+        """How much more it costs."""
+        return self.after_minor - self.before_minor
+
+
+@dataclass(slots=True, kw_only=True)
+class Estimate:
+    """Priced quotes, the riders expected to take them, and what these pay, minor units by currency."""
+
+    quotes: int = 0
+    accepted: float = 0.0
+    revenue_minor: Counter[str] = field(default_factory=Counter)
+
+    def add(self, quote: QuoteAnswered) -> None:
+        """Count a quote; one without a price brings nothing."""
+        if quote.outcome is not QuoteOutcome.PRICED:
+            return
+        chance = accepted(quote)
+        self.quotes += 1
+        self.accepted += chance
+        self.revenue_minor[quote.currency] += round(chance * quote.amount_minor)
+
+
+@dataclass(slots=True, kw_only=True)
+class Comparison:
+    """Everything two runs differ in; numbers within their tolerance do not count as changed.
+
+    `prices` are multipliers of ticks in hundredths, `amounts` quotes in minor units. `unmatched` stand in one run only.
+    """
+
+    tolerances: dict[str, int] = field(default_factory=dict)
+    prices: Changes = field(default_factory=Changes)
+    amounts: Changes = field(default_factory=Changes)
+    quotes: int = 0
+    unmatched: int = 0
+    ticks_changed: int = 0
+    ticks: int = 0
+    changed: list[Mover] = field(default_factory=list)
+    before: Estimate = field(default_factory=Estimate)
+    after: Estimate = field(default_factory=Estimate)
+
+    @property
+    def is_same(self) -> bool:
+        """Whether nothing changed beyond its tolerance."""
+        return not (self.changed or self.ticks_changed or self.unmatched)
+
+    @property
+    def top(self) -> list[Mover]:
+        """The quotes whose amount moved most."""
+        return sorted(self.changed, key=lambda one: (-abs(one.change_minor), one.quote_id))[:TOP]
+
+    def tick(self, before: SurgeTicked, after: SurgeTicked) -> None:
+        """Compare two ticks of one zone and instant."""
+        self.ticks += 1
+        if (before.cells, before.products) != (after.cells, after.products):
+            self.unmatched += 1
+            return
+        size = np.array(after.multiplier_hundredths, np.int64) - np.array(before.multiplier_hundredths, np.int64)
+        self.prices.add(np.where(np.abs(size) <= self.tolerances.get("multiplier_hundredths", 0), 0, size))
+        self.ticks_changed += bool(self._changed(before, after))
+
+    def quote(self, before: QuoteAnswered, after: QuoteAnswered, place: str) -> None:
+        """Compare two quotes of one id."""
+        self.quotes += 1
+        self.before.add(before)
+        self.after.add(after)
+        size = after.amount_minor - before.amount_minor
+        self.amounts.add(np.array([0 if abs(size) <= self.tolerances.get("amount_minor", 0) else size]))
+        named = self._changed(before, after)
+        if named:
+            self.changed.append(
+                Mover(
+                    quote_id=before.quote_id,
+                    place=place,
+                    before_minor=before.amount_minor,
+                    after_minor=after.amount_minor,
+                    currency=after.currency or before.currency,
+                    fields=named,
+                )
+            )
+
+    def _changed(self, before: object, after: object) -> list[str]:
+        return [name for name in differing(before, after) if not self._is_tolerated(name, before, after)]
+
+    def _is_tolerated(self, name: str, before: object, after: object) -> bool:
+        if name not in self.tolerances:
+            return False
+        old, new = (np.atleast_1d(np.array(getattr(one, name), np.int64)) for one in (before, after))
+        return old.shape == new.shape and bool(np.all(np.abs(new - old) <= self.tolerances[name]))
+
+
+def accepted(quote: QuoteAnswered) -> float:
+    """The chance that a rider takes a priced quote; a wait nobody forecast counts as the usual one."""
+    wait_s = np.array([240.0 if quote.eta_s < 0 else float(quote.eta_s)])
+    return float((chance_at_rest(wait_s) * price_factor(np.array([quote.multiplier_hundredths / 100.0])))[0])
+
+
+def compared(
+    before: Path,
+    after: Path,
+    contracts: Contracts,
+    *,
+    from_ms: int,
+    partitions: dict[str, list[int]],
+    tolerances: dict[str, int],
+) -> Comparison:
+    """Compare the outputs two runs left in these directories, made from `from_ms` on."""
+    comparison = Comparison(tolerances=tolerances)
+    for topic in (SURGE, QUOTES):
+        for number in partitions[topic.name]:
+            later = {}
+            others = made(after, topic.name, number)
+            for raw in made(before, topic.name, number):
+                while raw.offset not in later and (other := next(others, None)) is not None:
+                    later[other.offset] = other
+                twin = later.pop(raw.offset, None)
+                if raw.appended_ms < from_ms or (twin is not None and twin.value == raw.value and topic is SURGE):
+                    comparison.ticks += raw.appended_ms >= from_ms
+                    continue
+                old = contracts.decode(topic, raw.value)
+                new = None if twin is None else contracts.decode(topic, twin.value)
+                if new is None:
+                    comparison.unmatched += 1
+                elif topic is SURGE:
+                    comparison.tick(old, new)
+                else:
+                    comparison.quote(old, new, f"{number}@{raw.offset}")
+            comparison.unmatched += len(later) + sum(1 for _ in others)
+    return comparison

@@ -1,0 +1,46 @@
+"""Records of a file decoded by the schemas it holds, and encoded as their writers did."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from topics.catalogue import Topic
+from topics.codec import ObjectCodec
+from topics.refusals import Undecodable
+from topics.schemas import Schema
+from topics.wire import schema_id
+
+
+class SchemaAbsentError(Exception):
+    """A record names a schema that the file does not hold."""
+
+
+class Contracts:
+    """Codecs of all topics over the writers' schemas of one file, by registry id."""
+
+    __slots__ = ("_codecs", "_schemas")
+
+    def __init__(self, schemas: Mapping[int, Schema]) -> None:
+        self._schemas = schemas
+        self._codecs: dict[tuple[str, int], ObjectCodec] = {}
+
+    def decode(self, topic: Topic, value: bytes | None) -> Any:  # noqa: ANN401  the topic's record class
+        """The record; None if it cannot be decoded, which services pass over as well. Raises SchemaAbsentError."""
+        written = schema_id(value) if value is not None else None
+        if value is None or written is None:
+            return None
+        if written not in self._schemas:
+            raise SchemaAbsentError(f"a record of {topic.name} names schema {written}, which the file does not hold")
+        try:
+            return self._codec(topic, 0).decode(value, self._schemas[written])
+        except Undecodable:
+            return None
+
+    def encode(self, topic: Topic, record: Any, like: bytes | None) -> bytes:  # noqa: ANN401  as above
+        """The record as this version writes it, under the schema id of the value it stands beside."""
+        return self._codec(topic, schema_id(like or b"") or 0).encode(record)
+
+    def _codec(self, topic: Topic, number: int) -> ObjectCodec:
+        key = topic.name, number
+        if key not in self._codecs:
+            self._codecs[key] = ObjectCodec(topic, number)
+        return self._codecs[key]

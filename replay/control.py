@@ -1,0 +1,93 @@
+"""Markets, policies and models of a recording, as ticks and quotes name them: by offset."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pricing.markets import Market, market_of
+from pricing.model_coverage import usable_in
+from pricing.models import Choice, choice_of
+from pricing.policy import BUILT_IN_OFFSET, Policy, built_in_policy, policy_of
+from replay.archive import Archive
+from replay.change import UNCHANGED, Change
+from replay.contracts import Contracts
+from topics.catalogue import MARKETS, MODELS, PRICING_POLICY, Topic
+from topics.control import ModelAnnounced
+from windows.hexagons import zone_of
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class NotHeldError(Exception):
+    """An output names a record that the recording does not hold; says which."""
+
+
+@dataclass(slots=True)
+class ControlHistory:
+    """All versions there are; each is compiled on first use, and as `change` would have it."""
+
+    archive: Archive
+    contracts: Contracts
+    change: Change = UNCHANGED
+    _records: dict[str, dict[int, Any]] = field(default_factory=dict)
+    _markets: dict[int, Market] = field(default_factory=dict)
+    _policies: dict[tuple[str, int], Policy] = field(default_factory=dict)
+    _models: dict[int, Choice] = field(default_factory=dict)
+    _zones: dict[int, frozenset[int]] = field(default_factory=dict)
+
+    def market(self, offset: int) -> Market:
+        """The market at that offset. Raises NotHeldError."""
+        return _once(self._markets, offset, lambda: market_of(self._record(MARKETS, offset), offset))
+
+    def zones(self, market: Market) -> frozenset[int]:
+        """Zones in which the market has cells: those whose riders are the city's."""
+        return _once(self._zones, market.offset, lambda: frozenset(zone_of(cell) for cell in market.jurisdiction_of))
+
+    def policy(self, market: str, offset: int) -> Policy:
+        """The policy at that offset, -1 for the built-in one. Raises NotHeldError."""
+        return _once(self._policies, (market, offset), lambda: self._policy(market, offset))
+
+    def choice(self, offset: int, fallback: str, market: Market) -> Choice:
+        """The model at that offset if it is usable in the market; at -1 none, for the recorded reason.
+
+        Another model takes the place of whatever was applied. Raises NotHeldError.
+        """
+        if self.change.model is not None:
+            model = self.change.model
+            return usable_in(_once(self._models, -1, lambda: choice_of(model, offset)), market)
+        if offset < 0:
+            return Choice(None, -1, fallback)
+        return usable_in(_once(self._models, offset, lambda: choice_of(self._record(MODELS, offset), offset)), market)
+
+    def announced(self, label: str) -> ModelAnnounced:
+        """The model NAME@VERSION, as last announced. Raises NotHeldError naming those there are."""
+        models: list[ModelAnnounced] = list(self._log(MODELS).values())
+        found = [one for one in models if f"{one.name}@{one.version}" == label]
+        if not found:
+            known = ", ".join(sorted({f"{one.name}@{one.version}" for one in models})) or "none"
+            raise NotHeldError(f"no model {label} was announced; there is {known}")
+        return found[-1]
+
+    def _policy(self, market: str, offset: int) -> Policy:
+        rules = built_in_policy(market).rules if offset == BUILT_IN_OFFSET else self._record(PRICING_POLICY, offset)
+        return policy_of(self.change.rules(rules), offset)
+
+    def _record(self, topic: Topic, offset: int) -> Any:  # noqa: ANN401  the topic's record class
+        try:
+            return self._log(topic)[offset]
+        except KeyError:
+            raise NotHeldError(f"{topic.name} 0@{offset} is named and not in the recording") from None
+
+    def _log(self, topic: Topic) -> dict[int, Any]:
+        def read() -> dict[int, Any]:
+            decoded = ((raw.offset, self.contracts.decode(topic, raw.value)) for raw in self.archive.log(topic.name, 0))
+            return {offset: record for offset, record in decoded if record is not None}
+
+        return _once(self._records, topic.name, read)
+
+
+def _once(known: dict[K, V], key: K, make: Callable[[], V]) -> V:
+    if key not in known:
+        known[key] = make()
+    return known[key]

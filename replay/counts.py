@@ -1,0 +1,126 @@
+"""The counts a zone partition had read when it made a tick: three logs, each applied up to the offset the tick names.
+
+    supply-cells ──────┐
+    demand-cells ──────┼──> exactly the named offsets ──> the zone's windows, the city's totals
+    city-demand  ──────┘
+
+A recording begins long after most sources have said "snapshot complete". A source says ALIVE only after that, so where
+no epoch of a source stands, its ALIVE is taken for the snapshot; in a service it would not be.
+
+City totals are kept by each worker as long as it runs, and no record says since when: a worker that started after a
+source's snapshot had left the topic's last half hour does not count that source. So each epoch may go on with the
+totals before it or begin anew; its first tick shows which it was.
+"""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pricing.city_totals import CityTotals
+from pricing.sources import TopicProgress
+from pricing.tick_inputs import ZoneCounts
+from pricing.windows_of_zone import WindowsOfZone
+from pricing.zone_join import PartitionState, apply_demand, apply_supply
+from pricing.zone_state import KEPT_MS
+from replay.archive import Archive
+from replay.contracts import Contracts
+from replay.records import Cursor
+from topics.catalogue import CITY_DEMAND, DEMAND_CELLS, SUPPLY_CELLS, Topic
+from topics.counts import CountKind, DemandCellsCounted, SupplyCellsCounted
+from topics.prices import SurgeTicked
+from windows.epochs import Epoch
+from windows.panes import MINUTE_MS, pane_start
+
+CITY_BACK_MS = KEPT_MS + MINUTE_MS
+"""How far back a worker that starts reads city totals, as in `agents.pricing`."""
+
+
+@dataclass(slots=True)
+class PartitionCounts:
+    """The counts of one zone partition, as far as the last tick names them."""
+
+    archive: Archive
+    contracts: Contracts
+    number: int
+    state: PartitionState = field(init=False)
+    city: CityTotals = field(default_factory=CityTotals)
+    _logs: dict[str, Cursor] = field(default_factory=dict)
+    _windows: dict[int, WindowsOfZone] = field(default_factory=dict)
+    _forgotten_ms: int = 0
+
+    def __post_init__(self) -> None:
+        self.state = PartitionState(self.number)
+        for topic, number in ((SUPPLY_CELLS, self.number), (DEMAND_CELLS, self.number), (CITY_DEMAND, 0)):
+            self._logs[topic.name] = Cursor(self.archive.log(topic.name, number))
+
+    def read(self, tick: SurgeTicked) -> None:
+        """Apply what the tick names and was not applied yet."""
+        self._apply(SUPPLY_CELLS, tick.supply_offset, self.state.supply, self._take_supply)
+        self.read_demand(tick.demand_offset)
+        self.read_city(tick.city_offset)
+        if tick.now_ms - self._forgotten_ms >= MINUTE_MS:
+            self._forget(tick.now_ms)
+
+    def read_demand(self, offset: int) -> None:
+        """Apply demand up to that offset."""
+        self._apply(DEMAND_CELLS, offset, self.state.demand, self._take_demand)
+
+    def read_city(self, offset: int) -> None:
+        """Apply city totals up to that offset."""
+        for raw in self._logs[CITY_DEMAND.name].through(offset):
+            record = self.contracts.decode(CITY_DEMAND, raw.value)
+            if record is not None:
+                self.city.apply(_standing(self.city.progress, record), raw.offset)
+
+    def city_anew(self, epoch: Epoch) -> CityTotals:
+        """What a worker that started with the epoch knows of the city's totals at the offset applied last."""
+        anew = CityTotals()
+        for raw in self.archive.log(CITY_DEMAND.name, 0):
+            if raw.offset > self.city.progress.applied_offset:
+                break
+            if raw.appended_ms >= epoch.started_ms - CITY_BACK_MS:
+                record = self.contracts.decode(CITY_DEMAND, raw.value)
+                if record is not None:
+                    anew.apply(record, raw.offset)
+        return anew
+
+    def of_zone(self, zone: int, city_zones: frozenset[int], products: tuple[str, ...]) -> ZoneCounts:
+        """The counts of one zone of a market with these zones and products."""
+        windows = self._windows.get(zone)
+        if windows is None or windows.products != products:
+            windows = self._windows[zone] = WindowsOfZone(self.state.zone(zone), products)
+        return ZoneCounts(zone=zone, partition=self.state, windows=windows, city=self.city, city_zones=city_zones)
+
+    def _take_supply(self, record: SupplyCellsCounted, offset: int) -> None:
+        apply_supply(self.state, record, offset)
+
+    def _take_demand(self, record: DemandCellsCounted, offset: int) -> None:
+        apply_demand(self.state, record, offset)
+
+    def _apply(self, topic: Topic, offset: int, progress: TopicProgress, take: Callable[[Any, int], None]) -> None:
+        for raw in self._logs[topic.name].through(offset):
+            record = self.contracts.decode(topic, raw.value)
+            if record is not None:
+                with contextlib.suppress(ValueError):  # arrays that contradict each other: it was dead-lettered
+                    take(_standing(progress, record), raw.offset)
+
+    def _forget(self, now_ms: int) -> None:
+        """Drop what is out of the longest window, as the service does when it saves."""
+        oldest_ms = pane_start(now_ms - KEPT_MS)
+        for zone in self.state.zones.values():
+            zone.forget(oldest_ms)
+        self.city.forget(now_ms)
+        self._forgotten_ms = now_ms
+
+
+def _standing(progress: TopicProgress, record: Any) -> Any:  # noqa: ANN401  any of the three counts records
+    """The record, an ALIVE as the snapshot it follows where no epoch of its source stands."""
+    if record.kind is not CountKind.ALIVE:
+        return record
+    known = progress.sources.get(record.source_partition)
+    if known is not None and known.standing is not None:
+        return record
+    if hasattr(record, "complete_from_ms"):
+        return replace(record, kind=CountKind.SNAPSHOT_COMPLETE, complete_from_ms=0)
+    return replace(record, kind=CountKind.SNAPSHOT_COMPLETE)

@@ -1,0 +1,89 @@
+"""What a run makes, on disk: one file of frames per partition, in order of offset, with an index beside it.
+
+Quotes look ticks up in it by place, so the whole range need not be in memory; a comparison reads two of them side by
+side.
+"""
+
+from array import array
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+from pricing.prepared_tick import PreparedTick
+from replay.contracts import Contracts
+from replay.records import Raw, one, packed, unpacked
+from topics.catalogue import SURGE
+
+TICKS_AT_HAND = 1_024
+
+
+class OutputLog:
+    """Appends records of one partition; a context that closes its files."""
+
+    def __init__(self, root: Path, topic: str, partition: int) -> None:
+        self._path = path_of(root, topic, partition)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._index = array("q")
+
+    def __enter__(self) -> Self:
+        self._file = self._path.open("wb")
+        return self
+
+    def append(self, raw: Raw) -> None:
+        """Append one record."""
+        self._index.extend((raw.offset, self._file.tell()))
+        self._file.write(packed(raw))
+
+    def __exit__(self, *_error: object) -> None:
+        self._file.close()
+        self._path.with_suffix(".index").write_bytes(self._index.tobytes())
+
+
+class Ticks:
+    """Ticks of a run by place, made ready to answer quotes."""
+
+    def __init__(self, root: Path, contracts: Contracts) -> None:
+        self._root, self._contracts = root, contracts
+        self._places: dict[int, dict[int, int]] = {}
+        self._at_hand: OrderedDict[tuple[int, int], PreparedTick] = OrderedDict()
+
+    def at(self, partition: int, offset: int) -> PreparedTick | None:
+        """The tick at that place of `surge.v1`; None if the run made none there."""
+        found = self._at_hand.get((partition, offset))
+        if found is None:
+            place = self._index(partition).get(offset)
+            if place is None:
+                return None
+            with path_of(self._root, SURGE.name, partition).open("rb") as file:
+                file.seek(place)
+                raw = one(file)
+            tick = None if raw is None else self._contracts.decode(SURGE, raw.value)
+            if tick is None:
+                return None
+            found = self._at_hand[partition, offset] = PreparedTick(tick, partition, offset)
+            if len(self._at_hand) > TICKS_AT_HAND:
+                self._at_hand.popitem(last=False)
+        return found
+
+    def _index(self, partition: int) -> dict[int, int]:
+        if partition not in self._places:
+            flat = array("q")
+            path = path_of(self._root, SURGE.name, partition).with_suffix(".index")
+            if path.exists():
+                flat.frombytes(path.read_bytes())
+            self._places[partition] = dict(zip(flat[::2], flat[1::2], strict=True))
+        return self._places[partition]
+
+
+def path_of(root: Path, topic: str, partition: int) -> Path:
+    """The file of one partition. `with_suffix` must not take the topic's version for one: the partition is the name."""
+    return root / topic / f"{partition}.log"
+
+
+def made(root: Path, topic: str, partition: int) -> Iterator[Raw]:
+    """Records a run made in one partition, none if it made none."""
+    path = path_of(root, topic, partition)
+    if path.exists():
+        with path.open("rb") as file:
+            yield from unpacked(file)

@@ -1,0 +1,134 @@
+"""Which records a replay of a span of time needs, by topic and partition.
+
+                    warm-up                       from ──────────── to
+supply-cells        last of each kind │ 34 min    ·················
+demand-cells, city-demand             │ 34 min    ·················
+surge                                      2 min  ·················   expected
+forecast-state                     2.5 h          ·················   expected
+requests, ride events, quotes, decisions  11 min  ·················   the last two expected
+policy, markets, models   whole
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from agents.runtime.partitioning import partition_of
+from replay.answers import REACH_MS
+from replay.counts import CITY_BACK_MS
+from topics.catalogue import (
+    BOOKING_DECISIONS,
+    CITY_DEMAND,
+    DEMAND_CELLS,
+    FORECAST_STATE,
+    MARKETS,
+    MODELS,
+    PRICING_POLICY,
+    QUOTE_REQUESTS,
+    QUOTES,
+    RIDE_EVENTS,
+    SUPPLY_CELLS,
+    SURGE,
+    PartitionGroup,
+    Topic,
+)
+from windows.hexagons import zone_key
+from windows.panes import MINUTE_MS
+
+CONTROL = (PRICING_POLICY, MARKETS, MODELS)
+OUTPUTS = (SURGE, FORECAST_STATE, QUOTES, BOOKING_DECISIONS)
+WARM_UP_MS: dict[Topic, int] = {
+    SUPPLY_CELLS: CITY_BACK_MS,
+    DEMAND_CELLS: CITY_BACK_MS,
+    CITY_DEMAND: CITY_BACK_MS,
+    SURGE: 2 * MINUTE_MS,
+    FORECAST_STATE: 150 * MINUTE_MS,
+    QUOTE_REQUESTS: REACH_MS,
+    RIDE_EVENTS: REACH_MS,
+    QUOTES: REACH_MS,
+    BOOKING_DECISIONS: REACH_MS,
+}
+TOPICS = (*CONTROL, *WARM_UP_MS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Offsets [first, end) of one partition; those of supply before `warm_first` are thinned to what stood last."""
+
+    topic: Topic
+    partition: int
+    first: int
+    warm_first: int
+    end: int
+    from_offset: int
+
+    @property
+    def records(self) -> int:
+        """At most so many: offsets of markers and of what is thinned are counted, too."""
+        return self.end - self.first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What would be read. `gone` says in sentences what the brokers no longer keep of it."""
+
+    from_ms: int
+    to_ms: int
+    zones: frozenset[int] = frozenset()
+    quote_id: str = ""
+    spans: list[Span] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+
+    @property
+    def expected(self) -> int:
+        """Outputs to be made again."""
+        return sum(max(0, span.end - span.from_offset) for span in self.spans if span.topic in OUTPUTS)
+
+
+class Offsets(Protocol):
+    """What a broker says of one topic's partitions."""
+
+    async def begins(self, topic: Topic) -> dict[int, int]:
+        """First offset kept of each partition."""
+
+    async def at(self, topic: Topic, at_ms: int) -> dict[int, int]:
+        """First offset appended at that instant or later."""
+
+    async def first_appended_ms(self, topic: Topic, partition: int) -> int | None:
+        """When the first record kept was appended; None if there is none."""
+
+
+async def planned(
+    offsets: Offsets, from_ms: int, to_ms: int, *, zones: frozenset[int] = frozenset(), quote_id: str = ""
+) -> Plan:
+    """The plan for outputs appended in [from_ms, to_ms)."""
+    plan = Plan(from_ms=from_ms, to_ms=to_ms, zones=zones, quote_id=quote_id)
+    for topic in TOPICS:
+        begins, ends = await offsets.begins(topic), await offsets.at(topic, to_ms)
+        warm_up_ms = WARM_UP_MS.get(topic)
+        warm = begins if warm_up_ms is None else await offsets.at(topic, from_ms - warm_up_ms)
+        starts = begins if warm_up_ms is None else await offsets.at(topic, from_ms)
+        for number in _numbers(topic, begins, zones):
+            first = begins[number] if topic is SUPPLY_CELLS else max(begins[number], warm[number])
+            span = Span(
+                topic=topic,
+                partition=number,
+                first=first,
+                warm_first=max(warm[number], first),
+                end=max(ends[number], first),
+                from_offset=max(starts[number], first),
+            )
+            plan.spans.append(span)
+            if begins[number] > 0 and warm_up_ms is not None:
+                kept_ms = await offsets.first_appended_ms(topic, number)
+                if kept_ms is None or kept_ms > from_ms - warm_up_ms:
+                    plan.gone.append(f"{topic.name} {number} is kept from offset {begins[number]} on only")
+    return plan
+
+
+def _numbers(topic: Topic, begins: Iterable[int], zones: frozenset[int]) -> list[int]:
+    """Partitions in which something of these zones can stand, all if none is named."""
+    numbers = sorted(begins)
+    if topic.group is not PartitionGroup.ZONE or not zones:
+        return numbers
+    return sorted({partition_of(zone_key(zone), len(numbers)) for zone in zones})

@@ -1,0 +1,113 @@
+"""A recording without the people in it that still replays to the byte.
+
+Ids are replaced by a keyed hash. Those derived from others (a quote's from its request's, a decision's from its
+quote's) are derived again from the replaced ones, in inputs and expected outputs alike, so the rules make the same of
+them. Headers, which may name ids, are left out. Coordinates stay: prices depend on them.
+"""
+
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from pricing.bookings import decision_id_of
+from pricing.quote import quote_id_of
+from replay.archive import Archive, ArchiveError, copied
+from replay.contracts import Contracts
+from replay.records import Raw
+from topics.catalogue import (
+    BOOKING_DECISIONS,
+    MARKETS,
+    PRICING_POLICY,
+    QUOTE_REQUESTS,
+    QUOTES,
+    RIDE_EVENTS,
+    Topic,
+    topic_named,
+)
+from topics.events import RideEventHappened
+from topics.prices import BookingJudged
+from topics.schemas import schema_of
+from topics.wire import schema_id
+
+ABOUT_PEOPLE = (QUOTES, QUOTE_REQUESTS, RIDE_EVENTS, BOOKING_DECISIONS, PRICING_POLICY, MARKETS)
+
+
+@dataclass(slots=True)
+class Pseudonyms:
+    """Replaces ids in the records of one file, all by the same key."""
+
+    archive: Archive
+    key: bytes
+    _contracts: Contracts = field(init=False)
+    _quotes: dict[str, str] = field(default_factory=dict)
+    _events: dict[tuple[str, int], str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._contracts = Contracts(self.archive.schemas)
+        for number in self.archive.about.numbers(QUOTES.name):
+            for raw in self.archive.log(QUOTES.name, number):
+                quote = self._contracts.decode(QUOTES, raw.value)
+                if quote is not None:
+                    self._quotes[quote.quote_id] = quote_id_of(self.name(quote.request_id))
+        for number in self.archive.about.numbers(RIDE_EVENTS.name):
+            for raw in self.archive.log(RIDE_EVENTS.name, number):
+                event = self._contracts.decode(RIDE_EVENTS, raw.value)
+                if event is not None:
+                    self._events[event.rider_id, raw.offset] = self.name(event.event_id)
+
+    def name(self, identity: str) -> str:
+        """The pseudonym of one id; nothing stays nothing."""
+        return blake2b(identity.encode(), key=self.key, digest_size=16).hexdigest() if identity else ""
+
+    def alter(self, name: str, raw: Raw) -> Raw | None:
+        """The record without people; one that nobody can read is left out. Raises ArchiveError."""
+        topic = topic_named(name)
+        if topic not in ABOUT_PEOPLE:
+            return raw._replace(headers=())
+        record = self._contracts.decode(topic, raw.value)
+        if record is None:
+            return None
+        self._refuse_other_schemas(topic, raw)
+        altered = self._record(topic, record)
+        key = raw.key if topic in {PRICING_POLICY, MARKETS} else altered.rider_id.encode()
+        return raw._replace(key=key, value=self._contracts.encode(topic, altered, raw.value), headers=())
+
+    def _record(self, topic: Topic, record: Any) -> Any:  # noqa: ANN401  the topic's record class
+        if topic in {PRICING_POLICY, MARKETS}:
+            return replace(record, author=self.name(record.author))
+        altered = replace(record, rider_id=self.name(record.rider_id))
+        if topic is QUOTE_REQUESTS:
+            return replace(altered, request_id=self.name(record.request_id))
+        if topic is QUOTES:
+            return replace(altered, request_id=self.name(record.request_id), quote_id=self._quotes[record.quote_id])
+        return self._event(altered) if topic is RIDE_EVENTS else self._decision(record, altered)
+
+    def _event(self, event: RideEventHappened) -> RideEventHappened:
+        quote_id = None if event.quote_id is None else self._quote_id(event.quote_id)
+        return replace(event, event_id=self.name(event.event_id), ride_id=self.name(event.ride_id), quote_id=quote_id)
+
+    def _decision(self, recorded: BookingJudged, altered: BookingJudged) -> BookingJudged:
+        quote_id = self._quote_id(recorded.quote_id)
+        event_id = self._events.get((recorded.rider_id, recorded.acceptance_offset), "") if recorded.refusal else ""
+        return replace(
+            altered,
+            quote_id=quote_id,
+            ride_id=self.name(recorded.ride_id),
+            decision_id=decision_id_of(quote_id, event_id),
+        )
+
+    def _quote_id(self, quote_id: str) -> str:
+        return self._quotes.get(quote_id) or self.name(quote_id)
+
+    def _refuse_other_schemas(self, topic: Topic, raw: Raw) -> None:
+        number = schema_id(raw.value or b"")
+        if number is None or self.archive.schemas[number] != schema_of(topic):
+            raise ArchiveError(
+                f"{topic.name} holds records of another schema than this version's: they cannot be pseudonymised"
+            )
+
+
+def pseudonymised(source: Archive, target: Path, key: bytes) -> None:
+    """Write a file like `source` without people. Raises ArchiveError."""
+    copied(source, target, Pseudonyms(source, key).alter, pseudonymised=True)

@@ -1,0 +1,173 @@
+"""A recording run again: zone partitions first, each on its own, then rider partitions, which quote by their ticks.
+
+    file ──> zone partition 0 ─┐                 ┌─> rider partition 0 ─┐
+             zone partition 1 ─┼──> own ticks ───┼─> rider partition 1 ─┼──> own outputs, verdict per topic
+             …                 ┘                 └─> …                  ┘
+
+Partitions share nothing but the file and the ticks on disk, so each may have a process. A process holds the panes of
+one partition and a few minutes of records, however long the recording is.
+"""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from replay.answers import AnswerAgain, AnswerLog
+from replay.archive import Archive
+from replay.change import UNCHANGED, Change
+from replay.contracts import Contracts
+from replay.control import ControlHistory
+from replay.counts import PartitionCounts
+from replay.memories import MemoryAgain, MemoryLog
+from replay.outputs import OutputLog, Ticks
+from replay.records import Raw
+from replay.ticks import TickAgain, TickLog
+from replay.verdict import Judge, TopicVerdict
+from topics.catalogue import BOOKING_DECISIONS, FORECAST_STATE, QUOTES, SURGE, Topic
+from windows.epochs import Epoch
+from windows.hexagons import zone_key
+
+COMPARED = (SURGE, QUOTES, BOOKING_DECISIONS, FORECAST_STATE)
+MOST_PROCESSES = 16
+
+Report = Callable[[int], None]
+"""Hears how many more outputs were made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What to run: a file, where own outputs go, and what is to be otherwise.
+
+    With `is_compared` every output is held against the recorded one; without, decisions are not judged again.
+    `known_anew` names epochs by zone partition as a run without the change found them (see `ticks`).
+    """
+
+    file: Path
+    outputs: Path
+    change: Change = UNCHANGED
+    is_compared: bool = True
+    known_anew: dict[int, frozenset[Epoch]] | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class RunResult:
+    """Verdicts by topic, and by zone partition the epochs whose worker had begun its city totals anew."""
+
+    topics: dict[str, TopicVerdict] = field(default_factory=dict)
+    anew: dict[int, frozenset[Epoch]] = field(default_factory=dict)
+
+    @property
+    def outputs(self) -> int:
+        """Outputs made or tried."""
+        return sum(verdict.records for verdict in self.topics.values())
+
+    @property
+    def is_identical(self) -> bool:
+        """Whether nothing differs."""
+        return not any(verdict.differ for verdict in self.topics.values())
+
+    def add(self, verdicts: Iterable[TopicVerdict]) -> None:
+        """Take in the verdicts on one partition."""
+        for verdict in verdicts:
+            self.topics.setdefault(verdict.topic, TopicVerdict(topic=verdict.topic)).add(verdict)
+
+
+def run(order: Order, *, processes: int = 0, report: Report = lambda _: None) -> RunResult:
+    """Run the file of `order`, in as many processes as the machine has cores (1: in this one)."""
+    about = Archive.opened(order.file, check=False).about
+    result = RunResult()
+    zones, riders = about.numbers(SURGE.name), about.numbers(QUOTES.name)
+    with _mapping(processes or min(os.cpu_count() or 1, MOST_PROCESSES), len(zones)) as mapped:
+        for number, verdicts, anew in mapped(_zone_partition, [(order, number) for number in zones]):
+            result.add(verdicts)
+            result.anew[number] = anew
+            report(sum(verdict.records for verdict in verdicts))
+        for verdicts in mapped(_rider_partition, [(order, number) for number in riders]):
+            result.add(verdicts)
+            report(sum(verdict.records for verdict in verdicts))
+    return result
+
+
+@contextmanager
+def _mapping(processes: int, partitions: int) -> Iterator[Callable[[Callable[[Any], Any], list[Any]], Iterator[Any]]]:
+    """`map` over processes, results in order."""
+    if min(processes, partitions) < 2:
+        yield map
+        return
+    with multiprocessing.get_context("spawn").Pool(min(processes, partitions)) as pool:
+        yield pool.imap
+
+
+def _zone_partition(task: tuple[Order, int]) -> tuple[int, list[TopicVerdict], frozenset[Epoch]]:
+    order, number = task
+    archive, contracts, control = _opened(order)
+    counts = PartitionCounts(archive, contracts, number)
+    known = None if order.known_anew is None else order.known_anew.get(number, frozenset())
+    log = TickLog(archive, contracts, control, number, counts, zones=frozenset(archive.about.zones), known_anew=known)
+    log.memories = MemoryLog(archive, contracts, control, number, counts) if order.is_compared else None
+    ticks, memories = Judge(SURGE.name, number), Judge(FORECAST_STATE.name, number)
+    with (
+        OutputLog(order.outputs, SURGE.name, number) as made,
+        OutputLog(order.outputs, FORECAST_STATE.name, number) as remembered,
+    ):
+        for again in log.outputs():
+            key = zone_key(again.recorded.zone)
+            if isinstance(again, MemoryAgain):
+                _judged(memories, FORECAST_STATE, contracts, again, key, remembered)
+            elif again.own is None and not again.problem:
+                made.append(again.raw)
+            else:
+                _judged(ticks, SURGE, contracts, again, key, made)
+    verdicts = [ticks.ended(), memories.ended()]
+    verdicts[0].zombies = log.zombies
+    return number, verdicts, frozenset(log.anew)
+
+
+def _rider_partition(task: tuple[Order, int]) -> list[TopicVerdict]:
+    order, number = task
+    archive, contracts, control = _opened(order)
+    log = AnswerLog(archive, contracts, control, Ticks(order.outputs, contracts), number)
+    quotes, decisions = Judge(QUOTES.name, number), Judge(BOOKING_DECISIONS.name, number)
+    with (
+        OutputLog(order.outputs, QUOTES.name, number) as answered,
+        OutputLog(order.outputs, BOOKING_DECISIONS.name, number) as decided,
+    ):
+        for again in log.answers(judge_again=order.is_compared):
+            if again.own is None and not again.problem:
+                continue
+            key = again.recorded.rider_id.encode()
+            if again.topic is QUOTES:
+                _judged(quotes, QUOTES, contracts, again, key, answered)
+            else:
+                _judged(decisions, BOOKING_DECISIONS, contracts, again, key, decided)
+    verdicts = [quotes.ended(), decisions.ended()]
+    verdicts[0].repeats, verdicts[1].repeats = log.quote_repeats, log.decision_repeats
+    return verdicts
+
+
+def _judged(
+    judge: Judge,
+    topic: Topic,
+    contracts: Contracts,
+    again: TickAgain | MemoryAgain | AnswerAgain,
+    key: bytes,
+    made: OutputLog,
+) -> None:
+    """Write down what was made and hold it against what was recorded."""
+    raw: Raw = again.raw
+    if again.own is None:
+        judge.not_made(raw.offset, again.problem)
+        return
+    value = contracts.encode(topic, again.own, raw.value)
+    made.append(Raw(raw.offset, raw.appended_ms, key, value))
+    judge.compare(raw, key, value, (again.recorded, again.own))
+
+
+def _opened(order: Order) -> tuple[Archive, Contracts, ControlHistory]:
+    archive = Archive.opened(order.file, check=False)
+    contracts = Contracts(archive.schemas)
+    return archive, contracts, ControlHistory(archive, contracts, order.change)

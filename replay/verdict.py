@@ -1,0 +1,120 @@
+"""Whether what was made again is what was recorded: key and value bytes of each topic's effective log."""
+
+import hashlib
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from replay.records import Raw
+
+NUMERIC = ("_hundredths", "_minor", "_milli", "_micro", "_s", "_ms", "_m", "_before", "_after")
+TOLD = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One record that differs, where it stands, and in which fields; `problem` says why it was not made at all."""
+
+    topic: str
+    partition: int
+    offset: int
+    fields: list[str] = field(default_factory=list)
+    problem: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class TopicVerdict:
+    """One topic: `records` compared, how many differ in a decision or in numbers only, and how many were passed over.
+
+    `repeats` were answered before, `zombies` written by a worker that had lost the partition. `differences` holds the
+    first few. `sha256` is of what was made again, partition after partition.
+    """
+
+    topic: str
+    records: int = 0
+    decisions_differ: int = 0
+    numbers_differ: int = 0
+    not_made: int = 0
+    repeats: int = 0
+    zombies: int = 0
+    sha256: str = ""
+    by_field: dict[str, int] = field(default_factory=dict)
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def differ(self) -> int:
+        """Records that differ in any way."""
+        return self.decisions_differ + self.numbers_differ + self.not_made
+
+    def add(self, other: "TopicVerdict") -> None:
+        """Take in the verdict on the next partition."""
+        for name in ("records", "decisions_differ", "numbers_differ", "not_made", "repeats", "zombies"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name, times in other.by_field.items():
+            self.by_field[name] = self.by_field.get(name, 0) + times
+        self.differences = [*self.differences, *other.differences][:TOLD]
+        self.sha256 = hashlib.sha256(f"{self.sha256}{other.sha256}".encode()).hexdigest()
+
+    def as_object(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**asdict(self), "differ": self.differ}
+
+
+class Judge:
+    """Compares one partition of one topic, record after record."""
+
+    def __init__(self, topic: str, partition: int) -> None:
+        self.verdict = TopicVerdict(topic=topic)
+        self._partition = partition
+        self._digest = hashlib.sha256()
+
+    def compare(self, raw: Raw, key: bytes | None, value: bytes, records: tuple[Any, Any]) -> bool:
+        """Compare a recorded record with its own key and value; `records` are both decoded, recorded first."""
+        verdict = self.verdict
+        verdict.records += 1
+        for part in (key or b"", value):
+            self._digest.update(len(part).to_bytes(4, "big"))
+            self._digest.update(part)
+        if (raw.key, raw.value) == (key, value):
+            return True
+        named = differing(*records) or (["key"] if raw.key != key else ["bytes"])
+        if any(is_decision(name) for name in named):
+            verdict.decisions_differ += 1
+        else:
+            verdict.numbers_differ += 1
+        for name in named:
+            verdict.by_field[name] = verdict.by_field.get(name, 0) + 1
+        self._tell(raw.offset, named, "")
+        return False
+
+    def not_made(self, offset: int, problem: str) -> None:
+        """Note a record that could not be made again."""
+        self.verdict.records += 1
+        self.verdict.not_made += 1
+        self._tell(offset, [], problem)
+
+    def ended(self) -> TopicVerdict:
+        """The verdict, with its hash."""
+        self.verdict.sha256 = self._digest.hexdigest()
+        return self.verdict
+
+    def _tell(self, offset: int, named: list[str], problem: str) -> None:
+        if len(self.verdict.differences) < TOLD:
+            self.verdict.differences.append(
+                Difference(
+                    topic=self.verdict.topic, partition=self._partition, offset=offset, fields=named, problem=problem
+                )
+            )
+
+
+def differing(recorded: Any, own: Any) -> list[str]:  # noqa: ANN401  two records of one topic
+    """Fields in which two records of one class differ."""
+    return [one.name for one in fields(recorded) if getattr(recorded, one.name) != getattr(own, one.name)]
+
+
+def is_decision(name: str) -> bool:
+    """Whether a field says what was decided rather than how much: units stand in the names of numbers.
+
+    >>> is_decision("outcome"), is_decision("amount_minor"), is_decision("reason_code"), is_decision("breakdown")
+    (True, False, True, True)
+    """
+    return not name.endswith(NUMERIC)

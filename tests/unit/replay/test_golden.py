@@ -1,0 +1,125 @@
+"""The golden recording comes out as it was recorded, and nothing in it can change without being noticed."""
+
+from dataclasses import fields
+
+import pytest
+
+from replay.archive import Archive, ArchiveError
+from replay.change import SETTINGS, Change, settings_of
+from replay.contracts import Contracts
+from replay.pseudonyms import pseudonymised
+from tests.unit.replay.recordings import GOLDEN, altered, ran
+from topics.catalogue import (
+    BOOKING_DECISIONS,
+    MARKETS,
+    MODELS,
+    PRICING_POLICY,
+    QUOTE_REQUESTS,
+    QUOTES,
+    RIDE_EVENTS,
+    SUPPLY_CELLS,
+    SURGE,
+)
+from topics.control import PricingPolicySet
+
+
+def test_the_golden_recording_is_made_again_to_the_byte(tmp_path):
+    """Ticks, quotes and decisions, through a change of policy; twice with one hash."""
+    first, second = ran(GOLDEN, tmp_path / "first"), ran(GOLDEN, tmp_path / "second")
+    assert first.is_identical, [verdict.as_object() for verdict in first.topics.values()]
+    assert {name for name, verdict in first.topics.items() if verdict.records} >= {SURGE.name, QUOTES.name}
+    assert {name: one.sha256 for name, one in first.topics.items()} == {
+        name: one.sha256 for name, one in second.topics.items()
+    }
+
+
+def test_the_golden_recording_has_surging_prices_and_two_policies():
+    """It would prove little if every price were 1.00."""
+    archive = Archive.opened(GOLDEN)
+    contracts = Contracts(archive.schemas)
+    quotes = [contracts.decode(QUOTES, raw.value) for n in range(4) for raw in archive.log(QUOTES.name, n)]
+    assert any(quote.multiplier_hundredths > 100 for quote in quotes)
+    assert len(list(archive.log(PRICING_POLICY.name, 0))) > 1
+    assert GOLDEN.stat().st_size < 300_000
+
+
+def flipped(artefact):
+    """The artefact with one byte changed in the middle."""
+    middle = len(artefact) // 2
+    return artefact[:middle] + bytes([artefact[middle] ^ 1]) + artefact[middle + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("topic", "change", "red"),
+    [
+        (SUPPLY_CELLS, lambda one: {"now_ms": one.now_ms - 20_000} if one.kind == "ALIVE" else None, SURGE),
+        (QUOTE_REQUESTS, lambda one: {"dropoff_lat": one.dropoff_lat + 0.01}, QUOTES),
+        (PRICING_POLICY, lambda one: {"emergency_cap_hundredths": 101}, SURGE),
+        (PRICING_POLICY, lambda one: {"lock_ms": one.lock_ms + 1}, QUOTES),
+        (MODELS, lambda one: {"artefact": flipped(one.artefact)}, SURGE),
+        (MARKETS, lambda one: {"currency": "EUR"}, QUOTES),
+        (RIDE_EVENTS, lambda one: {"amount_minor": 1} if one.quote_id else None, BOOKING_DECISIONS),
+        (SURGE, lambda one: {"multiplier_hundredths": [7, *one.multiplier_hundredths[1:]]}, SURGE),
+    ],
+    ids=["counts", "request", "cap", "lock", "model", "market", "acceptance", "output"],
+)
+def test_one_changed_record_turns_it_red(tmp_path, topic, change, red):
+    """An input, a policy, a model, or a recorded output: the topic made of it differs."""
+    result = ran(altered(tmp_path / "altered.faretide", topic, change), tmp_path / "outputs")
+    assert result.topics[red.name].differ
+
+
+def test_a_recording_without_people_comes_out_the_same(tmp_path):
+    """Derived ids are derived again: nothing is left out of the comparison, and no id is left in."""
+    target = tmp_path / "nobody.faretide"
+    source = Archive.opened(GOLDEN)
+    pseudonymised(source, target, b"another key")
+    assert ran(target, tmp_path / "outputs").is_identical
+    contracts, archive = Contracts(source.schemas), Archive.opened(target)
+    assert archive.about.pseudonymised
+    before, after = (
+        {contracts.decode(QUOTES, raw.value).rider_id for n in range(4) for raw in one.log(QUOTES.name, n)}
+        for one in (source, archive)
+    )
+    assert len(before) == len(after)
+    assert not before & after
+
+
+def test_a_truncated_or_altered_file_is_refused_in_a_sentence(tmp_path):
+    """Wherever a byte is changed or the file ends."""
+    whole = GOLDEN.read_bytes()
+    broken = tmp_path / "broken.faretide"
+    for place in range(7, len(whole) - 30, len(whole) // 25):
+        broken.write_bytes(whole[:place])
+        with pytest.raises(ArchiveError, match=r"broken\.faretide is truncated or altered"):
+            Archive.opened(broken)
+    for number in Archive.opened(GOLDEN).about.numbers(SURGE.name):
+        start = whole.index(f"topics/{SURGE.name}/{number}".encode()) + 80
+        broken.write_bytes(whole[:start] + bytes([whole[start] ^ 1]) + whole[start + 1 :])
+        with pytest.raises(ArchiveError, match="altered"):
+            Archive.opened(broken)
+    with pytest.raises(ArchiveError, match="does not exist"):
+        Archive.opened(tmp_path / "none.faretide")
+
+
+def test_settings_are_fields_of_a_policy_and_nothing_else():
+    """A field that is no setting is named, with those that are."""
+    assert set(SETTINGS) < {one.name for one in fields(PricingPolicySet)}
+    with pytest.raises(ValueError, match="wait_target_s"):
+        settings_of(["market=nyc"])
+
+
+def test_another_policy_changes_prices_and_keeps_the_rest(tmp_path):
+    """A lower cap: ticks differ, quotes too, and no request is without its answer."""
+    before = ran(GOLDEN, tmp_path / "before", is_compared=False)
+    after = ran(
+        GOLDEN,
+        tmp_path / "after",
+        is_compared=False,
+        change=Change(settings={"emergency_cap_hundredths": 101}),
+        known_anew=before.anew,
+    )
+    assert before.topics[SURGE.name].differ == 0
+    assert after.topics[SURGE.name].differ > 0
+    assert after.topics[QUOTES.name].records == before.topics[QUOTES.name].records
+    assert after.topics[QUOTES.name].not_made == 0
