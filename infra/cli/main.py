@@ -184,6 +184,7 @@ def _replay() -> typer.Typer:
     )
     group.command("verify", epilog=_examples(replay.VERIFY_EXAMPLES))(replay.verify_command)
     group.command("diff", epilog=_examples(replay.DIFF_EXAMPLES))(replay.diff_command)
+    group.command("show", epilog=_examples(replay.SHOW_EXAMPLES))(replay.show_command)
     return group
 
 

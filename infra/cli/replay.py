@@ -22,6 +22,10 @@ DIFF_EXAMPLES = (
     "faretide replay diff hour.faretide --policy nyc.json --html diff.html",
     "faretide replay diff --from -20m --to -10m --code ../faretide-main --json",
 )
+SHOW_EXAMPLES = (
+    "faretide replay show hour.faretide --until 'multiplier > 2'",
+    "faretide replay show hour.faretide --until 'wait_s >= 600' --step",
+)
 
 OWN_SPAN = "a file holds its own span: leave --from, --to, --zone, --cell and --quote out"
 
@@ -132,6 +136,22 @@ def diff_command(
         elif not asked.is_empty or zone or cell:
             raise CommandError(OWN_SPAN, ExitCode.USAGE)
         told(file, otherwise, allowed, as_json=as_json, html=html)
+
+
+def show_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A recording.")],
+    until: Annotated[
+        str, typer.Option(metavar="CONDITION", help="Such as 'multiplier > 2'; without it every tick.")
+    ] = "",
+    limit: Annotated[int, typer.Option(min=1, help="Stop for good after so many.")] = 1,
+    *,
+    step: Annotated[bool, typer.Option("--step", help="Go on from stop to stop, at a terminal by Enter.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a recording up to a record and show it: price, reasons, features and panes at that instant."""
+    from infra.cli.replaying.stopping import shown
+
+    shown(file, until, limit=-1 if step else limit, as_json=as_json)
 
 
 def tolerances_of(pairs: list[str]) -> dict[str, int]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def verified(file: Path, *, as_json: bool, processes: int = 0) -> None:
     """Run the file and tell. Raises CommandError if the file cannot be used, or anything differs."""
     from replay.archive import Archive, ArchiveError
+    from replay.contracts import SchemaAbsentError
     from replay.run import Order, run
 
     try:
@@ -22,7 +23,7 @@ def verified(file: Path, *, as_json: bool, processes: int = 0) -> None:
         began_s = time.monotonic()
         with TemporaryDirectory(prefix="faretide-replay-") as place:
             result = run(Order(file=file, outputs=Path(place)), processes=processes)
-    except ArchiveError as error:
+    except (ArchiveError, SchemaAbsentError) as error:
         raise CommandError(str(error)) from None
     seconds = max(time.monotonic() - began_s, 1e-3)
     said = {

@@ -1,0 +1,136 @@
+"""The commands on a file: what is told, and how they end."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from infra.cli.exits import CommandError, ExitCode
+from infra.cli.replay import tolerances_of
+from infra.cli.replaying.asking import Asked, refuse_gone, span_of, zones_of
+from infra.cli.replaying.differences import Otherwise, told
+from infra.cli.replaying.stopping import shown
+from infra.cli.replaying.verdicts import verified
+from replay.plan import TOPICS, WARM_UP_MS, Plan, planned
+from replay.stops import Condition
+from tests.unit.replay.recordings import GOLDEN, altered
+from topics.catalogue import DEMAND_CELLS, QUOTE_REQUESTS, SUPPLY_CELLS, SURGE
+
+ROOT = Path(__file__).parents[3]
+
+
+class OneRecordAMillisecond:
+    """Brokers with four partitions, each with an offset a millisecond, kept from `kept_ms` on."""
+
+    def __init__(self, kept_ms=0):
+        self.kept_ms = kept_ms
+
+    async def begins(self, topic):
+        """The first millisecond kept."""
+        return dict.fromkeys(range(4 if topic in WARM_UP_MS else 1), self.kept_ms if topic in WARM_UP_MS else 0)
+
+    async def at(self, topic, at_ms):
+        """The millisecond itself."""
+        return {number: max(at_ms, begin) for number, begin in (await self.begins(topic)).items()}
+
+    async def first_appended_ms(self, topic, partition):
+        """The first millisecond kept."""
+        return (await self.begins(topic))[partition]
+
+
+def test_a_verdict_is_told_and_ends_well(capsys):
+    """Identical, with a hash, as one JSON document."""
+    verified(GOLDEN, as_json=True, processes=1)
+    said = json.loads(capsys.readouterr().out)
+    assert said["identical"]
+    assert len(said["sha256"]) == 64
+
+
+def test_a_difference_ends_with_one(tmp_path):
+    """A request that asks for another ride is priced otherwise, and exit code 1 says so."""
+    file = altered(tmp_path / "f", QUOTE_REQUESTS, lambda one: {"dropoff_lat": one.dropoff_lat + 0.01})
+    with pytest.raises(CommandError, match="outputs differ") as raised:
+        verified(file, as_json=True, processes=1)
+    assert raised.value.code is ExitCode.FAILED
+
+
+def test_another_policy_is_told_with_every_changed_quote_and_a_page(tmp_path, capsys):
+    """A longer lock changes every priced quote in that one field and none of its money."""
+    page = tmp_path / "page.html"
+    with pytest.raises(CommandError, match="quotes"):
+        told(GOLDEN, Otherwise(settings=("emergency_cap_hundredths=101",)), {}, as_json=True, html=page)
+    said = json.loads(capsys.readouterr().out)
+    assert 0 < said["quotes_changed"] == len(said["changed"]) < said["quotes"]
+    assert all(one["after_minor"] <= one["before_minor"] for one in said["changed"])
+    assert said["estimate"]["after"]["accepted"] >= said["estimate"]["before"]["accepted"]
+    assert "<svg" in page.read_text()
+
+
+def test_the_code_of_this_checkout_changes_nothing_and_another_place_is_refused(tmp_path, capsys):
+    """Its own process, the same outputs; a directory without the code is named."""
+    told(GOLDEN, Otherwise(code=ROOT), {}, as_json=True, html=None)
+    assert json.loads(capsys.readouterr().out)["same"]
+    with pytest.raises(CommandError, match="no checkout"):
+        told(GOLDEN, Otherwise(code=tmp_path), {}, as_json=True, html=None)
+
+
+def test_a_replay_stops_where_a_price_surges(capsys):
+    """With the features and panes of that instant; a condition nobody meets is said."""
+    shown(GOLDEN, "multiplier > 1.1", limit=1, as_json=True)
+    said = json.loads(capsys.readouterr().out)
+    assert said["priced"]["multiplier_hundredths"] > 110
+    assert said["as_recorded"]
+    assert said["forecast"]["features"]
+    assert said["rings"][0]["size"] == 1
+    with pytest.raises(CommandError, match="multiplier > 9"):
+        shown(GOLDEN, "multiplier > 9", limit=1, as_json=True)
+    with pytest.raises(ValueError, match="wait_s"):
+        Condition.read("price > 2")
+
+
+async def test_a_plan_reaches_back_as_far_as_each_topic_needs():
+    """Zone topics of one zone need its partition only; what is no longer kept is said."""
+    plan = await planned(OneRecordAMillisecond(), 10_000_000_000, 10_000_060_000)
+    spans = {(span.topic, span.partition): span for span in plan.spans}
+    assert {topic for topic, _ in spans} == set(TOPICS)
+    assert spans[DEMAND_CELLS, 0].first == 10_000_000_000 - WARM_UP_MS[DEMAND_CELLS]
+    assert spans[SUPPLY_CELLS, 3].first == 0
+    assert spans[SURGE, 1].from_offset == 10_000_000_000
+    assert not plan.gone
+    narrow = await planned(
+        OneRecordAMillisecond(), 10_000_000_000, 10_000_060_000, zones=frozenset({0x862A100D7FFFFFF})
+    )
+    assert len([span for span in narrow.spans if span.topic is SURGE]) == 1
+    expired = await planned(OneRecordAMillisecond(9_999_999_000), 10_000_000_000, 10_000_060_000)
+    with pytest.raises(CommandError, match="choose a later time"):
+        refuse_gone(expired)
+    with pytest.raises(CommandError, match="no tick"):
+        refuse_gone(Plan(from_ms=0, to_ms=1))
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (Asked(start="-1m", end="-2m"), "before --to"),
+        (Asked(start="latest", end="-1m"), "--from must be an instant"),
+        (Asked(start="-2m", end="noon"), "--to must be"),
+    ],
+)
+def test_a_span_that_is_none_is_refused(asked, said):
+    """By the option that is wrong."""
+    with pytest.raises(CommandError, match=said):
+        span_of(asked)
+
+
+def test_zones_cells_and_tolerances_are_read():
+    """A cell stands for its zone; what is neither is refused, as is a tolerance for what is no number."""
+    assert zones_of(Asked(cell="882a100d67fffff")) == frozenset({0x862A100D7FFFFFF})
+    with pytest.raises(CommandError, match="hexadecimal"):
+        zones_of(Asked(zone="uptown"))
+    with pytest.raises(CommandError, match="exclude each other"):
+        zones_of(Asked(zone="1", cell="2"))
+    assert tolerances_of(["amount_minor=5"]) == {"amount_minor": 5}
+    with pytest.raises(CommandError, match="FIELD=N"):
+        tolerances_of(["outcome=1"])
+    with pytest.raises(CommandError, match="name one of"):
+        Otherwise(model="a@1", policy="b").refuse_unless_one()
