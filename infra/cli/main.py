@@ -12,6 +12,7 @@ import typer
 
 from infra.cli import (
     acls,
+    bench,
     config,
     dashboard,
     db,
@@ -63,6 +64,7 @@ def build() -> typer.Typer:
     made.command("explain", epilog=_examples(explain.EXAMPLES))(explain.command)
     made.command("doctor", epilog=_examples(doctor.EXAMPLES))(doctor.command)
     made.command("faults", epilog=_examples(faults.EXAMPLES))(faults.command)
+    made.command("bench", epilog=_examples(bench.EXAMPLES))(bench.command)
     made.add_typer(_topics(), name="topics")
     made.add_typer(_schemas(), name="schemas")
     made.add_typer(_config(), name="config")
