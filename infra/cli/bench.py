@@ -21,6 +21,7 @@ class Job(StrEnum):
     """What can be measured."""
 
     TICK = "tick"
+    SUPPLY = "supply"
 
 
 def command(
@@ -62,5 +63,11 @@ def _measure(job: Job, *, quick: bool) -> "JobResult":
 
         return tick.measure(shipped_model(0), quick=quick)
 
-    measures: dict[Job, Callable[[], JobResult]] = {Job.TICK: tick}
+    def supply() -> "JobResult":
+        from bench import supply
+        from infra.settings import read_settings
+
+        return supply.measure(read_settings().state_dir.resolve() / "cache", quick=quick)
+
+    measures: dict[Job, Callable[[], JobResult]] = {Job.TICK: tick, Job.SUPPLY: supply}
     return measures[job]()
