@@ -10,7 +10,6 @@ from cars import BOOTSTRAP, COMMIT_S, FLUSH_S, GROUP, INPUT, OUTPUT, RESOLUTION,
 app = faust.App(
     GROUP,
     broker=f"kafka://{BOOTSTRAP}",
-    loop="uvloop",
     store="memory://",
     datadir=STATE_DIR,
     topic_partitions=4,
@@ -59,5 +58,5 @@ async def publish() -> None:
 
 
 if __name__ == "__main__":
-    sys.argv = [sys.argv[0], "worker", "-l", "warn"]
+    sys.argv = [sys.argv[0], "--loop", "uvloop", "worker", "-l", "warn"]
     app.main()
