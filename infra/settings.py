@@ -119,6 +119,12 @@ class Settings(BaseSettings):
         default="",
         description="Name of this worker, kept over restarts and unique per service (a static member). Empty: none.",
     )
+    flush_ms: int = Field(
+        default=250,
+        ge=10,
+        le=5000,
+        description="How often SUPPLY and DEMAND publish what changed: less is fresher, and costs more records.",
+    )
     metrics_port: int = Field(
         default=0,
         ge=0,
