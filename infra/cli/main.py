@@ -27,6 +27,7 @@ from infra.cli import (
     publish,
     quote,
     schemas,
+    simulate,
     tail,
     top,
     topics,
@@ -62,6 +63,7 @@ def build() -> typer.Typer:
     made.command("quote", epilog=_examples(quote.EXAMPLES))(quote.command)
     made.command("explain", epilog=_examples(explain.EXAMPLES))(explain.command)
     made.command("doctor", epilog=_examples(doctor.EXAMPLES))(doctor.command)
+    made.command("simulate", epilog=_examples(simulate.EXAMPLES))(simulate.command)
     made.command("faults", epilog=_examples(faults.EXAMPLES))(faults.command)
     made.add_typer(_topics(), name="topics")
     made.add_typer(_schemas(), name="schemas")
