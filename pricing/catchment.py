@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from pricing.zone_view import RING_SIZES
 
-# Assumption: from a ring out a car is half as likely to be sent, from two rings out a fifth.
-RING_WEIGHTS = (1.0, 0.5, 0.2)
+# Assumption: a car two rings out, 1.5 km away, is sent about half as often as one in the cell. Wider than a rider would
+# think, since dispatch reaches far: narrower weights surge on chance in quiet hours.
+RING_WEIGHTS = (1.0, 0.8, 0.6)
 CELL_KM2 = 0.737  # mean of resolution 8, H3 documentation, table of average areas
 CATCHMENT_KM2 = CELL_KM2 * math.fsum(size * weight for size, weight in zip(RING_SIZES, RING_WEIGHTS, strict=True))
 _PLACE_WEIGHTS = tuple(weight for size, weight in zip(RING_SIZES, RING_WEIGHTS, strict=True) for _ in range(size))

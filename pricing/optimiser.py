@@ -1,21 +1,24 @@
-"""The multiplier that serves riders best with the cars there are.
+"""The multiplier that keeps enough cars idle for pickups to stay short.
 
-With x accepted requests and S cars in five minutes, trips follow the matching function
+A ride takes a car for the way to the rider and the way to the goal. The first is as long as idle cars are sparse:
+eta(I) falls with the idle cars I of a catchment. So whoever takes a car makes everybody's pickup longer, and the cars'
+time spent on pickups is lost to rides, the wild goose chase of Castillo, Knoepfle and Weyl (2017). With x rides begun a
+second, the cars' time one more ride costs the others is measured by
 
-    T(x, S) = x S / (x^4 + S^4)^(1/4)          (den Haan, Ramey, Watson 2000, American Economic Review 90(3))
+    crowding g = x |eta'(I)|            one more idle car shortens all pickups by g car-seconds a second
 
-and riders' worth of a ride beyond the multiplier m is exponential, as in `conversion`, so the mean worth of those who
-ride is m + 1/a, a the elasticity. The best m maximises trips times worth net of what a ride costs to provide,
+At g = 1 a further rider completes no further ride. With L = I + x (eta + T) cars, T the time of a ride, w the worth of
+a rider's minute in fares, the welfare of all, riders' worth less their waiting, is greatest where the marginal rider
+pays for the ride and for what they take from the others (the derivation stands in docs/pricing.md):
 
-    J(m) = T(x(m), S) x (m + 1/a - COST),          x(m) = x(1) exp(-a (m - 1)).
+    m = COST + CONGESTION x g / (1 - g)                     CONGESTION = w (eta + T)
 
-log J rises with m exactly while (x / S)^4 > a (m + 1/a - COST) - 1: more riders than cars make a higher price worth
-it, since it picks those who need the ride most; beyond, a higher price only loses trips. The left side falls with m
-and the right side rises, so the smallest grid point that fails the inequality is the maximum, and since x / S rises
-with demand and falls with supply, so does the maximum: more demand never lowers a price, more supply never raises
-one. Products are weighed each on its own, against all cars that could serve it.
+The multiplier wanted is the smallest on the grid at which m covers the right side, with the requests and cars expected:
+a higher m leaves fewer requests x(m) and more idle cars I(m), so g falls as m rises, the smallest is the only solution,
+and more demand never lowers a price, more supply never raises one. Products are weighed each on its own, against all
+cars that could serve it.
 
-The wait target works the same way: m rises until the cars that stay idle keep the wait within the target, or until
+The wait target is a bound beside it: m also rises until the idle cars left keep the wait within the target, or until
 riders take so few of the cars that a higher price could not shorten the wait.
 """
 
@@ -26,12 +29,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricing.catchment import CATCHMENT_KM2
-from pricing.conversion import ELASTICITY, chance_at_rest, price_factor
-from pricing.eta import cars_per_km2_for, eta_s
+from pricing.conversion import WAIT_COST_PER_MIN, chance_at_rest, price_factor
+from pricing.eta import cars_per_km2_for, crowding_of, eta_s
 
-# Assumption: what a ride costs to provide, as a part of its fare at 1.00.
-COST = 0.5
-# Assumption: a car beyond the rings is always within reach, so that an empty suburb is not scarcity.
+HORIZON_S = 300.0
+# Assumption: what driving a ride costs, as a part of its fare at 1.00 (fuel and wear, not the driver's time).
+COST = 0.2
+# Assumption: a ride of 13 minutes and a pickup of 4 take a car 17 minutes.
+CONGESTION = WAIT_COST_PER_MIN * 17.0
+# Assumption: cars beyond the rings that are within reach, so that an empty suburb is not scarcity …
+REACHED_CARS = 3.0
+# … of which a wait is told as if there were this many.
 SPARE_CARS = 1.0
 # Above this part of cars taken, demand is what makes riders wait.
 TAKEN_IS_SCARCE = 0.5
@@ -73,31 +81,30 @@ def best_multipliers(
     if floor > cap:
         raise ValueError(f"floor must be at most cap {cap}, got {floor}")
     wait = eta_s((idle + SPARE_CARS) / CATCHMENT_KM2)
-    supply = cars + SPARE_CARS
-    load = (requests * chance_at_rest(wait)) / supply
-    first = np.zeros(load.shape, np.int64)
+    accepted = requests * chance_at_rest(wait)
+    first = np.zeros(accepted.shape, np.int64)
     # Most cells need no rise at all: only the others are held against the whole grid.
-    at_floor = is_enough(load, supply, wait_target_s=wait_target_s, floor=floor, cap=floor)[..., 0]
+    at_floor = is_enough(accepted, cars, wait_target_s=wait_target_s, floor=floor, cap=floor)[..., 0]
     rising = np.nonzero(~at_floor)
     if rising[0].size:
-        good = is_enough(load[rising], supply[rising], wait_target_s=wait_target_s, floor=floor, cap=cap)
+        good = is_enough(accepted[rising], cars[rising], wait_target_s=wait_target_s, floor=floor, cap=cap)
         first[rising] = np.where(good.any(axis=-1), np.argmax(good, axis=-1), cap - floor)
     return Optimum(hundredths=grid_of(floor, cap)[first], eta_s=wait)
 
 
 def is_enough(
-    load: NDArray[np.float64], supply: NDArray[np.float64], *, wait_target_s: int, floor: int, cap: int
+    accepted: NDArray[np.float64], cars: NDArray[np.float64], *, wait_target_s: int, floor: int, cap: int
 ) -> NDArray[np.bool_]:
     """Whether a multiplier needs no further rise: false, then true along the grid.
 
-    `load` are accepted requests at 1.00 per car, `supply` cars, both float64[...]; returns bool[..., g].
+    `accepted` are riders who would ride at 1.00 in the next five minutes, `cars` those to take them, both float64[...];
+    returns bool[..., g].
     """
-    ratio = load[..., None] * _price_factors(floor, cap)
-    squared = ratio * ratio
-    fourth = squared * squared
-    multiplier = grid_of(floor, cap) / 100.0
-    clears = fourth <= ELASTICITY * (multiplier + 1.0 / ELASTICITY - COST) - 1.0
-    taken = ratio / np.sqrt(np.sqrt(1.0 + fourth))
-    needed = cars_per_km2_for(float(wait_target_s)) * CATCHMENT_KM2
-    waits = (supply[..., None] * (1.0 - 0.5 * taken) < needed) & (taken > TAKEN_IS_SCARCE)
-    return clears & ~waits
+    supply = (cars + REACHED_CARS)[..., None]
+    taken = accepted[..., None] * _price_factors(floor, cap)
+    left_per_km2 = (supply - taken) / CATCHMENT_KM2
+    crowding = crowding_of(taken / HORIZON_S / CATCHMENT_KM2, left_per_km2)
+    spare = grid_of(floor, cap) / 100.0 - COST
+    covers = (crowding < 1.0) & (spare * (1.0 - crowding) >= CONGESTION * crowding)
+    waits = (left_per_km2 < cars_per_km2_for(float(wait_target_s))) & (taken > TAKEN_IS_SCARCE * supply)
+    return covers & ~waits

@@ -19,6 +19,7 @@ from pricing.catchment import catchment_sums
 from pricing.demand_features import FeatureInputs, feature_matrix
 from pricing.demand_model import DemandModel
 from pricing.fitted_forecast import CORRECTION_BAND
+from pricing.nowcast import WINDOW, live_requests
 from pricing.supply_forecast import cars_expected
 from pricing.zone_view import CityView, ZoneLayout, ZoneView
 from windows.panes import MINUTE_MS
@@ -30,7 +31,10 @@ SPLIT_STRENGTH = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outlook:
-    """Forecasts of the home cells, float64[home, P]: of the cell itself and summed over its catchment."""
+    """Forecasts of the home cells, float64[home, P]: of the cell itself and summed over its catchment.
+
+    What a catchment saw lately is weighed into `requests_near` (`pricing.nowcast`).
+    """
 
     requests: NDArray[np.float64]
     cars: NDArray[np.float64]
@@ -49,13 +53,19 @@ def outlook_of(
     correction = _correction(model, seen, level, layout)[:, None]
     cars = cars_expected(view.idle, view.busy, view.soon_free, demand_shares)
     products = len(view.products)
-    near = catchment_sums(np.concatenate([requests, cars, view.idle], axis=1), layout.neighbours)
+    seen_lately = view.requests[:, :, WINDOW]
+    near = catchment_sums(np.concatenate([requests, cars, view.idle, seen_lately], axis=1), layout.neighbours)
     return Outlook(
         requests=requests[: layout.home] * correction,
         cars=cars[: layout.home],
-        requests_near=near[:, :products] * correction,
+        requests_near=live_requests(
+            near[:, :products] * correction,
+            near[:, 3 * products :],
+            covered_ms=int(view.covered_ms[WINDOW]),
+            horizon_ms=HORIZON_MS,
+        ),
         cars_near=near[:, products : 2 * products],
-        idle_near=near[:, 2 * products :],
+        idle_near=near[:, 2 * products : 3 * products],
     )
 
 

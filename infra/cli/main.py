@@ -31,6 +31,7 @@ from infra.cli import (
     quote,
     replay,
     schemas,
+    simulate,
     tail,
     top,
     topics,
@@ -66,6 +67,7 @@ def build() -> typer.Typer:
     made.command("quote", epilog=_examples(quote.EXAMPLES))(quote.command)
     made.command("explain", epilog=_examples(explain.EXAMPLES))(explain.command)
     made.command("doctor", epilog=_examples(doctor.EXAMPLES))(doctor.command)
+    made.command("simulate", epilog=_examples(simulate.EXAMPLES))(simulate.command)
     made.command("faults", epilog=_examples(faults.EXAMPLES))(faults.command)
     made.command("bench", epilog=_examples(bench.EXAMPLES))(bench.command)
     made.add_typer(_topics(), name="topics")

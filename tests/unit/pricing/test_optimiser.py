@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pricing.catchment import CATCHMENT_KM2
 from pricing.conversion import AT_REST, ELASTICITY, USUAL_WAIT_S, WAIT_COST_PER_MIN
 from pricing.eta import eta_s
-from pricing.optimiser import COST, SPARE_CARS, TAKEN_IS_SCARCE, best_multipliers
+from pricing.optimiser import CONGESTION, COST, REACHED_CARS, SPARE_CARS, TAKEN_IS_SCARCE, best_multipliers
 
 COUNTS = st.integers(0, 400).map(lambda count: count / 4)
 SHAPES = st.tuples(st.integers(1, 5), st.integers(1, 3))
@@ -23,31 +23,31 @@ def best(requests, cars, *, idle=None, wait_target_s=300, floor=100, cap=300):
 
 
 def searched(requests, cars, *, wait_target_s, floor, cap):
-    """The same by trying every multiplier: the most welfare, then the least one that keeps the wait."""
-    supply = cars + SPARE_CARS
+    """The same by trying every multiplier, one by one, in plain numbers."""
     wait = float(eta_s(np.array([(cars + SPARE_CARS) / CATCHMENT_KM2]))[0])
-    usual = AT_REST * math.exp(-ELASTICITY * WAIT_COST_PER_MIN * (wait - USUAL_WAIT_S) / 60)
+    accepted = requests * min(1.0, AT_REST * math.exp(-ELASTICITY * WAIT_COST_PER_MIN * (wait - USUAL_WAIT_S) / 60))
 
-    def trips(hundredths):
-        asked = requests * min(1.0, usual) * math.exp(-ELASTICITY * (hundredths / 100 - 1))
-        return asked * supply / (asked**4 + supply**4) ** 0.25
-
-    def welfare(hundredths):
-        return trips(hundredths) * (hundredths / 100 + 1 / ELASTICITY - COST)
-
-    def keeps_wait(hundredths):
-        left = supply - trips(hundredths) / 2
+    def pays(hundredths):
+        """Whether the price covers the ride and what it takes from others, and the wait is kept."""
+        taken = accepted * math.exp(-ELASTICITY * (hundredths / 100 - 1))
+        left = cars + REACHED_CARS - taken
+        if left <= 0:
+            return False
+        step = 1e-4
+        slower, quicker = (
+            float(eta_s(np.array([(left + by) / CATCHMENT_KM2]))[0]) for by in (-step * left, step * left)
+        )
+        crowding = taken / 300 * (slower - quicker) / (2 * step * left)
+        covered = crowding < 1 and hundredths / 100 >= COST + CONGESTION * crowding / (1 - crowding)
         near = float(eta_s(np.array([left / CATCHMENT_KM2]))[0])
-        return near <= wait_target_s or trips(hundredths) / supply <= TAKEN_IS_SCARCE
+        return covered and (near <= wait_target_s or taken <= TAKEN_IS_SCARCE * (cars + REACHED_CARS))
 
-    grid = range(floor, cap + 1)
-    top = max(grid, key=welfare)
-    return next((m for m in grid if m >= top and keeps_wait(m)), cap)
+    return next((m for m in range(floor, cap + 1) if pays(m)), cap)
 
 
 @given(COUNTS, COUNTS, st.sampled_from([120, 180, 300, 600]), st.sampled_from([80, 100]), st.sampled_from([100, 250]))
 def test_equals_a_search_of_every_multiplier(requests, cars, wait_target_s, floor, cap):
-    """The first grid point that needs no rise is the one of most welfare that keeps the wait, to one step."""
+    """The first grid point that pays for its crowding and keeps the wait, slopes taken by difference, to one step."""
     found = int(best(requests, cars, wait_target_s=wait_target_s, floor=floor, cap=cap)[0, 0])
     assert abs(found - searched(requests, cars, wait_target_s=wait_target_s, floor=floor, cap=cap)) <= 1
 

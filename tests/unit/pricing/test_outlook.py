@@ -14,6 +14,7 @@ from demand.ratio_walk import ring_sums
 from demand.ratios import Sums
 from pricing.catchment import CATCHMENT_KM2, CELL_KM2, RING_WEIGHTS, catchment_sums
 from pricing.demand_model import unfitted_model
+from pricing.nowcast import WINDOW, live_requests
 from pricing.outlook import observed_of, outlook_of, product_split, requests_by_product
 from pricing.supply_forecast import cars_expected
 from pricing.zone_view import layout_of
@@ -73,15 +74,17 @@ def test_a_cell_is_forecast_alike_in_every_zone_that_sees_it():
 
 
 def test_sums_at_a_border_are_those_of_the_neighbours_own_forecasts():
-    """A home cell's catchment equals a plain sum over its rings of what each ring cell's own zone forecasts."""
+    """A catchment is a plain sum over rings of what each cell's own zone forecasts, bent by what the same rings saw."""
     layout = layout_of(ZONE)
     near = outlook_of(view_at(ZONE), city_of(60.0), layout, MODEL, SHARES).requests_near
     for row, cell in enumerate(layout.home_cells.tolist()):
-        total = np.zeros(3)
+        total, seen = np.zeros(3), np.zeros(3)
         for other in disk(cell, 2):
             ring = 0 if other == cell else 1 if other in disk(cell, 1) else 2
             total += RING_WEIGHTS[ring] * np.array(forecasts_at_home(other))
-        assert near[row] == pytest.approx(total, rel=1e-12)
+            seen += RING_WEIGHTS[ring] * counted(other)[0] * MINUTES[WINDOW] / MINUTES[-1]
+        expected = live_requests(total, seen, covered_ms=480_000, horizon_ms=300_000)
+        assert near[row] == pytest.approx(expected, rel=1e-12)
 
 
 @lru_cache(None)

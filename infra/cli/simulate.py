@@ -1,0 +1,131 @@
+"""`faretide simulate`: a city that answers prices, under one or several policies."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from infra.cli.exits import CommandError, ExitCode
+from infra.cli.output import say, say_json, say_table
+
+if TYPE_CHECKING:
+    from simulation.lockstep.outcome import Outcome
+    from simulation.lockstep.trials import Difference, World
+
+EXAMPLES = (
+    "faretide simulate --scenario stadium --policy faretide",
+    "faretide simulate --scenario rain --policy all --seeds 20 --json",
+    "faretide simulate --scenario all --policy all --seeds 20 --report docs/results",
+)
+ALL = "all"
+SHOWN = (
+    "mean_wait_s",
+    "p90_wait_s",
+    "unfulfilled_pct",
+    "completed",
+    "mean_multiplier",
+    "driver_earnings_per_h",
+    "welfare",
+)
+
+
+def command(
+    *,
+    scenario: Annotated[
+        str, typer.Option(help="steady, stadium, rain, outage, misforecast, new-year, or all.")
+    ] = "steady",
+    policy: Annotated[str, typer.Option(help="none, static, ratio, faretide, or all.")] = "faretide",
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, each the same people under every policy.")] = 1,
+    first_seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 1,
+    drivers: Annotated[int, typer.Option(min=50, help="Cars on the road at usual earnings.")] = 1_000,
+    report: Annotated[Path | None, typer.Option(help="Directory for simulation.json and simulation.html.")] = None,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Tune the static and the ratio policy instead, on seeds apart; minutes.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The results as one JSON document.")] = False,
+) -> None:
+    """Play two hours of a city in lockstep with a pricing policy and say how riders and drivers fared.
+
+    Runs in this process, without brokers; the policy faretide is the service's own pricing. The same seeds give the
+    same bytes. With several policies and seeds, differences come with 95 % intervals over paired seeds.
+    """
+    from simulation.lockstep.scenarios import SCENARIOS
+    from simulation.lockstep.trials import POLICIES, differences, trials
+
+    world = _world(drivers)
+    if tune:
+        _tune(world)
+        return
+    policies = _chosen(policy, POLICIES, "policy")
+    document: dict[str, Any] = {"drivers": drivers, "seeds": [first_seed, first_seed + seeds - 1], "scenarios": {}}
+    for name in _chosen(scenario, tuple(SCENARIOS), "scenario"):
+        found = trials(world, SCENARIOS[name], policies, range(first_seed, first_seed + seeds))
+        differing = differences(found, policies[-1])
+        document["scenarios"][name] = _document(found, differing)
+        if not as_json:
+            _show(name, found, differing)
+    if report is not None:
+        from simulation.lockstep.report import write_report
+
+        write_report(report, document, world)
+    if as_json:
+        say_json(document)
+
+
+def _world(drivers: int) -> "World":
+    """New York as shipped, with so many drivers."""
+    from infra.cli.seeding import shipped_model
+    from pricing.defaults import new_york_market, new_york_policy
+    from simulation.lockstep.assumptions import Assumptions
+    from simulation.lockstep.ground import new_york
+    from simulation.lockstep.trials import World
+
+    return World(
+        ground=new_york(),
+        market=new_york_market(),
+        policy=new_york_policy(),
+        model=shipped_model(0),
+        assumed=Assumptions(drivers=drivers),
+    )
+
+
+def _tune(world: "World") -> None:
+    import sys
+    from dataclasses import asdict
+
+    from simulation.lockstep.tuning import tuned
+
+    say_json(asdict(tuned(world, lambda line: print(line, file=sys.stderr, flush=True))))
+
+
+def _chosen(name: str, known: tuple[str, ...], option: str) -> tuple[str, ...]:
+    if name == ALL:
+        return known
+    if name not in known:
+        raise CommandError(f"--{option} must be one of {', '.join(known)}, or all, got {name!r}", ExitCode.USAGE)
+    return (name,)
+
+
+def _document(found: "dict[str, list[Outcome]]", differing: "list[Difference]") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from simulation.lockstep.trials import means
+
+    return {
+        "policies": {
+            policy: {"mean": means(outcomes), "runs": [asdict(each) for each in outcomes]}
+            for policy, outcomes in found.items()
+        },
+        "differences": [asdict(each) for each in differing],
+    }
+
+
+def _show(name: str, found: "dict[str, list[Outcome]]", differing: "list[Difference]") -> None:
+    from simulation.lockstep.trials import means
+
+    rows = [(policy, *(f"{means(outcomes)[key]:,.4g}" for key in SHOWN)) for policy, outcomes in found.items()]
+    say_table(("policy", *SHOWN), rows, title=name)
+    for each in differing:
+        if each.measure in {"welfare", "p90_wait_s", "completed"}:
+            interval = f"{each.mean:,.4g} ({each.low:,.4g} to {each.high:,.4g})"
+            say(f"{name}: {each.policy} - {each.other}, {each.measure}: {interval}")

@@ -1,0 +1,105 @@
+"""The lockstep city: one seed, one result; the same people under every policy; scarcity shows as long ways."""
+
+from dataclasses import asdict, replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from infra.cli.output import to_json
+from infra.cli.simulate import _world
+from simulation.fleet import CarState
+from simulation.lockstep.ground import new_york
+from simulation.lockstep.pricers import Fixed
+from simulation.lockstep.scenarios import SCENARIOS
+from simulation.lockstep.trials import differences, pricer_of, town_after, trial, trials
+
+SMALL = 150
+
+
+@cache
+def world():
+    """The busiest two zones of New York with few drivers."""
+    return replace(_world(SMALL), ground=new_york(zones=2))
+
+
+@cache
+def town(scenario, hundredths, seed=1):
+    """A run at one fixed price."""
+    pricer = Fixed(world().ground.cells.size, 3, hundredths)
+    return town_after(world(), SCENARIOS[scenario], pricer, seed)
+
+
+@pytest.mark.parametrize("policy", ["none", "ratio", "faretide"])
+def test_the_same_seed_gives_the_same_bytes(policy):
+    """Two runs of one seed are one JSON text, another seed is another."""
+    scenario = SCENARIOS["outage"]
+    one, again, other = (to_json(asdict(trial(world(), scenario, policy, seed))) for seed in (3, 3, 4))
+    assert one == again
+    assert one != other
+
+
+def test_every_policy_meets_the_same_people():
+    """Who asks, where, and what a ride is worth to them does not depend on the price."""
+    cheap, dear = town("steady", 100).riders, town("steady", 200).riders
+    for name in ("at_ms", "x", "to_y", "cell", "fare", "worth", "match_patience_ms"):
+        assert np.array_equal(getattr(cheap, name), getattr(dear, name))
+
+
+def test_a_higher_price_leaves_fewer_takers():
+    """Riders answer prices: the share that takes an offer falls by about the published elasticity."""
+    shares = [float(each.took[each.asked_ms > 0].mean()) for each in (town("steady", 100), town("steady", 200))]
+    assert shares[1] < 0.8 * shares[0]
+
+
+def test_every_rider_has_one_fate_at_most():
+    """Nobody is picked up and lost; whoever was either took an offer; waits are not negative."""
+    each = town("new-year", 100)
+    assert not (each.picked & each.lost).any()
+    assert (each.took >= (each.picked | each.lost)).all()
+    assert (each.wait_s >= 0).all()
+
+
+def test_cars_are_where_their_riders_are():
+    """A busy car has a rider of its own, an idle one none."""
+    cars = town("steady", 100).cars
+    busy = (cars.state == CarState.TO_PICKUP) | (cars.state == CarState.WITH_RIDER)
+    assert (cars.rider[busy] >= 0).all()
+    assert np.unique(cars.rider[busy]).size == int(busy.sum())
+    assert (cars.rider[cars.state == CarState.IDLE] == -1).all()
+
+
+def test_scarcity_makes_ways_long_and_rides_few():
+    """The wild goose chase: at New Year a price that keeps cars idle completes more rides with shorter ways."""
+    scarce, kept = town("new-year", 100), town("new-year", 150)
+    way = [float(np.nanmean(each.moments.way_s[120:])) for each in (scarce, kept)]
+    assert way[0] > 1.3 * way[1]
+    assert kept.picked.sum() > scarce.picked.sum()
+
+
+def test_faretide_raises_prices_where_cars_are_scarce_and_hardly_elsewhere():
+    """The pricing of the service, whole, moves with the city: high at New Year, near 1.00 on a usual afternoon."""
+    seen = {
+        name: town_after(world(), SCENARIOS[name], pricer_of("faretide", world(), SCENARIOS[name]), 1)
+        for name in ("steady", "new-year")
+    }
+    means = {name: float(each.seen[each.asked_ms >= each.measured_ms].mean()) for name, each in seen.items()}
+    assert means["new-year"] > means["steady"] + 0.02
+    assert means["steady"] < 1.15
+
+
+def test_differences_are_taken_seed_by_seed():
+    """A policy differs from itself by nothing, with no width; one seed gives no interval."""
+    found = trials(world(), SCENARIOS["steady"], ("none", "static"), (1, 2))
+    found["static"] = found["none"]
+    assert {(each.mean, each.low, each.high) for each in differences(found, "static")} == {(0.0, 0.0, 0.0)}
+    assert differences({policy: runs[:1] for policy, runs in found.items()}, "none") == []
+
+
+def test_an_outage_brings_prices_down_and_never_up():
+    """While no count arrives the multiplier steps down to 1.00 and stays there."""
+    each = town_after(world(), SCENARIOS["outage"], pricer_of("faretide", world(), SCENARIOS["outage"]), 2)
+    prices = dict(zip(each.moments.minute, each.moments.prices, strict=True))
+    before = prices[39.5]
+    assert all((prices[minute] <= before).all() for minute in (41.0, 45.0))
+    assert (prices[60.0] == 100).all()
