@@ -4,13 +4,16 @@ from dataclasses import fields
 
 import pytest
 
-from replay.archive import Archive, ArchiveError
+from replay.archive import Archive, ArchiveError, copied
 from replay.change import SETTINGS, Change, settings_of
 from replay.contracts import Contracts
+from replay.counts import PartitionCounts
 from replay.pseudonyms import pseudonymised
 from tests.unit.replay.recordings import GOLDEN, altered, ran
 from topics.catalogue import (
     BOOKING_DECISIONS,
+    CITY_DEMAND,
+    DEMAND_CELLS,
     MARKETS,
     MODELS,
     PRICING_POLICY,
@@ -21,6 +24,7 @@ from topics.catalogue import (
     SURGE,
 )
 from topics.control import PricingPolicySet
+from topics.counts import CountKind
 
 
 def test_the_golden_recording_is_made_again_to_the_byte(tmp_path):
@@ -123,3 +127,32 @@ def test_another_policy_changes_prices_and_keeps_the_rest(tmp_path):
     assert after.topics[SURGE.name].differ > 0
     assert after.topics[QUOTES.name].records == before.topics[QUOTES.name].records
     assert after.topics[QUOTES.name].not_made == 0
+
+
+def test_a_tick_of_a_worker_that_lost_its_partition_is_left_as_it_is(tmp_path):
+    """Its epoch is below one that has spoken: it is counted apart and differs from nothing."""
+    file = altered(tmp_path / "zombie.faretide", SURGE, lambda one: {"epoch_generation": one.epoch_generation - 1})
+    result = ran(file, tmp_path / "outputs")
+    assert result.topics[SURGE.name].zombies == 1
+    assert result.is_identical
+
+
+def test_a_source_that_is_alive_has_said_that_its_snapshot_is_complete(tmp_path):
+    """A recording that begins after all snapshots knows its sources all the same."""
+    source = Archive.opened(GOLDEN)
+    contracts = Contracts(source.schemas)
+    counted = {topic.name: topic for topic in (SUPPLY_CELLS, DEMAND_CELLS, CITY_DEMAND)}
+
+    def alter(name, raw):
+        topic = counted.get(name)
+        snapshot = topic is not None and contracts.decode(topic, raw.value).kind is CountKind.SNAPSHOT_COMPLETE
+        return None if snapshot else raw
+
+    copied(source, tmp_path / "late.faretide", alter)
+    archive = Archive.opened(tmp_path / "late.faretide")
+    number = archive.about.numbers(SURGE.name)[0]
+    counts = PartitionCounts(archive, contracts, number)
+    ticks = [contracts.decode(SURGE, raw.value) for raw in archive.log(SURGE.name, number)]
+    counts.read(ticks[-1])
+    assert counts.state.is_complete(ticks[-1].now_ms)
+    assert counts.city.progress.is_complete(ticks[-1].now_ms)
