@@ -1,6 +1,8 @@
 """The golden recording comes out as it was recorded, and nothing in it can change without being noticed."""
 
+import zipfile
 from dataclasses import fields
+from itertools import pairwise
 
 import pytest
 
@@ -8,6 +10,7 @@ from replay.archive import Archive, ArchiveError, copied
 from replay.change import SETTINGS, Change, settings_of
 from replay.contracts import Contracts
 from replay.counts import PartitionCounts
+from replay.outputs import made
 from replay.pseudonyms import pseudonymised
 from tests.unit.replay.recordings import GOLDEN, altered, ran
 from topics.catalogue import (
@@ -156,3 +159,40 @@ def test_a_source_that_is_alive_has_said_that_its_snapshot_is_complete(tmp_path)
     counts.read(ticks[-1])
     assert counts.state.is_complete(ticks[-1].now_ms)
     assert counts.city.progress.is_complete(ticks[-1].now_ms)
+
+
+def test_what_is_otherwise_carries_on_from_tick_to_tick_and_into_quotes(tmp_path):
+    """Where no multiplier may fall, none of the run's own ever does, and quotes carry those."""
+    archive = Archive.opened(GOLDEN)
+    contracts = Contracts(archive.schemas)
+    change = Change(settings={"max_fall_hundredths_per_min": 0, "max_rise_hundredths_per_min": 0})
+    changed = ran(GOLDEN, tmp_path / "still", is_compared=False, change=change)
+    number = archive.about.numbers(SURGE.name)[0]
+    smooth = [
+        contracts.decode(SURGE, raw.value).smooth_hundredths
+        for raw in made(tmp_path / "still", SURGE.name, number)
+        if raw.appended_ms >= archive.about.from_ms
+    ]
+    recorded = [
+        contracts.decode(SURGE, raw.value).smooth_hundredths
+        for raw in archive.log(SURGE.name, number)
+        if raw.appended_ms >= archive.about.from_ms
+    ]
+    assert moves(smooth) < moves(recorded)
+    assert changed.topics[QUOTES.name].differ > 0
+
+
+def moves(ticks):
+    """How often a multiplier differs from the one of the tick before."""
+    return sum(a != b for before, after in pairwise(ticks) for a, b in zip(before, after, strict=True))
+
+
+def test_a_member_swapped_for_another_is_refused(tmp_path):
+    """A zip that is whole but not the one that was written."""
+    swapped = tmp_path / "swapped.faretide"
+    with zipfile.ZipFile(GOLDEN) as before, zipfile.ZipFile(swapped, "w") as after:
+        for name in before.namelist():
+            content = before.read(name)
+            after.writestr(name, content[:-1] + b"~" if name.startswith(f"topics/{QUOTES.name}") else content)
+    with pytest.raises(ArchiveError, match="is not what was written"):
+        Archive.opened(swapped)
