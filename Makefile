@@ -4,13 +4,14 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH_VENV := .venv-bench
 ARGS ?=
 KILLS ?= 200
 # A venv of its own: nothing from outside may leak in, nothing is compiled or fetched beyond the lock files.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test check unit broker golden faults mutants incidents web audit format lock jars results clean
+.PHONY: help run test check unit broker faults soak mutants golden incidents bench web audit format lock jars results clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -54,11 +55,23 @@ golden: $(VENV)/.dev ## Write what this code makes of the recordings in tests/go
 faults: $(VENV)/.dev ## Kill services and servers under load by seeded plans, recount, write docs/results/faults.* (KILLS=200)
 	$(BIN)/faretide faults --seed 1 --kills $(KILLS) --report docs/results $(ARGS)
 
+soak: $(VENV)/.dev ## Half an hour of steady load, does anything grow? Writes docs/results/soak.* (ARGS="--minutes 1440")
+	$(BIN)/python -m tests.faults.soak --report docs/results $(ARGS)
+
 mutants: $(VENV)/.dev ## Take out one rule of the services at a time: the faults must turn red
 	$(BIN)/python -m tests.faults.mutants $(ARGS)
 
 incidents: $(VENV)/.dev ## Find each fault on the dashboard in a real browser, and none in ten healthy minutes; about 20 min
 	INCIDENTS=1 $(BIN)/python -m pytest -s tests/browser/test_incidents.py $(ARGS)
+
+$(BENCH_VENV)/.peers: bench/requirements.lock
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/pip install --quiet --require-hashes -r bench/requirements.lock \
+	  || echo "peers are not installed: the benches report them as not run"
+	@touch $@
+
+bench: $(VENV)/.dev $(BENCH_VENV)/.peers ## Measure everything beside its peers, write docs/results/bench-* (ARGS=--quick)
+	$(BIN)/faretide bench --report docs/results $(ARGS)
 
 web: ## Build the dashboard's page into lineage/static (needs Node and npm)
 	cd lineage/web && npm ci && npm test && npm run build
@@ -73,6 +86,7 @@ format: $(VENV)/.dev ## Write the house format
 lock: ## Compile the hash-locked requirements again (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev pyproject.toml -o requirements-dev.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header bench/requirements.in -o bench/requirements.lock
 
 jars: $(VENV)/.run ## Resolve the Kafka and registry jars again and lock their checksums
 	$(BIN)/python -m infra.embedded.lock

@@ -70,6 +70,7 @@ class PricingDesk:
     _has_read_back: bool = False
     _market_zones: dict[str, _MarketZones] = field(default_factory=dict)
     _followed: list[Market] = field(default_factory=list)
+    _market_of: dict[int, Market | None] = field(default_factory=dict)
 
     def assigned(self, epoch: Epoch, states: Iterable[PartitionState]) -> None:
         """Begin an epoch with what the table held of each partition; nothing is due before `read_back`.
@@ -122,6 +123,7 @@ class PricingDesk:
     def follow_markets(self, now_ms: int) -> None:
         """Have every zone of every market in force priced, be it quiet or not."""
         self._followed = self.markets.in_force(now_ms)
+        self._market_of.clear()
         for market in self._followed:
             known = self._market_zones.get(market.name)
             if known is None or known.market is not market:
@@ -176,9 +178,11 @@ class PricingDesk:
         due = []
         self._follow_begun(now_ms)
         for zone, known in self._zones.items() if self._has_read_back else ():
+            if not due_memory(known.memory, now_ms):
+                continue
             market = self._market(zone, now_ms)
             model = usable_in(self.models.champion(), market).model if market else None
-            if market is None or model is None or not due_memory(known.memory, now_ms):
+            if market is None or model is None:
                 continue
             counts = self._counts(zone, known, market)
             due.append(memory_of(counts, known.memory, model, epoch=self.epoch, now_ms=now_ms))
@@ -232,10 +236,11 @@ class PricingDesk:
         return known.windows
 
     def _market(self, zone: int, now_ms: int) -> Market | None:
-        for known in self._market_zones.values():
-            if zone in known.zones:
-                return self.markets.of_zone(layout_of(zone).home_cells, now_ms)
-        return None
+        """The market that prices the zone; remembered until the next one begins."""
+        if zone not in self._market_of:
+            in_one = any(zone in known.zones for known in self._market_zones.values())
+            self._market_of[zone] = self.markets.of_zone(layout_of(zone).home_cells, now_ms) if in_one else None
+        return self._market_of[zone]
 
     def _has_caught_up(self, number: int, state: PartitionState) -> bool:
         supply, demand = self._floor[number]

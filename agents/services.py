@@ -93,6 +93,7 @@ async def surroundings(service: str, settings: Settings, connection: Connection)
             key: value for key, value in connection.kafka().items() if key not in {"bootstrap_servers", "client_id"}
         },
         database=find_database(settings) if service == RECORDER else None,
+        flush_every_ms=settings.flush_ms,
     )
 
 

@@ -62,6 +62,10 @@ class SaslMechanism(StrEnum):
     SCRAM_SHA_512 = "SCRAM-SHA-512"
 
 
+# A laptop's disk: four busy topics fill two gigabytes.
+EMBEDDED_TOPIC_MEGABYTES = 512
+
+
 class Settings(BaseSettings):
     """What differs between installations; `docs/settings.md` is this class as a table."""
 
@@ -105,9 +109,21 @@ class Settings(BaseSettings):
         le=9,
         description="Copies of each partition. A write needs all but one of them, or both if there are two.",
     )
+    topic_megabytes: int = Field(
+        default=0,
+        ge=0,
+        description="Bytes a topic may take on a broker besides its time, in 10^6, shared by its partitions; policies, "
+        "markets and models are never bounded. 0: none on your brokers, 512 on the one `faretide up` runs.",
+    )
     instance_id: str = Field(
         default="",
         description="Name of this worker, kept over restarts and unique per service (a static member). Empty: none.",
+    )
+    flush_ms: int = Field(
+        default=250,
+        ge=10,
+        le=5000,
+        description="How often SUPPLY and DEMAND publish what changed: less is fresher, and costs more records.",
     )
     metrics_port: int = Field(
         default=0,
@@ -182,6 +198,12 @@ class Settings(BaseSettings):
                 "FARETIDE_REGISTRY_PASSWORD"
             )
         return self
+
+    @property
+    def bytes_per_topic(self) -> int:
+        """Bytes a topic may take; 0 if there is no bound."""
+        megabytes = self.topic_megabytes or (0 if self.bootstrap else EMBEDDED_TOPIC_MEGABYTES)
+        return megabytes * 10**6
 
     @property
     def in_sync_replicas(self) -> int:

@@ -37,6 +37,7 @@ class CityTotals:
     progress: TopicProgress = field(default_factory=TopicProgress)
     panes: PanesBySource = field(default_factory=PanesBySource)
     _sums: dict[frozenset[int], dict[int, tuple[int, int]]] = field(default_factory=dict)
+    _run: tuple[tuple[int, int, frozenset[int]], NDArray[np.int64]] | None = None
 
     def apply(self, record: CityDemandCounted, offset: int) -> bool:
         """Take in the record at `offset` and say whether it changed any total; applied offsets are ignored.
@@ -66,6 +67,8 @@ class CityTotals:
                 self.panes.hold(pane, source, _counts(record))
             case Standing.COMPLETED:
                 changed = self.panes.complete(source, epoch, record.complete_from_ms) or set()
+        if changed:
+            self._run = None
         for sums in self._sums.values():
             for stale in changed:
                 sums.pop(stale, None)
@@ -75,6 +78,7 @@ class CityTotals:
         """Drop panes out of the longest window at `now_ms`."""
         self.panes.forget(pane_start(now_ms - KEPT_MS))
         self._sums.clear()
+        self._run = None
 
     def windows(self, now_ms: int, zones: frozenset[int]) -> CityWindows:
         """Riders who asked and booked in these zones in each window ending at `now_ms`, as in `windows_of_zone`."""
@@ -93,16 +97,24 @@ class CityTotals:
 
     def _totals(self, now_ms: int, zones: frozenset[int], known_from_ms: int) -> NDArray[np.int64]:
         """Sums in units of riders x PANE_MS, int64[2, 6]."""
-        newest, longest = pane_start(now_ms), WINDOWS_MS[-1] // PANE_MS
-        riders = np.zeros((longest + 1, 2), np.int64)  # panes from the open one back
-        for place in range(longest + 1):
-            pane = newest - place * PANE_MS
-            if pane >= known_from_ms and pane in self.panes.standing:
-                riders[place] = self._sum_of(pane, zones)
-        sums = np.cumsum(riders, axis=0)
+        newest = pane_start(now_ms)
+        sums = self._running(newest, known_from_ms, zones)
         whole = np.array(WINDOWS_MS) // PANE_MS
-        weighted: NDArray[np.int64] = sums[whole - 1] * PANE_MS + riders[whole] * (PANE_MS - (now_ms - newest))
+        oldest = sums[whole + 1] - sums[whole]
+        weighted: NDArray[np.int64] = sums[whole] * PANE_MS + oldest * (PANE_MS - (now_ms - newest))
         return weighted.T
+
+    def _running(self, newest: int, known_from_ms: int, zones: frozenset[int]) -> NDArray[np.int64]:
+        """Riders of the k youngest panes in row k, int64[panes + 1, 2]; shared by zones that tick in between."""
+        wanted = newest, known_from_ms, zones
+        if self._run is None or self._run[0] != wanted:
+            sums = np.zeros((WINDOWS_MS[-1] // PANE_MS + 2, 2), np.int64)
+            for place in range(len(sums) - 1):
+                pane = newest - place * PANE_MS
+                if pane >= known_from_ms and pane in self.panes.standing:
+                    sums[place + 1] = self._sum_of(pane, zones)
+            self._run = wanted, np.cumsum(sums, axis=0)
+        return self._run[1]
 
     def _sum_of(self, pane: int, zones: frozenset[int]) -> tuple[int, int]:
         sums = self._sums.setdefault(zones, {})

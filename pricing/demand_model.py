@@ -18,8 +18,9 @@ from demand.long_memory import LongMemory, aged, blank_memory
 from demand.ratio_walk import INPUTS
 from demand.ratios import HALF_LIVES_MS, Sums
 from pricing.artefact import FORMAT, BrokenModelError, Parts, unpacked
+from pricing.compiled_trees import CompiledTrees, compiled
 from pricing.demand_features import FEATURES
-from pricing.fitted_forecast import corrections
+from pricing.fitted_forecast import banded
 from topics.control import ModelAnnounced
 
 HORIZONS_MIN = (5, 15, 30, 60)
@@ -27,7 +28,7 @@ HORIZONS_MIN = (5, 15, 30, 60)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DemandModel:
-    """A model ready to price with; `trees` is None if nothing was fitted.
+    """A model ready to price with; `trees` is None if nothing was fitted, and `quick` are the same trees.
 
     `coefficients` float64[4, len(INPUTS)], one row per horizon; `memory` of the base's cells as training left it.
     """
@@ -37,6 +38,7 @@ class DemandModel:
     coefficients: NDArray[np.float64]
     memory: LongMemory
     trees: xgboost.Booster | None
+    quick: CompiledTrees | None
 
     def coefficients_of(self, horizon_min: int) -> NDArray[np.float64]:
         """Coefficients for that horizon, one of `HORIZONS_MIN`: float64[len(INPUTS)]."""
@@ -45,9 +47,9 @@ class DemandModel:
 
     def correction(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """The trees' factor per row, float64[n]; `features` float32[n, F]."""
-        if self.trees is None or not len(features):
+        if self.quick is None or not len(features):
             return np.ones(len(features))
-        return corrections(self.trees, features)
+        return banded(self.quick.margins(features))
 
     def memory_of(self, cells: NDArray[np.int64], through_ms: int) -> LongMemory:
         """What training saw of the cells, int64[n], aged to `through_ms`; nothing of others, or if it ended later."""
@@ -82,13 +84,14 @@ def model_from(parts: Parts, label: str) -> DemandModel:
     _check(parts, "inputs", list(INPUTS))
     _check(parts, "half_lives_ms", list(HALF_LIVES_MS))
     try:
-        base = _base_of(parts)
+        base, trees = _base_of(parts), _trees_of(parts.trees)
         return DemandModel(
             label=label,
             base=base,
             coefficients=_shaped(parts, "coefficients", (len(HORIZONS_MIN), len(INPUTS))),
             memory=_memory_of(parts, base.cells.size),
-            trees=_trees_of(parts.trees),
+            trees=trees,
+            quick=None if trees is None else compiled(trees),
         )
     except (KeyError, TypeError, ValueError, xgboost.core.XGBoostError) as error:
         raise BrokenModelError("model-unreadable", str(error)) from error
@@ -144,4 +147,5 @@ def unfitted_model(base: DemandBase) -> DemandModel:
         coefficients=np.tile(UNFITTED, (len(HORIZONS_MIN), 1)),
         memory=blank_memory(base.cells.size, 0),
         trees=None,
+        quick=None,
     )

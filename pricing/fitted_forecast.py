@@ -155,7 +155,11 @@ def boosted(features: NDArray[np.float32], came: Floats, margin: Floats) -> xgbo
 
 def corrections(trees: xgboost.Booster, features: NDArray[np.float32]) -> Floats:
     """Factor of each row, float64[n], within `CORRECTION_BAND`; a row's factor does not depend on the other rows."""
-    low, high = CORRECTION_BAND
-    margin = np.zeros(len(features), np.float32)
-    factor = trees.inplace_predict(features, base_margin=margin, predict_type="value")
-    return np.clip(factor.astype(np.float64), low, high)
+    margins = trees.inplace_predict(features, base_margin=np.zeros(len(features), np.float32), predict_type="margin")
+    return banded(margins)
+
+
+def banded(margins: NDArray[np.float32]) -> Floats:
+    """Factors float64[n] of the trees' `margins` float32[n], within `CORRECTION_BAND`."""
+    factors: Floats = np.clip(np.exp(margins.astype(np.float64)), *CORRECTION_BAND)
+    return factors

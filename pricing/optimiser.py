@@ -75,17 +75,22 @@ def best_multipliers(
     wait = eta_s((idle + SPARE_CARS) / CATCHMENT_KM2)
     supply = cars + SPARE_CARS
     load = (requests * chance_at_rest(wait)) / supply
-    good = is_enough(load, supply, wait_target_s=wait_target_s, floor=floor, cap=cap)
-    first = np.where(good.any(axis=-1), np.argmax(good, axis=-1), cap - floor)
+    first = np.zeros(load.shape, np.int64)
+    # Most cells need no rise at all: only the others are held against the whole grid.
+    at_floor = is_enough(load, supply, wait_target_s=wait_target_s, floor=floor, cap=floor)[..., 0]
+    rising = np.nonzero(~at_floor)
+    if rising[0].size:
+        good = is_enough(load[rising], supply[rising], wait_target_s=wait_target_s, floor=floor, cap=cap)
+        first[rising] = np.where(good.any(axis=-1), np.argmax(good, axis=-1), cap - floor)
     return Optimum(hundredths=grid_of(floor, cap)[first], eta_s=wait)
 
 
 def is_enough(
     load: NDArray[np.float64], supply: NDArray[np.float64], *, wait_target_s: int, floor: int, cap: int
 ) -> NDArray[np.bool_]:
-    """Whether a multiplier needs no further rise: bool[n, P, g], false then true along the grid.
+    """Whether a multiplier needs no further rise: false, then true along the grid.
 
-    `load` are accepted requests at 1.00 per car, `supply` cars, both float64[n, P].
+    `load` are accepted requests at 1.00 per car, `supply` cars, both float64[...]; returns bool[..., g].
     """
     ratio = load[..., None] * _price_factors(floor, cap)
     squared = ratio * ratio

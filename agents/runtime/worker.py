@@ -36,7 +36,7 @@ def now_ms() -> int:
 class Worker:
     """Surroundings of one service: topics with their partition counts, schemas, measurements.
 
-    `database` is None for all but the recorder, who alone has to do with it.
+    `database` is None for all but the recorder, who alone has to do with it; `flush_every_ms` is for counting services.
     """
 
     service: str
@@ -48,6 +48,7 @@ class Worker:
     bootstrap: str
     security: Mapping[str, Any]
     database: Database | None = None
+    flush_every_ms: int = 250
 
     def reading(self, rewind: Rewind | None = None) -> Reading:
         """How a topic in Confluent format is read."""
@@ -133,7 +134,13 @@ def wire_counting(
     async def send(outgoing: Sequence[Outgoing]) -> None:
         await worker.publish(app, outgoing)
 
-    service = CountingService(open_partition=open_partition, caught_up=caught_up, send=send, meter=worker.meter)
+    service = CountingService(
+        open_partition=open_partition,
+        caught_up=caught_up,
+        send=send,
+        meter=worker.meter,
+        flush_every_ms=worker.flush_every_ms,
+    )
 
     def take(batch: Batch, ack: Callable[[], None]) -> None:
         taken[batch.tp] = batch.next_offset

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from infra.cli.exits import CommandError, ExitCode
 from infra.cli.output import complain, say, say_json, say_table
 
 if TYPE_CHECKING:
@@ -51,6 +52,39 @@ def status_command(*, as_json: AsJson = False) -> None:
         say_json(_as_object(status))
     else:
         _show(status)
+
+
+ERASE_EXAMPLES = ("faretide db erase --rider rider-7", "faretide db erase --driver driver-12 --json")
+
+
+def erase_command(
+    rider: Annotated[str, typer.Option(metavar="ID", help="Delete this rider's rows.")] = "",
+    driver: Annotated[str, typer.Option(metavar="ID", help="Take this driver's name out of ride events.")] = "",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Remove one person from the database, in every table at once or in none.
+
+    Topics forget by themselves, ride events and quotes after seven days, dead letters after thirty. A recorder that
+    starts again may read the last records before its commit once more: erase again when the topics have forgotten.
+    """
+    if bool(rider) == bool(driver):
+        raise CommandError("name one person: either --rider ID or --driver ID", ExitCode.USAGE)
+    touched = asyncio.run(_erase(rider, driver))
+    if as_json:
+        say_json(touched)
+    else:
+        say(", ".join(f"{table} {rows}" for table, rows in touched.items()) + " rows")
+
+
+async def _erase(rider: str, driver: str) -> dict[str, int]:
+    from infra.clients.database import database_errors, open_database
+    from infra.migrations.erasure import erase
+
+    _, database = _open()
+    async with open_database(database) as connection:
+        with database_errors(database, "erasing"):
+            return await (erase(connection, "rider", rider) if rider else erase(connection, "driver", driver))
 
 
 async def _migrate() -> "tuple[int, list[Migration]]":

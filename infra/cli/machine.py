@@ -153,9 +153,14 @@ def _embedded(
     say_step.ended("servers")
     say_step(f"broker {stack.bootstrap}, registry {stack.registry_url}")
     reached = {"bootstrap": stack.bootstrap, "registry_url": stack.registry_url, "state_dir": state_dir}
+    bound = {"topic_megabytes": settings.bytes_per_topic // 10**6}
     try:
         yield Running(
-            settings.model_copy(update=reached), services, notices, embedded=True, database_url=stack.database_url
+            settings.model_copy(update=reached | bound),
+            services,
+            notices,
+            embedded=True,
+            database_url=stack.database_url,
         )
     finally:
         forget_endpoints(state_dir)

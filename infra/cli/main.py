@@ -13,6 +13,7 @@ import typer
 
 from infra.cli import (
     acls,
+    bench,
     bundle,
     config,
     dashboard,
@@ -66,6 +67,7 @@ def build() -> typer.Typer:
     made.command("explain", epilog=_examples(explain.EXAMPLES))(explain.command)
     made.command("doctor", epilog=_examples(doctor.EXAMPLES))(doctor.command)
     made.command("faults", epilog=_examples(faults.EXAMPLES))(faults.command)
+    made.command("bench", epilog=_examples(bench.EXAMPLES))(bench.command)
     made.add_typer(_topics(), name="topics")
     made.add_typer(_schemas(), name="schemas")
     made.add_typer(_config(), name="config")
@@ -116,6 +118,7 @@ def _db() -> typer.Typer:
     group.command("migrate", epilog=_examples(migrate_examples))(db.migrate_command)
     status_examples = ("faretide db status", "faretide db status --json | jq '.topics[] | select(.behind > 0)'")
     group.command("status", epilog=_examples(status_examples))(db.status_command)
+    group.command("erase", epilog=_examples(db.ERASE_EXAMPLES))(db.erase_command)
     return group
 
 

@@ -24,7 +24,7 @@ from infra.clients.rights import Right
 from infra.clients.starting import start
 from infra.clients.topic_settings import TopicSettings, settings_of
 from infra.settings import Settings
-from topics.catalogue import EVERY_TOPIC, Topic
+from topics.catalogue import EVERY_TOPIC, FOR_EVER, Topic
 
 REQUEST_TIMEOUT_MS = 15_000
 LEADERS_WITHIN_S = 15.0
@@ -189,9 +189,14 @@ def differences(topic: Topic, wanted: TopicSettings, partitions: int, configs: M
     found += [
         f"{topic.name} must have {name}={value}, got {configs.get(name, 'nothing')}: set it with your broker's tools"
         for name, value in wanted.configs.items()
-        if configs.get(name) != value
+        if configs.get(name) != value and not _is_operators_choice(topic, name)
     ]
     return tuple(found)
+
+
+def _is_operators_choice(topic: Topic, config: str) -> bool:
+    """Whether the broker may have another value: how many bytes are kept, of what is not kept for ever."""
+    return config == "retention.bytes" and topic.retention_ms != FOR_EVER
 
 
 def _refuse_errors(errors: Iterable[Any]) -> None:

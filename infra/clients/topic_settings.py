@@ -52,6 +52,13 @@ def segment_ms(topic: Topic) -> int:
     return min(max(topic.retention_ms // 6, HOUR_MS), DAY_MS)
 
 
+def retention_bytes(topic: Topic, settings: Settings) -> int:
+    """Bytes a partition may take before its oldest file goes, -1 if only time counts."""
+    if topic.retention_ms == FOR_EVER or not settings.bytes_per_topic:
+        return -1
+    return settings.bytes_per_topic // partitions_of(topic, settings)
+
+
 def settings_of(topic: Topic, settings: Settings) -> TopicSettings:
     """What `topic` must look like on the broker.
 
@@ -67,7 +74,7 @@ def settings_of(topic: Topic, settings: Settings) -> TopicSettings:
             # Lateness is judged by the time the broker got a record, the same for every reader.
             "message.timestamp.type": "LogAppendTime",
             "min.insync.replicas": str(settings.in_sync_replicas),
-            "retention.bytes": "-1",
+            "retention.bytes": str(retention_bytes(topic, settings)),
             "retention.ms": str(topic.retention_ms),
             "segment.ms": str(segment_ms(topic)),
             "unclean.leader.election.enable": "false",

@@ -21,6 +21,7 @@ from infra.clients.database import Database, connect_database, open_database
 from infra.clients.errors import AccessDeniedError, ClientError, UnreachableError
 from infra.embedded.postgres import EmbeddedPostgres
 from infra.migrations import partitions
+from infra.migrations.erasure import erase
 from infra.migrations.partitions import Partition
 from infra.migrations.versions import DatabaseNewerError, Migration, known_migrations, migrate, version_of
 from lineage.kept import Kept
@@ -322,3 +323,38 @@ async def test_what_was_recorded_is_read_as_the_records_it_was(database):
     assert (await kept.tick(1, 1, near_ms=now_ms())).record == known
     assert await kept.quote("quote-nobody") is None
     assert await kept.tick(1, 1, near_ms=now_ms() - 3 * DAY_MS) is None
+
+
+async def test_a_person_is_erased_from_every_table(database):
+    """A rider's rows go, a driver's name goes from the rides; nobody else's does, and redrives keep their audit."""
+    async with open_database(database) as connection:
+        await connection.execute(
+            "INSERT INTO redrives (dlq_topic, dlq_partition, dlq_offset, refused_ms, round, redrive_id, author, "
+            "reason, source_topic, source_partition, source_offset, error_class, rule, attempt, edited, "
+            "record_key, value_after) "
+            "SELECT 't.dlq', 0, n, 1, 0, 'r', 'ann', 'why', 't', 0, n, 'InvalidField', 'x', 0, false, key, key "
+            "FROM unnest($1::bytea[]) WITH ORDINALITY AS given(key, n)",
+            [b"rider-1", b"rider-2"],
+        )
+        for table in ("quotes", "booking_decisions", "ride_events"):
+            await connection.execute(
+                f"CREATE TABLE {table}_day PARTITION OF {table} DEFAULT",
+            )
+            more = ", driver_id" if table == "ride_events" else ""
+            values = ", 'driver-' || n" if more else ""
+            await connection.execute(
+                f"INSERT INTO {table} "
+                f"(day, topic, partition, record_offset, appended_at, headers, rider_id, record{more}) "
+                f"SELECT '2026-01-01', 't', 0, n, now(), '{{}}', 'rider-' || n, '{{\"driver_id\": \"x\"}}'{values} "
+                "FROM generate_series(1, 2) AS n"
+            )
+        touched = await erase(connection, "rider", "rider-1")
+        assert touched == {"quotes": 1, "booking_decisions": 1, "ride_events": 1, "dead_letters": 0, "redrives": 1}
+        assert (await erase(connection, "driver", "driver-2"))["ride_events"] == 1
+        left = await connection.fetch("SELECT rider_id, driver_id, record FROM ride_events")
+        assert [(row["rider_id"], row["driver_id"]) for row in left] == [("rider-2", None)]
+        assert json.loads(left[0]["record"]) == {"driver_id": None}
+        keys = await connection.fetch("SELECT record_key, author FROM redrives ORDER BY dlq_offset")
+        assert [(row["record_key"], row["author"]) for row in keys] == [(None, "ann"), (b"rider-2", "ann")]
+        with pytest.raises(ValueError, match="must be an id"):
+            await erase(connection, "rider", "")

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -28,6 +28,7 @@ START_LIMIT_S = 90.0
 RECORDED_WITHIN_S = 90.0
 RECORDER = "recorder-0"
 WARM_S = 3.0
+Meanwhile = Callable[[Supervised], Awaitable[None]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,9 +54,19 @@ class Run:
 
 
 async def run(
-    stack: EmbeddedStack, logs: Path, faults: list[Fault], *, seed: int, size: Size, tree: Path = kafka.ROOT
+    stack: EmbeddedStack,
+    logs: Path,
+    faults: list[Fault],
+    *,
+    seed: int,
+    size: Size,
+    tree: Path = kafka.ROOT,
+    meanwhile: Meanwhile | None = None,
 ) -> Run:
-    """Inflict faults on services from `tree`, under the load of that seed, and judge what is left."""
+    """Inflict faults on services from `tree`, under the load of that seed, and judge what is left.
+
+    After the faults the load goes on until `meanwhile` is done.
+    """
     begun_s = time.monotonic()
     connection = await prepared(stack)
     database = Database(url=stack.database_url, keep_days=30)
@@ -69,6 +80,8 @@ async def run(
             async with loading(connection, seed, size):
                 await asyncio.sleep(WARM_S)  # so that there is state to lose
                 await surgeon.inflict_all(faults)
+                if meanwhile is not None:
+                    await meanwhile(workers)
             loaded_s = time.monotonic() - loaded_s
             await settled(connection)
             await workers.end([instance for instance in workers.processes if instance != RECORDER])

@@ -53,6 +53,20 @@ def test_what_is_kept_for_ever_is_bounded_by_nothing(topic):
     assert (configs["retention.ms"], configs["retention.bytes"], configs["cleanup.policy"]) == ("-1", "-1", "delete")
 
 
+@pytest.mark.parametrize("topic", EVERY_TOPIC, ids=lambda topic: topic.name)
+def test_bytes_are_bounded_where_a_bound_is_set(topic):
+    """On the embedded broker always, on others when asked to; a topic's bound is shared by its partitions."""
+    for settings, megabytes in (
+        (Settings(), 512),
+        (Settings(bootstrap="k:1", registry_url="http://r"), 0),
+        (Settings(bootstrap="k:1", registry_url="http://r", topic_megabytes=100), 100),
+    ):
+        wanted = settings_of(topic, settings)
+        governs = wanted.configs["retention.ms"] == "-1"
+        bound = -1 if governs or not megabytes else megabytes * 10**6 // wanted.partitions
+        assert wanted.configs["retention.bytes"] == str(bound)
+
+
 def test_a_dead_letter_can_hold_the_largest_record_of_its_source():
     """What is refused is kept whole, models included."""
     for topic in TOPICS[: len(DEAD_LETTERS)]:
@@ -66,6 +80,16 @@ def test_a_topic_as_it_must_be_has_no_faults():
     """Equal partitions and values, more configs than we care for."""
     wanted = settings_of(DRIVER_PINGS, SETTINGS)
     assert differences(DRIVER_PINGS, wanted, 3, wanted.configs | {"flush.ms": "1"}) == ()
+
+
+def test_bytes_are_the_operators_choice_but_for_what_governs_prices():
+    """A bound of the broker's own is no fault of a topic, unless it could drop a policy."""
+    bound = {"retention.bytes": "1000"}
+    wanted = settings_of(DRIVER_PINGS, SETTINGS)
+    assert differences(DRIVER_PINGS, wanted, 3, wanted.configs | bound) == ()
+    wanted = settings_of(MARKETS, SETTINGS)
+    (fault,) = differences(MARKETS, wanted, 1, wanted.configs | bound)
+    assert fault.startswith("markets.v1 must have retention.bytes=-1, got 1000")
 
 
 @pytest.mark.parametrize(
