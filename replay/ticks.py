@@ -1,7 +1,7 @@
 """Every tick of one zone partition made again, in the order of the log, from what each names.
 
 A tick follows the newest own one of its zone, not the recorded one: outputs are withheld from the run. Those of a lower
-epoch than the partition has heard of are a zombie's; nobody priced by them and they are passed over.
+epoch than the partition has heard of are a zombie's: no tick follows them, and they stay as recorded.
 """
 
 from collections.abc import Iterator
@@ -76,7 +76,8 @@ class TickLog:
                 continue
             epoch = Epoch(tick.epoch_generation, tick.epoch_started_ms)
             if epoch < self._epoch:
-                self.zombies += 1
+                self.zombies += self._is_wanted(raw, tick)
+                yield TickAgain(raw=raw, recorded=tick)  # whoever had not heard of the newer epoch quoted by it
                 continue
             self._epoch = epoch
             if self.memories is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.output import say, say_json, say_table
+from infra.cli.replaying.progress import Progress
 
 if TYPE_CHECKING:
     from replay.run import RunResult
@@ -16,13 +17,15 @@ def verified(file: Path, *, as_json: bool, processes: int = 0) -> None:
     """Run the file and tell. Raises CommandError if the file cannot be used, or anything differs."""
     from replay.archive import Archive, ArchiveError
     from replay.contracts import SchemaAbsentError
-    from replay.run import Order, run
+    from replay.run import COMPARED, Order, run
 
     try:
         about = Archive.opened(file).about
         began_s = time.monotonic()
+        names = {topic.name for topic in COMPARED}
+        progress = Progress(sum(part.records for part in about.parts if part.topic in names))
         with TemporaryDirectory(prefix="faretide-replay-") as place:
-            result = run(Order(file=file, outputs=Path(place)), processes=processes)
+            result = run(Order(file=file, outputs=Path(place)), processes=processes, report=progress)
     except (ArchiveError, SchemaAbsentError) as error:
         raise CommandError(str(error)) from None
     seconds = max(time.monotonic() - began_s, 1e-3)

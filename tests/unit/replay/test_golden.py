@@ -1,16 +1,22 @@
 """The golden recording comes out as it was recorded, and nothing in it can change without being noticed."""
 
+import zipfile
 from dataclasses import fields
+from itertools import pairwise
 
 import pytest
 
-from replay.archive import Archive, ArchiveError
+from replay.archive import Archive, ArchiveError, copied
 from replay.change import SETTINGS, Change, settings_of
 from replay.contracts import Contracts
+from replay.counts import PartitionCounts
+from replay.outputs import made
 from replay.pseudonyms import pseudonymised
 from tests.unit.replay.recordings import GOLDEN, altered, ran
 from topics.catalogue import (
     BOOKING_DECISIONS,
+    CITY_DEMAND,
+    DEMAND_CELLS,
     MARKETS,
     MODELS,
     PRICING_POLICY,
@@ -21,6 +27,7 @@ from topics.catalogue import (
     SURGE,
 )
 from topics.control import PricingPolicySet
+from topics.counts import CountKind
 
 
 def test_the_golden_recording_is_made_again_to_the_byte(tmp_path):
@@ -123,3 +130,69 @@ def test_another_policy_changes_prices_and_keeps_the_rest(tmp_path):
     assert after.topics[SURGE.name].differ > 0
     assert after.topics[QUOTES.name].records == before.topics[QUOTES.name].records
     assert after.topics[QUOTES.name].not_made == 0
+
+
+def test_a_tick_of_a_worker_that_lost_its_partition_is_left_as_it_is(tmp_path):
+    """Its epoch is below one that has spoken: it is counted apart and differs from nothing."""
+    file = altered(tmp_path / "zombie.faretide", SURGE, lambda one: {"epoch_generation": one.epoch_generation - 1})
+    result = ran(file, tmp_path / "outputs")
+    assert result.topics[SURGE.name].zombies == 1
+    assert result.is_identical
+
+
+def test_a_source_that_is_alive_has_said_that_its_snapshot_is_complete(tmp_path):
+    """A recording that begins after all snapshots knows its sources all the same."""
+    source = Archive.opened(GOLDEN)
+    contracts = Contracts(source.schemas)
+    counted = {topic.name: topic for topic in (SUPPLY_CELLS, DEMAND_CELLS, CITY_DEMAND)}
+
+    def alter(name, raw):
+        topic = counted.get(name)
+        snapshot = topic is not None and contracts.decode(topic, raw.value).kind is CountKind.SNAPSHOT_COMPLETE
+        return None if snapshot else raw
+
+    copied(source, tmp_path / "late.faretide", alter)
+    archive = Archive.opened(tmp_path / "late.faretide")
+    number = archive.about.numbers(SURGE.name)[0]
+    counts = PartitionCounts(archive, contracts, number)
+    ticks = [contracts.decode(SURGE, raw.value) for raw in archive.log(SURGE.name, number)]
+    counts.read(ticks[-1])
+    assert counts.state.is_complete(ticks[-1].now_ms)
+    assert counts.city.progress.is_complete(ticks[-1].now_ms)
+
+
+def test_what_is_otherwise_carries_on_from_tick_to_tick_and_into_quotes(tmp_path):
+    """Where no multiplier may fall, none of the run's own ever does, and quotes carry those."""
+    archive = Archive.opened(GOLDEN)
+    contracts = Contracts(archive.schemas)
+    change = Change(settings={"max_fall_hundredths_per_min": 0, "max_rise_hundredths_per_min": 0})
+    changed = ran(GOLDEN, tmp_path / "still", is_compared=False, change=change)
+    number = archive.about.numbers(SURGE.name)[0]
+    smooth = [
+        contracts.decode(SURGE, raw.value).smooth_hundredths
+        for raw in made(tmp_path / "still", SURGE.name, number)
+        if raw.appended_ms >= archive.about.from_ms
+    ]
+    recorded = [
+        contracts.decode(SURGE, raw.value).smooth_hundredths
+        for raw in archive.log(SURGE.name, number)
+        if raw.appended_ms >= archive.about.from_ms
+    ]
+    assert moves(smooth) < moves(recorded)
+    assert changed.topics[QUOTES.name].differ > 0
+
+
+def moves(ticks):
+    """How often a multiplier differs from the one of the tick before."""
+    return sum(a != b for before, after in pairwise(ticks) for a, b in zip(before, after, strict=True))
+
+
+def test_a_member_swapped_for_another_is_refused(tmp_path):
+    """A zip that is whole but not the one that was written."""
+    swapped = tmp_path / "swapped.faretide"
+    with zipfile.ZipFile(GOLDEN) as before, zipfile.ZipFile(swapped, "w") as after:
+        for name in before.namelist():
+            content = before.read(name)
+            after.writestr(name, content[:-1] + b"~" if name.startswith(f"topics/{QUOTES.name}") else content)
+    with pytest.raises(ArchiveError, match="is not what was written"):
+        Archive.opened(swapped)
