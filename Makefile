@@ -6,11 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 KILLS ?= 200
+SEEDS ?= 20
 # A venv of its own: nothing from outside may leak in, nothing is compiled or fetched beyond the lock files.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test check unit broker faults mutants incidents web audit format lock jars results clean
+.PHONY: help run test check unit broker simulations faults mutants incidents web audit format lock jars results clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -47,6 +48,9 @@ unit: $(VENV)/.dev ## Tests that need no broker
 
 broker: $(VENV)/.dev ## Tests on a real broker, registry and Postgres
 	$(BIN)/python -m pytest -m broker $(ARGS)
+
+simulations: $(VENV)/.run ## Every scenario under every policy on paired seeds, docs/results/simulation.*; an hour of one core (SEEDS=20)
+	$(BIN)/faretide simulate --scenario all --policy all --seeds $(SEEDS) --report docs/results $(ARGS)
 
 faults: $(VENV)/.dev ## Kill services and servers under load by seeded plans, recount, write docs/results/faults.* (KILLS=200)
 	$(BIN)/faretide faults --seed 1 --kills $(KILLS) --report docs/results $(ARGS)
