@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
 ARGS ?=
 KILLS ?= 200
+SEEDS ?= 20
 # A venv of its own: nothing from outside may leak in, nothing is compiled or fetched beyond the lock files.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test check unit broker faults soak mutants golden incidents bench web audit format lock jars results clean
+.PHONY: help run test check unit broker faults soak mutants golden simulations incidents bench web audit format lock jars results clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -51,6 +52,9 @@ broker: $(VENV)/.dev ## Tests on a real broker, registry and Postgres
 
 golden: $(VENV)/.dev ## Write what this code makes of the recordings in tests/golden into them, for review
 	$(BIN)/python -m tests.golden.renew
+
+simulations: $(VENV)/.run ## Every scenario under every policy on paired seeds, docs/results/simulation.*; an hour of one core (SEEDS=20)
+	$(BIN)/faretide simulate --scenario all --policy all --seeds $(SEEDS) --report docs/results $(ARGS)
 
 faults: $(VENV)/.dev ## Kill services and servers under load by seeded plans, recount, write docs/results/faults.* (KILLS=200)
 	$(BIN)/faretide faults --seed 1 --kills $(KILLS) --report docs/results $(ARGS)

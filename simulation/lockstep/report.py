@@ -30,10 +30,10 @@ td:first-child,th:first-child{text-align:left}.good{color:#0a7d33}.bad{color:#b3
 
 
 def write_report(directory: Path, document: dict[str, Any], world: World) -> None:
-    """Write simulation.json and simulation.html; pictures are of the first seed."""
+    """Write simulation.json, simulation.html and a picture per scenario; pictures are of the first seed."""
     directory.mkdir(parents=True, exist_ok=True)
     (directory / "simulation.json").write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
-    sections = [_section(name, found, document, world) for name, found in document["scenarios"].items()]
+    sections = [_section(directory, name, document, world) for name in document["scenarios"]]
     first, last = document["seeds"]
     head = (
         f"<p>{document['drivers']:,} drivers, two hours after a warm-up of half an hour, seeds {first} to {last}; "
@@ -47,20 +47,16 @@ def write_report(directory: Path, document: dict[str, Any], world: World) -> Non
     )
 
 
-def _section(name: str, found: dict[str, Any], document: dict[str, Any], world: World) -> str:
-    scenario, policies = SCENARIOS[name], found["policies"]
-    towns = {
-        policy: town_after(world, scenario, pricer_of(policy, world, scenario), document["seeds"][0])
-        for policy in policies
-    }
-    parts = [
-        f"<h2>{html.escape(name)}</h2><p>{html.escape(scenario.about)}</p>",
-        _table(policies),
-        _differences(found["differences"]),
-        over_time(towns),
-        map_of(towns[list(towns)[-1]]),
-    ]
-    return "\n".join(parts)
+def _section(directory: Path, name: str, document: dict[str, Any], world: World) -> str:
+    """Tables and pictures of one scenario; its picture over time is also a file of its own, for other pages."""
+    scenario, found = SCENARIOS[name], document["scenarios"][name]
+    policies, seed = found["policies"], document["seeds"][0]
+    towns = {each: town_after(world, scenario, pricer_of(each, world, scenario), seed) for each in policies}
+    picture = over_time(towns)
+    (directory / f"simulation-{name}.svg").write_text(picture, encoding="utf-8")
+    head = f"<h2>{html.escape(name)}</h2><p>{html.escape(scenario.about)}</p>"
+    tables = _table(policies), _differences(found["differences"])
+    return "\n".join((head, *tables, picture, map_of(towns[list(towns)[-1]])))
 
 
 def _table(policies: dict[str, Any]) -> str:
