@@ -36,7 +36,8 @@ run: $(VENV)/.run ## Start broker, registry, Postgres, services and the city; Ct
 	$(BIN)/faretide up $(ARGS)
 
 test: check ## Everything CI runs: the checks, then all tests, broker tests included
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto -m "not broker" $(ARGS)
+	$(BIN)/python -m pytest -m broker $(ARGS)
 
 check: $(VENV)/.dev ## Format, lint, types, layers
 	$(BIN)/ruff format --check .
@@ -45,7 +46,7 @@ check: $(VENV)/.dev ## Format, lint, types, layers
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.dev ## Tests that need no broker
-	$(BIN)/python -m pytest -m "not broker" $(ARGS)
+	$(BIN)/python -m pytest -n auto -m "not broker" $(ARGS)
 
 broker: $(VENV)/.dev ## Tests on a real broker, registry and Postgres
 	$(BIN)/python -m pytest -m broker $(ARGS)
