@@ -6,6 +6,7 @@ they stand in.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from pricing.bookings import judge
 from pricing.markets import MarketBook
@@ -13,8 +14,12 @@ from pricing.policy import PolicyBook
 from pricing.prepared_tick import PreparedTick
 from pricing.quote import QuoteContext, answer, quote_id_of
 from pricing.quote_memory import QuoteMemory
-from topics.events import QuoteRequested, RideEventHappened
+from pricing.quote_offers import Asked, Offer, PricedValue, offer_of, priced_values, request_at
+from topics.arrays import Int64s
+from topics.columns import Columns
+from topics.events import RideEventHappened
 from topics.prices import BookingJudged, BookingOutcome, QuoteAnswered, SurgeTicked
+from windows.hexagons import zone_of
 
 REMEMBERED_PER_PARTITION = 1 << 18
 
@@ -44,6 +49,14 @@ class AnsweredPartition:
         if booking is not None:
             self.memory.record_decision(booking)
 
+    def quotes_read(self, quotes: Columns, offsets: Int64s) -> None:
+        """Take in a chunk of records of `quotes.v1`, each as `quote_read` would; `offsets` are of all its values."""
+        self.memory.record_all(quotes, offsets)
+        quote_ids = quotes.texts("quote_id")
+        self.underway.difference_update(quote_ids)
+        for quote_id in self.early.keys() & quote_ids if self.early else ():
+            self.memory.record_decision(self.early.pop(quote_id))
+
     def decision_read(self, decision: BookingJudged) -> None:
         """Take in a record of `booking-decisions.v1`, whoever wrote it, in order of offset."""
         self.decided[decision.acceptance_offset] = decision.now_ms
@@ -67,6 +80,7 @@ class QuoteDesk:
     policies: PolicyBook
     ticks: dict[int, PreparedTick] = field(default_factory=dict)
     partitions: dict[int, AnsweredPartition] = field(default_factory=dict)
+    offers: dict[tuple[int, str], Offer] = field(default_factory=dict)
 
     def assigned(self, partitions: Iterable[int]) -> None:
         """Begin with blank memories, to be read back before anything is answered."""
@@ -78,32 +92,49 @@ class QuoteDesk:
         if known is None or _epoch(tick) >= _epoch(known.tick):
             self.ticks[tick.zone] = PreparedTick(tick, partition, offset)
 
-    def answer(
-        self,
-        partition: int,
-        request: QuoteRequested,
-        *,
-        cell: int,
-        zone: int,
-        appended_ms: int,
-        now_ms: int,
-        offset: int,
-    ) -> QuoteAnswered | None:
-        """The answer to a request; None if it has one."""
-        answered = self.partitions[partition]
-        if answered.has_answered(quote_id_of(request.request_id)):
-            return None
+    def answer_all(self, asked: Asked, *, frame: bytes, now_ms: int) -> list[PricedValue | QuoteAnswered | None]:
+        """The answer to each request at `now_ms`; None if it has one.
+
+        Priced ones are bytes already: `priced_values` equals `answer` encoded. The few others go through `answer`.
+        """
+        answered: list[PricedValue | QuoteAnswered | None] = []
+        priced = priced_values(asked, partial(self._offer, now_ms=now_ms), frame=frame, now_ms=now_ms)
+        for place, (partition, request_id) in enumerate(zip(asked.partition, asked.request_id, strict=True)):
+            known, made = self.partitions[partition], priced[place]
+            quote_id = made.quote_id if made else quote_id_of(request_id)
+            if known.has_answered(quote_id):
+                answered.append(None)
+                continue
+            known.underway.add(quote_id)
+            answered.append(made or self._unpriced(asked, place, now_ms))
+        return answered
+
+    def _unpriced(self, asked: Asked, place: int, now_ms: int) -> QuoteAnswered:
+        request, appended_ms, offset = request_at(asked, place)
+        where = self._where(asked.cell[place], now_ms)
+        return answer(request, where, appended_ms=appended_ms, now_ms=now_ms, request_offset=offset)
+
+    def _offer(self, cell: int, product: str, *, now_ms: int) -> Offer | None:
+        """The offer known, or made anew where tick, policy, market or the tick's age have moved on."""
+        where = self._where(cell, now_ms)
+        known = self.offers.get((cell, product))
+        if known is not None and known.holds(where, now_ms):
+            return known
+        made = offer_of(where, product, now_ms)
+        if made is not None:
+            self.offers[cell, product] = made
+        return made
+
+    def _where(self, cell: int, now_ms: int) -> QuoteContext:
         market = self.markets.holding(cell, now_ms) if cell else None
-        where = QuoteContext(
+        zone = zone_of(cell) if cell else 0
+        return QuoteContext(
             cell=cell,
             zone=zone,
             market=market,
             policy=self.policies.at(market.name, now_ms) if market else None,
             tick=self.ticks.get(zone),
         )
-        quote = answer(request, where, appended_ms=appended_ms, now_ms=now_ms, request_offset=offset)
-        answered.underway.add(quote.quote_id)
-        return quote
 
     def judge(
         self, partition: int, acceptance: RideEventHappened, *, appended_ms: int, offset: int

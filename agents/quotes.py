@@ -7,11 +7,12 @@ Writes  QUOTES, BOOKING_DECISIONS            to the partition number of the inpu
         ride-events.v1.dlq                   (requests that cannot be read are dead-lettered by DEMAND)
 Keeps   QuoteMemory                          binding quotes, in memory, read back from QUOTES
 
-The rules are pricing.quote and pricing.bookings; nothing is decided here.
+The rules are pricing.quote, for chunks pricing.quote_offers, and pricing.bookings; nothing is decided here.
 """
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,17 +22,22 @@ from aiokafka import ConsumerRecord
 from faust.types import TP
 
 from agents.quote_desk import QuoteDesk
+from agents.quote_requests import Chunk, RequestSource, Waiting
 from agents.runtime.app import WorkerApp
-from agents.runtime.batches import Batch, batches
+from agents.runtime.batches import Batch, batches, held_batches
 from agents.runtime.broadcast import BroadcastReader, LastMs
-from agents.runtime.control import Control, decoded
+from agents.runtime.control import Control, decoded, look_up_schemas
 from agents.runtime.counting import Outgoing
 from agents.runtime.intake import Intake, Taken
+from agents.runtime.publisher import Record
 from agents.runtime.rewind import Span
 from agents.runtime.worker import Worker, now_ms, report_telemetry
 from pricing.markets import MarketBook
 from pricing.policy import PolicyBook
-from topics.arrays import Bools, Int64s
+from pricing.quote_memory import REMEMBERED
+from pricing.quote_offers import PricedValue
+from pricing.quote_values import refuse_other_fields
+from topics.arrays import Int64s
 from topics.catalogue import (
     BOOKING_DECISIONS,
     MARKETS,
@@ -43,13 +49,13 @@ from topics.catalogue import (
     Topic,
 )
 from topics.columns import ColumnDecoder, Columns
-from topics.events import QuoteRequested, RideEventHappened, RideEventKind
-from topics.refusals import BadRow, ErrorClass, Undecodable
+from topics.events import RideEventHappened, RideEventKind
+from topics.prices import QuoteAnswered
+from topics.refusals import Undecodable
 from topics.schemas import schema_of
-from topics.validity import TOO_LONG, check_requests, check_ride_events
-from topics.wire import Event, headers, trace_of
+from topics.validity import check_ride_events
+from topics.wire import Event, headers, passed_on
 from windows.epochs import Epoch
-from windows.hexagons import cells_of, zone_of
 from windows.panes import GRACE_MS
 
 SERVICE = "quotes"
@@ -58,8 +64,8 @@ TICKS_BACK = LastMs(30_000)
 LONGEST_LOCK_MS = 600_000
 ANSWERS_BACK = LastMs(LONGEST_LOCK_MS + GRACE_MS)
 FORGET_EVERY_S = 5.0
-# A request is refused in `quotes.v1`, so that its client does not wait; without these there is no one to tell.
-UNANSWERABLE = {"rider_id", "request_id"}
+ANSWERS_WAIT_MS, ANSWERS_BYTES = 50, 64 * 1024
+"""Its own quotes are read back in runs: one fetch for every publication would cost as much as the quotes in it."""
 
 
 class Quotes:
@@ -70,13 +76,21 @@ class Quotes:
         markets, policies = MarketBook(), PolicyBook()
         self._control = Control(app, worker, {MARKETS: markets.learn, PRICING_POLICY: policies.learn})
         self._desk = QuoteDesk(markets=markets, policies=policies)
-        self._requests = Intake(QUOTE_REQUESTS, worker.contracts.columns(QUOTE_REQUESTS), _answerable, worker)
+        self._requests = RequestSource(worker)
+        self._waiting = Waiting()
+        self._remembered = worker.contracts.columns(QUOTES, REMEMBERED)
+        self._frame = worker.contracts.frame(QUOTES)
         self._events = Intake(RIDE_EVENTS, worker.contracts.columns(RIDE_EVENTS), check_ride_events, worker)
         self._ticks = BroadcastReader(
             worker.bootstrap, self._read_ticks, client_id=f"{worker.name}-ticks", security=worker.security
         )
         self._answers = BroadcastReader(
-            worker.bootstrap, self._read_answers, client_id=f"{worker.name}-answers", security=worker.security
+            worker.bootstrap,
+            self._read_answers,
+            client_id=f"{worker.name}-answers",
+            fetch_wait_ms=ANSWERS_WAIT_MS,
+            fetch_bytes=ANSWERS_BYTES,
+            security=worker.security,
         )
         self._answers_moved = asyncio.Event()
         self._beginning = asyncio.Lock()
@@ -123,51 +137,58 @@ class Quotes:
         partition = self._desk.partitions.get(tp.partition)
         if partition is None:
             return
-        topic = QUOTES if tp.topic == QUOTES.name else BOOKING_DECISIONS
-        for record in records:
-            with contextlib.suppress(Undecodable):  # not ours: it binds nobody
-                said = await decoded(self._worker, topic, record.value)
-                if topic is QUOTES:
-                    partition.quote_read(said, record.offset)
-                else:
-                    partition.decision_read(said)
+        if tp.topic == QUOTES.name:
+            await look_up_schemas(self._worker, records)
+            columns = self._remembered.decode([record.value for record in records])  # not ours: it binds nobody
+            partition.quotes_read(columns, np.array([record.offset for record in records]))
+        else:
+            for record in records:
+                with contextlib.suppress(Undecodable):
+                    partition.decision_read(await decoded(self._worker, BOOKING_DECISIONS, record.value))
         self._answers_moved.set()
 
     # ---- requests
 
-    async def answer(self, stream: faust.StreamT[Any]) -> None:
-        """Answer the requests of each batch, then let it be committed."""
-        async for batch in batches(stream):
-            taken = self._requests.take(batch)
-            at_ms = now_ms()
-            await self._publish(self._quotes(batch, taken, at_ms))
-            done_ms = now_ms()
-            for appended_ms in taken.appended_ms.tolist():
-                self._worker.meter.latency("quote_ms", done_ms - appended_ms)
+    async def take(self, stream: faust.StreamT[Any]) -> None:
+        """Have each batch answered together with those of other partitions that wait."""
+        async for batch, ack in held_batches(stream):
+            await self._waiting.put(batch, ack)
 
-    def _quotes(self, batch: Batch, taken: Taken, at_ms: int) -> Sequence[Outgoing]:
-        outgoing = []
-        requests = _requests_of(taken)
-        cells = _pickup_cells(taken)
-        for place, (request, cell) in enumerate(zip(requests, cells, strict=True)):
-            record = taken.record_of(place)
-            quote = self._desk.answer(
-                batch.partition,
-                request,
-                cell=cell,
-                zone=zone_of(cell) if cell else 0,
-                appended_ms=record.timestamp,
-                now_ms=at_ms,
-                offset=record.offset,
-            )
-            if quote is None:
-                self._worker.meter.count("requests_repeated")
+    async def answer(self) -> None:
+        """Answer what waits, publish it, let it be committed; until the worker ends."""
+        while True:
+            held = await self._waiting.together()
+            live = [batch for batch, _ in held if batch.epoch == self._app.epoch]
+            chunk = self._requests.chunk(live)
+            answers = self._answers_to(chunk, now_ms())
+            if answers:
+                await self._worker.publish_coded(self._app, answers)
+            self._worker.meter.latencies("quote_ms", now_ms() - np.array(chunk.asked.appended_ms, np.int64))
+            for _, ack in held:
+                ack()  # without effect if the epoch is over
+
+    def _answers_to(self, chunk: Chunk, at_ms: int) -> list[Record]:
+        """What is to be published about the requests, and their counts."""
+        said: Counter[str] = Counter()
+        records = []
+        shared = tuple(headers(Event("", SOURCE, QuoteAnswered.__name__, at_ms)))[1:]
+        answers = self._desk.answer_all(chunk.asked, frame=self._frame, now_ms=at_ms)
+        for source, answer in zip(chunk.records, answers, strict=True):
+            if answer is None:
+                said["requests_repeated"] += 1
                 continue
-            self._worker.meter.count(f"quotes.{quote.outcome.lower()}")
-            if quote.fallback:
-                self._worker.meter.count(f"quote_fallbacks.{quote.fallback}")
-            outgoing.append(_addressed(QUOTES, record, quote.quote_id, quote, at_ms))
-        return outgoing
+            if isinstance(answer, PricedValue):
+                outcome, value = "priced", answer.value
+            else:
+                outcome, value = answer.outcome.lower(), self._worker.contracts.encode(QUOTES, answer)
+            said[f"quotes.{outcome}"] += 1
+            if answer.fallback:
+                said[f"quote_fallbacks.{answer.fallback}"] += 1
+            named = (("ce_id", answer.quote_id.encode()), *shared, *passed_on(source.headers))
+            records.append(Record(QUOTES.name, source.partition, source.key or b"", value, named))
+        for name, count in said.items():
+            self._worker.meter.count(name, count)
+        return records
 
     # ---- acceptances
 
@@ -217,47 +238,10 @@ class Quotes:
             self._worker.meter.gauge("conflicting_quotes", sum(memory.conflicts for memory in memories))
 
 
-def _answerable(columns: Columns, keys: Sequence[bytes | None], appended_ms: Int64s) -> tuple[Bools, list[BadRow]]:
-    """Rows with someone to answer: whatever else is wrong with them is said in the answer."""
-    good, broken = check_requests(columns, keys, appended_ms)
-    row_of = {source: row for row, source in enumerate(columns.source_row.tolist())}
-    for bad in broken:
-        if bad.error_class != ErrorClass.INVALID_KEY and bad.field not in UNANSWERABLE and bad.rule != TOO_LONG:
-            good[row_of[bad.row]] = True
-    return good, []
-
-
-def _requests_of(taken: Taken) -> list[QuoteRequested]:
-    columns, rows = taken.columns, taken.rows
-    places = ("pickup_lat", "pickup_lon", "dropoff_lat", "dropoff_lon")
-    floats = [columns.floats(name)[rows].tolist() for name in places]
-    fields = zip(
-        columns.texts("request_id", rows),
-        columns.texts("rider_id", rows),
-        columns.ints("at_ms")[rows].tolist(),
-        *floats,
-        columns.texts("product", rows),
-        _nullable(columns, "deadline_ms", rows),
-        strict=True,
-    )
-    names = ("request_id", "rider_id", "at_ms", *places, "product", "deadline_ms")
-    return [QuoteRequested(**dict(zip(names, row, strict=True))) for row in fields]
-
-
 def _nullable(columns: Columns, name: str, rows: Int64s) -> list[int | None]:
     """A whole-number field, None where it is null."""
     values, present = columns.ints(name)[rows].tolist(), columns.present(name)[rows].tolist()
     return [value if given else None for value, given in zip(values, present, strict=True)]
-
-
-def _pickup_cells(taken: Taken) -> list[int]:
-    """Cell of each pickup; 0 where the coordinates are none."""
-    lat, lon = (taken.columns.floats(name)[taken.rows] for name in ("pickup_lat", "pickup_lon"))
-    inside = (np.abs(lat) <= 90.0) & (np.abs(lon) <= 180.0)
-    cells = np.zeros(lat.size, np.int64)
-    cells[inside] = cells_of(lat[inside], lon[inside])
-    found: list[int] = cells.tolist()
-    return found
 
 
 def _events_of(taken: Taken) -> list[RideEventHappened]:
@@ -281,11 +265,13 @@ def _events_of(taken: Taken) -> list[RideEventHappened]:
 def _addressed(topic: Topic, source: ConsumerRecord, event_id: str, record: object, at_ms: int) -> Outgoing:
     """An answer to the partition number and key of what it answers, in the same trace."""
     event = Event(event_id, SOURCE, type(record).__name__, at_ms)
-    return Outgoing(topic, source.partition, source.key or b"", record, tuple(headers(event, trace_of(source.headers))))
+    said = (*headers(event), *passed_on(source.headers))
+    return Outgoing(topic, source.partition, source.key or b"", record, said)
 
 
 def warm_up() -> None:
     """Compile or load the column decoders before the group counts on this worker."""
+    refuse_other_fields()
     for topic in (QUOTE_REQUESTS, RIDE_EVENTS):
         ColumnDecoder(schema_of(topic), {})
 
@@ -294,7 +280,8 @@ def register(app: WorkerApp, worker: Worker) -> None:
     """Wire the service to its topics."""
     service = Quotes(app, worker)
     app.on_began(service.began)
-    for topic, read in ((QUOTE_REQUESTS, service.answer), (RIDE_EVENTS, service.judge)):
+    for topic, read in ((QUOTE_REQUESTS, service.take), (RIDE_EVENTS, service.judge)):
         app.agent(app.batched_topic(topic.name, worker.reading()), name=f"{SERVICE}.{topic.name}")(read)
+    app.task(service.answer)
     app.task(service.forget)
     report_telemetry(app, worker)

@@ -7,6 +7,8 @@ so that what should be counted in the end is known without asking any contestant
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,17 @@ DRIFT_M = 30.0
 _KINDS = (("standard",), ("standard", "xl"), ("standard", "premium"))
 _HEADERS = [("ce_source", b"bench")]
 _BATCH_BYTES = 256 * 2**10
+
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+Written = Callable[[int, int, int, Floats, Floats], None]
+"""Told partition, offset and append time (epoch ms) of a batch, and the degrees of its pings, in order."""
+
+
+def _tell(written_to: Written, partition: int, lat: Floats, lon: Floats, done: Any) -> None:  # noqa: ANN401  a future
+    if not done.cancelled() and done.exception() is None:
+        where = done.result()
+        written_to(partition, where.offset, where.timestamp, lat, lon)
 
 
 class PingLoad:
@@ -71,13 +84,18 @@ class PingLoad:
             written += await self._send(min(STEP, count - done))
         await asyncio.gather(*written)
 
-    async def publish_at(self, per_s: float, seconds: float) -> None:
-        """Publish at an even pace; a step that is late is sent at once and delays none after it."""
-        begun_s, steps = time.monotonic(), round(seconds / LIVE_STEP_S)
+    async def publish_at(
+        self, per_s: float, seconds: float, *, step_s: float = LIVE_STEP_S, written_to: Written | None = None
+    ) -> None:
+        """Publish at an even pace; a step that is late is sent at once and delays none after it.
+
+        `written_to` is told of the first batch of each step and partition once the broker has it.
+        """
+        begun_s, steps = time.monotonic(), round(seconds / step_s)
         written: list[Any] = []
         for step in range(steps):
-            await asyncio.sleep(max(0.0, begun_s + step * LIVE_STEP_S - time.monotonic()))
-            written += await self._send(round(per_s * LIVE_STEP_S))
+            await asyncio.sleep(max(0.0, begun_s + step * step_s - time.monotonic()))
+            written += await self._send(round(per_s * step_s), written_to)
         await asyncio.gather(*written)
 
     def idle_per_cell(self) -> dict[int, int]:
@@ -86,7 +104,7 @@ class PingLoad:
         idle = np.flatnonzero(self._seen & (self._state == CarState.IDLE)).tolist()
         return dict(Counter(h3.latlng_to_cell(float(lat[car]), float(lon[car]), CELL_RESOLUTION) for car in idle))
 
-    async def _send(self, count: int) -> list[Any]:
+    async def _send(self, count: int, written_to: Written | None = None) -> list[Any]:
         """Hand over the next cars' pings, one run of batches per partition."""
         cars = np.arange(self._next, self._next + count) % self._seen.size
         self._next += count
@@ -96,7 +114,12 @@ class PingLoad:
         for partition in np.unique(partitions).tolist():
             rows = np.flatnonzero(partitions == partition).tolist()
             batches = self._batches([(self._keys[int(cars[row])], values[row]) for row in rows], pings.at_ms)
-            written += [await self._producer.send_batch(b, DRIVER_PINGS.name, partition=partition) for b in batches]
+            sent = [await self._producer.send_batch(b, DRIVER_PINGS.name, partition=partition) for b in batches]
+            if written_to is not None:
+                lat, lon = self.plane.degrees(pings.x[rows], pings.y[rows])
+                first = slice(batches[0].record_count())
+                sent[0].add_done_callback(partial(_tell, written_to, partition, lat[first], lon[first]))
+            written += sent
         return written
 
     def _moved(self, cars: np.ndarray[Any, np.dtype[np.int64]]) -> Pings:

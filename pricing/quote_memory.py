@@ -7,14 +7,21 @@ sold at another's price.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from pricing.quote import LONGEST_DEADLINE_MS, quote_id_hash
+from topics.arrays import Int64s
+from topics.columns import Columns
 from topics.prices import BookingJudged, BookingOutcome, QuoteAnswered, QuoteOutcome
 from windows.panes import GRACE_MS
 
 UNDECIDED = 0
+REMEMBERED = (
+    "quote_id", "rider_id", "outcome", "at_ms", "valid_until_ms", "product", "zone", "cell", "currency", "amount_minor",
+)  # fmt: skip
+"""Fields of a quote that are remembered; the others need not be read."""
 _ROW = np.dtype(
     [
         ("id_hash", "i8"),
@@ -52,6 +59,21 @@ class RememberedQuote:
     booked_at_ms: int
 
 
+class _Rows(NamedTuple):
+    """A chunk of records in columns, one entry each; `valid_until_ms` is 0 where nothing was priced."""
+
+    key: list[int]
+    rider: list[int]
+    product: list[str]
+    currency: list[str]
+    at_ms: Int64s
+    valid_until_ms: Int64s
+    amount_minor: Int64s
+    zone: Int64s
+    cell: Int64s
+    offset: Int64s
+
+
 class QuoteMemory:
     """The binding answers of one partition number, at most `capacity` of them.
 
@@ -83,43 +105,89 @@ class QuoteMemory:
 
         The same record read again (equal offset) binds and is no conflict.
         """
-        key = quote_id_hash(quote.quote_id)
-        known = self._row_of.get(key)
-        if known is not None:
-            return self._repeated(quote, offset, known)
-        if self._next - self._first == self._rows.size:
-            self._drop_first()
-            self.forgotten_early += 1
-        row = self._next % self._rows.size
-        self._rows[row] = self._row(quote, offset, key)
-        self._row_of[key] = row
-        self._next += 1
-        return True
+        made = _Rows(
+            key=[quote_id_hash(quote.quote_id)],
+            rider=[quote_id_hash(quote.rider_id)],
+            product=[quote.product],
+            currency=[quote.currency],
+            at_ms=np.array([quote.at_ms]),
+            valid_until_ms=np.array([quote.valid_until_ms if quote.outcome is QuoteOutcome.PRICED else 0]),
+            amount_minor=np.array([quote.amount_minor]),
+            zone=np.array([quote.zone]),
+            cell=np.array([quote.cell]),
+            offset=np.array([offset]),
+        )
+        return self._take(made, 0, 1) == 1
 
-    def _repeated(self, quote: QuoteAnswered, offset: int, row: int) -> bool:
+    def record_all(self, columns: Columns, offsets: Int64s) -> None:
+        """Take in a chunk of records, each as `record` would; `columns` has the fields REMEMBERED.
+
+        Row by row this costs 12 µs a record, as columns 2: every quote comes by here again once it is written.
+        """
+        made = _Rows(
+            key=[quote_id_hash(quote_id) for quote_id in columns.texts("quote_id")],
+            rider=[quote_id_hash(rider_id) for rider_id in columns.texts("rider_id")],
+            product=columns.texts("product"),
+            currency=columns.texts("currency"),
+            at_ms=columns.ints("at_ms"),
+            valid_until_ms=columns.ints("valid_until_ms") * columns.is_symbol("outcome", QuoteOutcome.PRICED),
+            amount_minor=columns.ints("amount_minor"),
+            zone=columns.ints("zone"),
+            cell=columns.ints("cell"),
+            offset=offsets[columns.source_row],
+        )
+        for first in range(0, columns.rows, self._rows.size):
+            self._take(made, first, min(columns.rows, first + self._rows.size))
+
+    def _take(self, made: _Rows, first: int, last: int) -> int:
+        """Take in rows [first, last) in order, no more than there is room for at all; how many of them bind."""
+        fresh: list[int] = []
+        binding = 0
+        for place in range(first, last):
+            key = made.key[place]
+            if key in self._row_of:
+                self._write(made, fresh)  # it may be the repeat of a row before it
+                binding += len(fresh) + self._repeats(made, place, self._row_of[key])
+                fresh = []
+                continue
+            if self._next - self._first == self._rows.size:
+                self._drop_first()
+                self.forgotten_early += 1
+            self._row_of[key] = self._next % self._rows.size
+            self._next += 1
+            fresh.append(place)
+        self._write(made, fresh)
+        return binding + len(fresh)
+
+    def _repeats(self, made: _Rows, place: int, row: int) -> bool:
+        """Whether the row is the binding record, read again; one that says otherwise is a conflict."""
         known = self._rows[row]
-        if int(known["offset"]) == offset:
+        if int(known["offset"]) == int(made.offset[place]):
             return True
-        same = int(known["amount_minor"]) == quote.amount_minor and int(known["valid_until_ms"]) == _valid_until(quote)
-        self.conflicts += not same
+        said = int(made.amount_minor[place]), int(made.valid_until_ms[place])
+        self.conflicts += said != (int(known["amount_minor"]), int(known["valid_until_ms"]))
         return False
 
-    def _row(self, quote: QuoteAnswered, offset: int, key: int) -> tuple[int, ...]:
-        valid_until_ms = _valid_until(quote)
-        return (
-            key,
-            max(valid_until_ms, quote.at_ms + LONGEST_DEADLINE_MS),
-            valid_until_ms,
-            quote.amount_minor,
-            offset,
-            quote.zone,
-            quote.cell,
-            quote_id_hash(quote.rider_id),
-            UNDECIDED,
-            0,
-            self._names.setdefault(quote.product, len(self._names)),
-            self._names.setdefault(quote.currency, len(self._names)),
-        )
+    def _write(self, made: _Rows, fresh: list[int]) -> None:
+        """Fill the rows last given out, column by column."""
+        if not fresh:
+            return
+        rows, places = np.arange(self._next - len(fresh), self._next) % self._rows.size, np.array(fresh)
+        for name, values in (
+            ("offset", made.offset),
+            ("valid_until_ms", made.valid_until_ms),
+            ("amount_minor", made.amount_minor),
+            ("zone", made.zone),
+            ("cell", made.cell),
+            ("binds_until_ms", np.maximum(made.valid_until_ms, made.at_ms + LONGEST_DEADLINE_MS)),
+        ):
+            self._rows[name][rows] = values[places]
+        for name, hashes in (("id_hash", made.key), ("rider_hash", made.rider)):
+            self._rows[name][rows] = [hashes[place] for place in fresh]
+        for name, texts in (("product", made.product), ("currency", made.currency)):
+            self._rows[name][rows] = [self._names.setdefault(texts[place], len(self._names)) for place in fresh]
+        self._rows["ride_hash"][rows] = UNDECIDED
+        self._rows["booked_at_ms"][rows] = 0
 
     def find(self, quote_id: str) -> RememberedQuote | None:
         """The binding answer with that id; None if there is none or it is forgotten."""
@@ -160,7 +228,3 @@ class QuoteMemory:
         row = self._first % self._rows.size
         del self._row_of[int(self._rows[row]["id_hash"])]
         self._first += 1
-
-
-def _valid_until(quote: QuoteAnswered) -> int:
-    return quote.valid_until_ms if quote.outcome is QuoteOutcome.PRICED else 0

@@ -99,6 +99,12 @@ def trace_of(said: Iterable[tuple[str, bytes | None]]) -> Trace | None:
     return None
 
 
+def passed_on(said: Iterable[tuple[str, bytes | None]]) -> Headers:
+    """The header by which an answer belongs to the trace of what it answers; none if that belongs to none."""
+    trace = trace_of(said)
+    return [("traceparent", traceparent(trace))] if trace is not None else []
+
+
 def rfc3339(at_ms: int) -> str:
     """An instant for people and CloudEvents: UTC, to the millisecond."""
     at = datetime.fromtimestamp(at_ms // 1000, UTC).replace(microsecond=at_ms % 1000 * 1000)

@@ -64,9 +64,13 @@ class BroadcastReader:
         *,
         client_id: str = "faretide",
         fetch_wait_ms: int = 10,
+        fetch_bytes: int = 1,
         security: Mapping[str, Any] | None = None,
     ) -> None:
-        """Prepare to read nothing; `follow` says what. `fetch_wait_ms` bounds how long the broker waits for records."""
+        """Prepare to read nothing; `follow` says what.
+
+        The broker answers a fetch once it has `fetch_bytes`, or after `fetch_wait_ms` with what there is.
+        """
         self._receive = receive
         self._client: dict[str, Any] = {"bootstrap_servers": bootstrap, "client_id": client_id, **(security or {})}
         self._options: dict[str, Any] = {
@@ -75,6 +79,7 @@ class BroadcastReader:
             "enable_auto_commit": False,
             "auto_offset_reset": "earliest",  # where retention overtook us
             "fetch_max_wait_ms": fetch_wait_ms,
+            "fetch_min_bytes": fetch_bytes,
             "max_poll_records": 1000,
         }
         self._wanted: dict[TopicPartition, Start] = {}

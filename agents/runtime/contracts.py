@@ -1,6 +1,6 @@
 """Encoders and decoders of one worker's topics, under the registry's schema ids."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from agents.runtime.publisher import Record
@@ -9,7 +9,7 @@ from topics.codec import ObjectCodec
 from topics.columns import ColumnDecoder
 from topics.refusals import SCHEMA_UNKNOWN, undecodable
 from topics.schemas import Schema, schema_of
-from topics.wire import schema_id
+from topics.wire import frame, schema_id
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -48,9 +48,18 @@ class Contracts:
                 raise undecodable(SCHEMA_UNKNOWN, "")
         return self._codec(topic).decode(value, writer)
 
-    def columns(self, topic: Topic) -> ColumnDecoder:
-        """A decoder of whole chunks of `topic`."""
-        return ColumnDecoder(schema_of(topic), self._schemas)
+    def columns(self, topic: Topic, fields: Collection[str] = ()) -> ColumnDecoder:
+        """A decoder of whole chunks of `topic`; of these `fields` only, if any are named: the others may have any type.
+
+        Raises ValueError if a field has no column form.
+        """
+        schema = schema_of(topic)
+        wanted = [field for field in schema["fields"] if not fields or field["name"] in fields]
+        return ColumnDecoder({**schema, "fields": wanted}, self._schemas)
+
+    def frame(self, topic: Topic) -> bytes:
+        """What every value of `topic` begins with."""
+        return frame(self._ids[topic.subject], b"")
 
     def _codec(self, topic: Topic) -> ObjectCodec:
         codec = self._codecs.get(topic.subject)

@@ -14,7 +14,7 @@ from faust.types import TP
 from agents.runtime.app import WorkerApp
 from agents.runtime.broadcast import Beginning, BroadcastReader
 from agents.runtime.counting import Outgoing
-from agents.runtime.schema_ids import RegistryUnavailableError, backoff_s
+from agents.runtime.schema_ids import RegistryUnavailableError, backoff_s, first_unknown
 from agents.runtime.worker import Worker, now_ms
 from topics.catalogue import Topic, dead_letters_of
 from topics.dead_letters import dead_letter, letter_key
@@ -74,6 +74,12 @@ async def decoded(worker: Worker, topic: Topic, value: bytes | None) -> Any:  # 
     if written is not None and not worker.schema_ids.known(written):
         await _look_up(worker, written)
     return worker.contracts.decode(topic, value)
+
+
+async def look_up_schemas(worker: Worker, records: Sequence[ConsumerRecord]) -> None:
+    """Look up every schema that the values name and that is not known yet, for as long as that takes."""
+    while (unknown := first_unknown(records, worker.schema_ids)) is not None:
+        await _look_up(worker, unknown[1])
 
 
 async def _look_up(worker: Worker, written: int) -> None:

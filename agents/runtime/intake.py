@@ -64,7 +64,7 @@ class Intake:
     def take(self, batch: Batch) -> Taken:
         """Columns of the batch, the rows that may be used, and what was refused."""
         records = batch.records
-        self._look_at_producers(records, batch.partition)
+        self.look_at_producers(records, batch.partition)
         values = [record.value for record in records]
         columns = self._decoder.decode(values)
         appended = np.fromiter((record.timestamp for record in records), np.int64, len(records))
@@ -86,7 +86,7 @@ class Intake:
             self._meter.latency("lateness_ms", max(0, int((appended_ms - columns.ints("at_ms")[rows]).max())))
         return Taken(batch, columns, rows, appended_ms, refused)
 
-    def _look_at_producers(self, records: Sequence[ConsumerRecord], partition: int) -> None:
+    def look_at_producers(self, records: Sequence[ConsumerRecord], partition: int) -> None:
         """Look at a few records of the batch: which client wrote them, and by which rule they stand here."""
         for record in records[:: max(1, len(records) // LOOKED_AT)]:
             event = event_of(record.headers)

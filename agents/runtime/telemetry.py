@@ -9,6 +9,9 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
+from topics.arrays import Int64s
 from topics.ledger import Histogram, PartitionCount, TelemetrySampled
 
 LATENCY_BOUNDS_MS = tuple(
@@ -105,6 +108,14 @@ class Meter:
             found = self._distributions[name] = Distribution()
         found.counts[bisect_left(LATENCY_BOUNDS_MS, value_ms)] += 1
         found.sum_ms += value_ms
+
+    def latencies(self, name: str, values_ms: Int64s) -> None:
+        """Put many durations into a distribution at once: 10 µs for a chunk instead of 0.7 for each."""
+        found = self._distributions.setdefault(name, Distribution())
+        places = np.searchsorted(LATENCY_BOUNDS_MS, values_ms)
+        for place, count in enumerate(np.bincount(places, minlength=len(found.counts)).tolist()):
+            found.counts[place] += count
+        found.sum_ms += float(values_ms.sum())
 
     def totals(self) -> Totals:
         """Everything since the start. Safe from any thread: tables are copied whole before anyone walks them."""

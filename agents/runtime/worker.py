@@ -57,6 +57,10 @@ class Worker:
     async def publish(self, app: WorkerApp, outgoing: Sequence[Outgoing]) -> list[int]:
         """Encode and publish; the offsets, once acknowledged."""
         records = [self.contracts.record(o.topic, o.partition, o.key, o.record, o.headers) for o in outgoing]
+        return await self.publish_coded(app, records)
+
+    async def publish_coded(self, app: WorkerApp, records: Sequence[Record]) -> list[int]:
+        """Publish records whose values are coded already; the offsets, once acknowledged."""
         offsets = await app.publisher.send(records)
         self._count(records, offsets)
         return offsets

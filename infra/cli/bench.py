@@ -1,7 +1,7 @@
 """`faretide bench`: the services measured beside what one would use in their place, started from a checkout."""
 
-from collections.abc import Callable
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +22,9 @@ class Job(StrEnum):
 
     TICK = "tick"
     SUPPLY = "supply"
+    QUOTES = "quotes"
+    FRESHNESS = "freshness"
+    RECOVERY = "recovery"
 
 
 def command(
@@ -63,11 +66,11 @@ def _measure(job: Job, *, quick: bool) -> "JobResult":
 
         return tick.measure(shipped_model(0), quick=quick)
 
-    def supply() -> "JobResult":
-        from bench import supply
+    def with_servers(name: str) -> "JobResult":
         from infra.settings import read_settings
 
-        return supply.measure(read_settings().state_dir.resolve() / "cache", quick=quick)
+        job = import_module(f"bench.{name}")
+        result: JobResult = job.measure(read_settings().state_dir.resolve() / "cache", quick=quick)
+        return result
 
-    measures: dict[Job, Callable[[], JobResult]] = {Job.TICK: tick, Job.SUPPLY: supply}
-    return measures[job]()
+    return tick() if job is Job.TICK else with_servers(job)

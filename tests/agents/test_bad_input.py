@@ -27,6 +27,7 @@ from topics.catalogue import (
     DRIVER_PINGS,
     EVERY_TOPIC,
     QUOTE_REQUESTS,
+    QUOTES,
     RIDE_EVENTS,
     dead_letters_of,
 )
@@ -65,7 +66,7 @@ def worker():
         service="test",
         name="test-0",
         partitions={topic.name: 1 for topic in EVERY_TOPIC},
-        contracts=Contracts({}, {number: schema_of(topic) for topic, number in SCHEMA_ID.items()}),
+        contracts=Contracts({QUOTES.subject: 9}, {number: schema_of(topic) for topic, number in SCHEMA_ID.items()}),
         schema_ids=SimpleNamespace(),
         meter=Meter(service="test", worker="test-0"),
         bootstrap="",
@@ -177,8 +178,8 @@ def answered(quotes):
 
 def quoted(quotes, asked):
     """What QUOTES would publish about a request."""
-    one = batch(QUOTE_REQUESTS, asked)
-    return [outgoing.record for outgoing in quotes._quotes(one, quotes._requests.take(one), NOW_MS)]
+    chunk = quotes._requests.chunk([batch(QUOTE_REQUESTS, asked)])
+    return [quotes._worker.contracts.decode(QUOTES, said.value) for said in quotes._answers_to(chunk, NOW_MS)]
 
 
 def said_by_quotes(quotes, asked):

@@ -1,9 +1,20 @@
 """What a QUOTES worker knows after it has read its answers back."""
 
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
 from agents.quote_desk import AnsweredPartition
+from agents.runtime.contracts import Contracts
 from pricing.bookings import judge
+from pricing.quote_memory import REMEMBERED, QuoteMemory
+from topics.catalogue import QUOTES
+from topics.codec import ObjectCodec
 from topics.events import RideEventHappened, RideEventKind
 from topics.prices import QuoteAnswered, QuoteOutcome
+from topics.schemas import schema_of
 
 NOON_MS = 1_793_620_800_000
 
@@ -61,3 +72,52 @@ def test_bookings_whose_quote_never_comes_are_forgotten():
     answered.decision_read(judged(before_the_crash, "ride-1", 0))
     answered.forget(NOON_MS, NOON_MS + 1)
     assert not answered.early
+
+
+DECODER = Contracts({}, {1: schema_of(QUOTES)}).columns(QUOTES, REMEMBERED)
+SAID = st.lists(
+    st.tuples(st.integers(0, 3), st.integers(1, 2), st.sampled_from([QuoteOutcome.PRICED, QuoteOutcome.EXPIRED])),
+    min_size=1,
+    max_size=12,
+)
+
+
+def memory_of(quotes, at_once, capacity):
+    """A memory that has read these quotes, in runs of `at_once` as columns; one by one as objects if that is 0."""
+    memory, codec = QuoteMemory(capacity), ObjectCodec(QUOTES, 1)
+    if not at_once:
+        for offset, quote in enumerate(quotes):
+            memory.record(quote, offset)
+        return memory
+    for first in range(0, len(quotes), at_once):
+        run = quotes[first : first + at_once]
+        columns = DECODER.decode([b"unreadable", *(codec.encode(quote) for quote in run)])
+        memory.record_all(columns, np.array([-5, *range(first, first + len(run))]))
+    return memory
+
+
+@given(SAID, st.integers(1, 5), st.sampled_from([1, 2, 3, 100]))
+def test_the_first_record_of_an_id_binds_however_it_is_read(said, at_once, capacity):
+    """Columns leave the memory that objects leave: same binding records, same conflicts, same that were dropped."""
+    quotes = [
+        replace(QUOTE, quote_id=f"q-{number}", rider_id=f"rider-{amount}", amount_minor=amount, outcome=outcome)
+        for number, amount, outcome in said
+    ]
+    slow, fast = memory_of(quotes, 0, capacity), memory_of(quotes, at_once, capacity)
+    assert [fast.find(f"q-{number}") for number in range(4)] == [slow.find(f"q-{number}") for number in range(4)]
+    assert (len(fast), fast.conflicts, fast.forgotten_early) == (len(slow), slow.conflicts, slow.forgotten_early)
+    for memory in (slow, fast):
+        memory.forget_before(NOON_MS + 1_000_000)
+        assert not len(memory)
+
+
+def test_a_quote_read_back_is_underway_no_more_and_its_booking_counts():
+    """As columns too: what overtook its quote is taken in with it."""
+    before_the_crash = AnsweredPartition()
+    before_the_crash.quote_read(QUOTE, 0)
+    answered = AnsweredPartition(underway={"q-1", "q-2"})
+    answered.decision_read(judged(before_the_crash, "ride-1", 0))
+    answered.quotes_read(DECODER.decode([ObjectCodec(QUOTES, 1).encode(QUOTE)]), np.array([0]))
+    assert answered.underway == {"q-2"}
+    assert not answered.early
+    assert judged(answered, "ride-2", 1).refusal == "already-decided"

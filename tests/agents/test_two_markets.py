@@ -16,9 +16,12 @@ from pricing.markets import MarketBook
 from pricing.model_coverage import OTHER_MARKET
 from pricing.models import ModelBook
 from pricing.policy import PolicyBook
+from pricing.quote_offers import Asked
 from pricing.zone_join import PartitionState
-from topics.catalogue import MARKETS, PRICING_POLICY
+from topics.catalogue import MARKETS, PRICING_POLICY, QUOTES
+from topics.codec import ObjectCodec
 from topics.events import QuoteRequested
+from topics.wire import frame
 from windows.epochs import Epoch
 from windows.hexagons import cells_of, zone_of
 
@@ -88,13 +91,19 @@ def quotes(ticks, **orders):
     desk.assigned([0])
     for offset, tick in enumerate(ticks.values()):
         desk.tick_read(tick, 0, offset)
-    return {
-        market: desk.answer(
-            0, request_of(market), cell=cell_of(pickup), zone=zone_of(cell_of(pickup)), appended_ms=NOON_MS,
-            now_ms=NOON_MS, offset=number,
-        )
-        for number, (market, (pickup, _, _)) in enumerate(PLACES.items())
-    }  # fmt: skip
+    requests = [request_of(market) for market in PLACES]
+    fields = ("request_id", "rider_id", "at_ms", "pickup_lat", "pickup_lon", "dropoff_lat", "dropoff_lon", "product",
+              "deadline_ms")  # fmt: skip
+    asked = Asked(
+        [0] * len(requests),
+        [*range(len(requests))],
+        [NOON_MS] * len(requests),
+        *([getattr(request, field) for request in requests] for field in fields),
+        [cell_of(pickup) for pickup, _, _ in PLACES.values()],
+    )
+    codec = ObjectCodec(QUOTES, 1)
+    answers = desk.answer_all(asked, frame=frame(1, b""), now_ms=NOON_MS)
+    return {market: codec.decode(answer.value) for market, answer in zip(PLACES, answers, strict=True)}
 
 
 def test_each_market_is_priced_in_its_own_money(ticks):

@@ -5,8 +5,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from pricing.quote import QuoteContext, answer
+from pricing.quote_offers import Asked, offer_of, priced_values, request_at
 from supply.fleet import Fleet
-from topics.catalogue import DRIVER_PINGS
+from tests.unit.pricing.test_quote import tick_at
+from tests.unit.pricing.worlds import MARKET, NOON_MS, TIMES_SQUARE, ZONE, policy
+from topics import wire
+from topics.catalogue import DRIVER_PINGS, QUOTES
 from topics.codec import ObjectCodec
 from topics.columns import ColumnDecoder
 from topics.events import DriverPinged, DriverStatus
@@ -16,6 +21,13 @@ N = 2_000
 TRIES = 7
 AT_LEAST = 5.0
 """Seen are 15 and more; below 5 there is one object per record again."""
+QUOTES_AT_LEAST = 2.0
+"""Seen are 4.3; below 2 quotes are encoded field by field again."""
+REQUEST = {
+    "partition": 0, "offset": 9, "appended_ms": NOON_MS, "rider_id": "rider-1", "at_ms": NOON_MS,
+    "pickup_lat": 40.7580, "pickup_lon": -73.9855, "dropoff_lat": 40.7033, "dropoff_lon": -74.0170,
+    "product": "standard", "deadline_ms": None,
+}  # fmt: skip
 
 
 def ratio_of(fast: Callable[[], object], slow: Callable[[], object]) -> float:
@@ -72,3 +84,27 @@ def test_a_fleet_takes_chunks_many_times_cheaper_than_single_pings():
 
     assert ratio_of(lambda: whole.observe(**columns), one_by_one) > AT_LEAST
     assert whole.counts(1_000).idle.tolist() == single.counts(1_000).idle.tolist()
+
+
+def test_a_chunk_of_quotes_is_many_times_cheaper_than_quotes_one_by_one():
+    """Bytes from shared parts, beside an object, a dict and a walk for each: equal values, a fraction of the time."""
+    tick, law, frame = tick_at(150), policy(), wire.frame(1, b"")
+    where = QuoteContext(cell=TIMES_SQUARE, zone=ZONE, market=MARKET, policy=law, tick=tick)
+    count, codec = 200, ObjectCodec(QUOTES, 1)
+    column = {"request_id": [f"r-{number}" for number in range(count)], "cell": [TIMES_SQUARE] * count}
+    column |= {name: [value] * count for name, value in REQUEST.items()}
+    asked = Asked(**column)
+    offer = offer_of(where, "standard", NOON_MS)
+
+    def whole() -> list[bytes]:
+        return [made.value for made in priced_values(asked, lambda *_: offer, frame=frame, now_ms=NOON_MS)]
+
+    def one_by_one() -> list[bytes]:
+        requests = [request_at(asked, place) for place in range(count)]
+        return [
+            codec.encode(answer(request, where, appended_ms=appended_ms, now_ms=NOON_MS, request_offset=offset))
+            for request, appended_ms, offset in requests
+        ]
+
+    assert whole() == one_by_one()
+    assert ratio_of(whole, one_by_one) > QUOTES_AT_LEAST

@@ -1,0 +1,67 @@
+"""An outside client driven phase by phase over its input and output; the search for the rate it can be answered at."""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from bench.open_loop import Said
+
+ROOT = Path(__file__).resolve().parents[1]
+Ask = Callable[[float, float], Awaitable[Said]]
+"""Ask at so many a second for so many seconds."""
+
+
+@asynccontextmanager
+async def client(module: str, said: dict[str, Any]) -> AsyncIterator[Ask]:
+    """A client process; every phase has new request ids. It ends with its input, so also when this process does."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", module, json.dumps(said)),
+        cwd=ROOT,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    writing, reading = process.stdin, process.stdout
+    first_run = int(time.time()) & 0xFFFF
+
+    async def ask(per_s: float, seconds: float) -> Said:
+        nonlocal first_run
+        first_run += 1
+        wanted = {"per_s": per_s, "seconds": seconds, "run": first_run}
+        writing.write(json.dumps(wanted).encode() + b"\n")
+        line = await reading.readline()
+        if not line:
+            raise RuntimeError(f"the client {module} ended by itself with code {await process.wait()}")
+        answered: Said = json.loads(line)
+        return answered
+
+    try:
+        yield ask
+    finally:
+        writing.close()
+        await process.wait()
+
+
+async def highest(ask: Ask, steps: Sequence[float], seconds: float) -> tuple[float, list[Said]]:
+    """The highest of the ascending rates at which no queue grows, 0 if none, and what was seen on the way.
+
+    A rate that fails is asked once more: one stall of a busy machine is no limit.
+    """
+    reached, seen = 0.0, []
+    for per_s in steps:
+        settled = False
+        for _ in range(2):
+            said = await ask(per_s, seconds)
+            seen.append(said)
+            if settled := said["settled"]:
+                break
+        if not settled:
+            break
+        reached = per_s
+    return reached, seen

@@ -1,0 +1,207 @@
+"""Recovery: a worker is killed (SIGKILL) under load, and for a time nothing is written where it wrote.
+
+    restart    the only worker of a service is killed and started again at once
+    takeover   one of two PRICING workers is killed and stays away: its zones, and those of the one that lives on
+
+A silence is the time between the last record before the kill and the first after it, by the broker's append time, the
+longest over all places written to in the seconds before: partitions, for PRICING zones.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Hashable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aiokafka import ConsumerRecord, TopicPartition
+
+from bench.asked import Ask, client
+from bench.measured import Contestant, Figures, JobResult, Outcome
+from bench.servers import Servers, servers
+from bench.workers import Workers, fleet, working
+from infra.clients.connection import kafka_consumer
+from topics.catalogue import DEMAND_CELLS, QUOTE_REQUESTS, QUOTES, SUPPLY_CELLS, SURGE
+from topics.codec import ObjectCodec
+
+OUTPUT = {SUPPLY_CELLS.name: "supply", DEMAND_CELLS.name: "demand", SURGE.name: "pricing", QUOTES.name: "quotes"}
+SERVICES = tuple(OUTPUT.values())
+PINGS_PER_S, DRIVERS, REQUESTS_PER_S = 5_000.0, 20_000, 100.0
+BEFORE_MS = 10_000
+"""Places written to in this time before a kill are expected to be written to again; a zone is ticked every 5 s."""
+SETTLE_S, WITHIN_S = 15.0, 40.0
+
+
+def measure(cache_dir: Path, *, quick: bool) -> JobResult:
+    """Kill each service once a round; two minutes if `quick`."""
+    return asyncio.run(_measure(cache_dir, quick=quick))
+
+
+async def _measure(cache_dir: Path, *, quick: bool) -> JobResult:
+    rounds: list[Figures] = []
+    async with (
+        servers(cache_dir) as running,
+        working(running, [f"{service}-0" for service in SERVICES]) as workers,
+        fleet(running, PINGS_PER_S, DRIVERS),
+        _asking(running),
+        heard(running) as log,
+    ):
+        await _settled(log)
+        for _ in range(1 if quick else 2):
+            figures: dict[str, float] = {}
+            for service in SERVICES:
+                figures[f"restart_{service}_ms"] = await _restart(workers, log, service)
+            rounds.append(figures | await _takeover(workers, log))
+    contestant = Contestant(
+        name="ours",
+        guarantee="counts exact, prices from the newest tick, one binding quote a request",
+        configuration={"pings_per_s": PINGS_PER_S, "requests_per_s": REQUESTS_PER_S, "session_timeout_s": 10},
+    )
+    return JobResult(
+        job="recovery",
+        about="A worker is killed: milliseconds without a record where it wrote",
+        headline="restart_quotes_ms",
+        outcomes=[Outcome(contestant=contestant, rounds=rounds)],
+        facts={"silence": "last record before the kill to the first after it, the longest of all places, append time"},
+    )
+
+
+class Log:
+    """When each place was last written to, and every silence since the newest kill."""
+
+    def __init__(self, schema_id: int) -> None:
+        self._ticks = ObjectCodec(SURGE, schema_id)
+        self.last_ms: dict[str, dict[Hashable, int]] = defaultdict(dict)
+        self.epoch_of: dict[Hashable, tuple[int, int]] = {}
+        self._before: dict[Hashable, int] = {}
+        self._service, self._killed_ms = "", 0.0
+        self.silence_ms: dict[Hashable, int] = {}
+
+    def hear(self, record: ConsumerRecord) -> None:
+        """Take in one record of an output topic."""
+        service = OUTPUT[record.topic]
+        place: Hashable = record.partition if service != "pricing" else record.key
+        if service == "pricing":
+            tick = self._ticks.decode(record.value)
+            self.epoch_of[place] = tick.epoch_generation, tick.epoch_started_ms
+        if service == self._service and record.timestamp > self._killed_ms and place in self._before:
+            self.silence_ms.setdefault(place, record.timestamp - self._before[place])
+        self.last_ms[service][place] = record.timestamp
+
+    def killed(self, service: str, at_ms: float) -> None:
+        """Expect every place the service wrote to of late to be written to again."""
+        lately = {place: at for place, at in self.last_ms[service].items() if at > at_ms - BEFORE_MS}
+        self._before, self._service, self._killed_ms, self.silence_ms = lately, service, at_ms, {}
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of them were."""
+        return bool(self._before) and len(self.silence_ms) == len(self._before)
+
+
+async def _restart(workers: Workers, log: Log, service: str) -> float:
+    killed_ms = await asyncio.to_thread(workers.kill, f"{service}-0")
+    log.killed(service, killed_ms)
+    workers.start([f"{service}-0"])
+    await _complete(log, service)
+    await asyncio.sleep(SETTLE_S)
+    return float(max(log.silence_ms.values()))
+
+
+async def _takeover(workers: Workers, log: Log) -> dict[str, float]:
+    """Two PRICING workers, one of whom dies; the zones of one worker carry one epoch."""
+    workers.start(["pricing-1"])
+    await _two_epochs(log)
+    epoch_of = dict(log.epoch_of)
+    killed_ms = await asyncio.to_thread(workers.kill, "pricing-0")
+    log.killed("pricing", killed_ms)
+    await _complete(log, "pricing")
+    by_epoch: dict[tuple[int, int], int] = defaultdict(int)
+    for zone, silence_ms in log.silence_ms.items():
+        by_epoch[epoch_of[zone]] = max(by_epoch[epoch_of[zone]], silence_ms)
+    workers.start(["pricing-0"])
+    await asyncio.sleep(SETTLE_S)
+    await asyncio.to_thread(workers.stop, ["pricing-1"])
+    await asyncio.sleep(SETTLE_S)
+    return {
+        "takeover_affected_zones_ms": float(max(by_epoch.values())),
+        "takeover_other_zones_ms": float(min(by_epoch.values())),
+    }
+
+
+async def _two_epochs(log: Log) -> None:
+    """Wait until two workers have ticked all zones between them since the newcomer came."""
+    until_s = time.monotonic() + WITHIN_S
+    while time.monotonic() < until_s:
+        await asyncio.sleep(0.5)
+        newest_ms = time.time() * 1000 - BEFORE_MS
+        lively = [log.epoch_of[zone] for zone, at in log.last_ms["pricing"].items() if at > newest_ms]
+        newest = max(lively)[0]
+        if len(set(lively)) == 2 and all(epoch[0] == newest for epoch in lively):
+            await asyncio.sleep(BEFORE_MS / 1000)
+            return
+    raise RuntimeError(f"two PRICING workers must share the zones within {WITHIN_S:.0f} s, got {set(lively)}")
+
+
+async def _complete(log: Log, service: str) -> None:
+    until_s = time.monotonic() + WITHIN_S
+    while not log.complete:
+        if time.monotonic() > until_s:
+            raise RuntimeError(f"{service} must write again within {WITHIN_S:.0f} s everywhere it wrote before")
+        await asyncio.sleep(0.1)
+
+
+async def _settled(log: Log) -> None:
+    """Wait until all four services write."""
+    until_s = time.monotonic() + 2 * WITHIN_S
+    while len(log.last_ms) < len(SERVICES):
+        if time.monotonic() > until_s:
+            raise RuntimeError(f"all services must write soon after the start, got {', '.join(log.last_ms)}")
+        await asyncio.sleep(0.5)
+    await asyncio.sleep(SETTLE_S)
+
+
+@asynccontextmanager
+async def _asking(running: Servers) -> AsyncIterator[None]:
+    """Riders ask all the while."""
+    said = {
+        "bootstrap": running.bootstrap,
+        "schema_id": running.schema_ids[QUOTE_REQUESTS.name],
+        "partitions": running.settings.rider_partitions,
+    }
+
+    async def for_ever(ask: Ask) -> None:
+        while True:
+            await ask(REQUESTS_PER_S, 10.0)
+
+    async with client("bench.quote_client", said) as ask:
+        asking = asyncio.create_task(for_ever(ask))
+        try:
+            yield
+        finally:
+            asking.cancel()
+
+
+@asynccontextmanager
+async def heard(running: Servers) -> AsyncIterator[Log]:
+    """Read every output topic from its end while the block lasts."""
+    log = Log(running.schema_ids[SURGE.name])
+    consumer: Any = kafka_consumer(running.connection.kafka(), group_id=None, fetch_max_wait_ms=50)
+    await consumer.start()
+    counts = {QUOTES.name: running.settings.rider_partitions}
+    consumer.assign(
+        [TopicPartition(t, p) for t in OUTPUT for p in range(counts.get(t, running.settings.zone_partitions))]
+    )
+    await consumer.seek_to_end()
+
+    async def read() -> None:
+        async for record in consumer:
+            log.hear(record)
+
+    reading = asyncio.create_task(read())
+    try:
+        yield log
+    finally:
+        reading.cancel()
+        await consumer.stop()
