@@ -169,26 +169,33 @@ class Quotes:
 
     def _answers_to(self, chunk: Chunk, at_ms: int) -> list[Record]:
         """What is to be published about the requests, and their counts."""
-        said: Counter[str] = Counter()
+        outcomes: Counter[str] = Counter()
+        fallbacks: Counter[str] = Counter()
         records = []
         shared = tuple(headers(Event("", SOURCE, QuoteAnswered.__name__, at_ms)))[1:]
         answers = self._desk.answer_all(chunk.asked, frame=self._frame, now_ms=at_ms)
         for source, answer in zip(chunk.records, answers, strict=True):
             if answer is None:
-                said["requests_repeated"] += 1
                 continue
             if isinstance(answer, PricedValue):
                 outcome, value = "priced", answer.value
             else:
                 outcome, value = answer.outcome.lower(), self._worker.contracts.encode(QUOTES, answer)
-            said[f"quotes.{outcome}"] += 1
-            if answer.fallback:
-                said[f"quote_fallbacks.{answer.fallback}"] += 1
+            outcomes[outcome] += 1
+            fallbacks[answer.fallback] += 1
             named = (("ce_id", answer.quote_id.encode()), *shared, *passed_on(source.headers))
             records.append(Record(QUOTES.name, source.partition, source.key or b"", value, named))
-        for name, count in said.items():
-            self._worker.meter.count(name, count)
+        self._count(outcomes, fallbacks, repeated=len(answers) - len(records))
         return records
+
+    def _count(self, outcomes: Mapping[str, int], fallbacks: Mapping[str, int], *, repeated: int) -> None:
+        for outcome, count in outcomes.items():
+            self._worker.meter.count(f"quotes.{outcome}", count)
+        for fallback, count in fallbacks.items():
+            if fallback:
+                self._worker.meter.count(f"quote_fallbacks.{fallback}", count)
+        if repeated:
+            self._worker.meter.count("requests_repeated", repeated)
 
     # ---- acceptances
 

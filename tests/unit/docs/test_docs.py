@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "tests/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-METERED = re.compile(r'meter\.(?:gauge|count|latency)\(\s*f?"([^"]+)"(?:\s+if [^"]*else "([^"]+)")?')
+METERED = re.compile(r'meter\.(?:gauge|count|latency|latencies)\(\s*f?"([^"]+)"(?:\s+if [^"]*else "([^"]+)")?')
 
 
 def test_every_measured_name_is_explained() -> None:
