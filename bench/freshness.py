@@ -20,7 +20,7 @@ from bench.city import read_places
 from bench.measured import Contestant, Figures, JobResult, Outcome, percentile
 from bench.ping_load import Floats, PingLoad
 from bench.servers import Servers, servers
-from bench.workers import working
+from bench.workers import Seed, working
 from infra.clients.connection import kafka_consumer
 from simulation.freshness import FreshnessTracker, PingSample
 from topics.catalogue import SUPPLY_CELLS, SURGE
@@ -35,15 +35,15 @@ SAMPLED = 4
 """Pings followed of each step."""
 
 
-def measure(cache_dir: Path, *, quick: bool) -> JobResult:
+def measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
     """Measure both rates; a minute if `quick`, on a machine with nothing else to do."""
-    return asyncio.run(_measure(cache_dir, quick=quick))
+    return asyncio.run(_measure(cache_dir, seed, quick=quick))
 
 
-async def _measure(cache_dir: Path, *, quick: bool) -> JobResult:
+async def _measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
     rounds, seconds = (1, 15.0) if quick else (3, 30.0)
     seen: list[Figures] = []
-    async with servers(cache_dir) as running, working(running, SERVICES) as workers:
+    async with servers(cache_dir) as running, working(running, seed, SERVICES) as workers:
         load = PingLoad(running, read_places(), drivers=DRIVERS)
         await load.start()
         try:

@@ -18,7 +18,7 @@ from bench.open_loop import Said
 from bench.processor_time import used
 from bench.rest_chain import rest_chain
 from bench.servers import Servers, servers
-from bench.workers import Workers, fleet, working
+from bench.workers import Seed, Workers, fleet, working
 from topics.catalogue import QUOTE_REQUESTS
 
 RATES = (100.0, 1_000.0, 3_000.0)
@@ -33,31 +33,31 @@ BESIDE = ("supply-0", "demand-0")
 Heard = dict[str, list[Said]]
 
 
-def measure(cache_dir: Path, *, quick: bool) -> JobResult:
+def measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
     """Measure ours and the baseline; some two minutes if `quick`, on a machine with nothing else to do."""
-    return asyncio.run(_measure(cache_dir, quick=quick))
+    return asyncio.run(_measure(cache_dir, seed, quick=quick))
 
 
-async def _measure(cache_dir: Path, *, quick: bool) -> JobResult:
+async def _measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
     rounds, seconds = (1, 4.0) if quick else (2, 12.0)
     heard: Heard = defaultdict(list)
     ours: list[dict[str, float]] = []
     rest: list[dict[str, float]] = []
     async with servers(cache_dir) as running:
         for _ in range(rounds):
-            ours.append(await _our_round(running, heard, seconds))
+            ours.append(await _our_round(running, seed, heard, seconds))
             if PEER_PYTHON.exists():
                 rest.append(await _rest_round(running))
     return _result(ours, rest, heard)
 
 
-async def _our_round(running: Servers, heard: Heard, seconds: float) -> dict[str, float]:
+async def _our_round(running: Servers, seed: Seed, heard: Heard, seconds: float) -> dict[str, float]:
     said = {
         "bootstrap": running.bootstrap,
         "schema_id": running.schema_ids[QUOTE_REQUESTS.name],
         "partitions": running.settings.rider_partitions,
     }
-    async with working(running, SERVICES) as workers, client("bench.quote_client", said) as ask:
+    async with working(running, seed, SERVICES) as workers, client("bench.quote_client", said) as ask:
         await _warm(ask)
         alone = await _rates(ask, "alone", heard, seconds)
         async with fleet(running, PINGS_PER_S, DRIVERS):

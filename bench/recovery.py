@@ -20,7 +20,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from bench.asked import Ask, client
 from bench.measured import Contestant, Figures, JobResult, Outcome
 from bench.servers import Servers, servers
-from bench.workers import Workers, fleet, working
+from bench.workers import Seed, Workers, fleet, working
 from infra.clients.connection import kafka_consumer
 from topics.catalogue import DEMAND_CELLS, QUOTE_REQUESTS, QUOTES, SUPPLY_CELLS, SURGE
 from topics.codec import ObjectCodec
@@ -33,16 +33,16 @@ BEFORE_MS = 10_000
 SETTLE_S, WITHIN_S = 15.0, 40.0
 
 
-def measure(cache_dir: Path, *, quick: bool) -> JobResult:
+def measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
     """Kill each service once a round; two minutes if `quick`."""
-    return asyncio.run(_measure(cache_dir, quick=quick))
+    return asyncio.run(_measure(cache_dir, seed, quick=quick))
 
 
-async def _measure(cache_dir: Path, *, quick: bool) -> JobResult:
+async def _measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
     rounds: list[Figures] = []
     async with (
         servers(cache_dir) as running,
-        working(running, [f"{service}-0" for service in SERVICES]) as workers,
+        working(running, seed, [f"{service}-0" for service in SERVICES]) as workers,
         fleet(running, PINGS_PER_S, DRIVERS),
         _asking(running),
         heard(running) as log,

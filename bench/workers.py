@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.servers import Servers
-from infra.cli.seeding import seed
+from infra.clients.connection import Connection
 from infra.embedded.processes import start_bound
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -66,8 +66,12 @@ class Workers:
         return self.servers.directory / f"{instance}.log"
 
 
+Seed = Callable[[Connection, int], Awaitable[object]]
+"""Publishes the first market, policy and model where they are missing, from an instant (epoch ms) on."""
+
+
 @asynccontextmanager
-async def working(servers: Servers, instances: Iterable[str]) -> AsyncIterator[Workers]:
+async def working(servers: Servers, seed: Seed, instances: Iterable[str]) -> AsyncIterator[Workers]:
     """Workers on a seeded system, ended with the block."""
     await seed(servers.connection, time.time_ns() // 1_000_000)
     workers = Workers(servers)

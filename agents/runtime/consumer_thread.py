@@ -31,8 +31,6 @@ from windows.epochs import Epoch
 if TYPE_CHECKING:
     from agents.runtime.consumer import Consumer
 
-FETCH_WAIT_MS = 50
-"""aiokafka keeps one fetch in flight per broker: Faust's fixed 1500 ms let quiet partitions hold back busy ones."""
 PREFETCH_BACKOFF_S = 0.005
 """How long a partition that is not drained holds back the next fetch from its broker (aiokafka: 0.1 s)."""
 
@@ -80,7 +78,7 @@ class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
                 "table_standby_replicas must be at least 1: with 0 and no tables Faust assigns round robin, which "
                 "gives one partition number of two topics to two workers"
             )
-        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        consumer._fetch_max_wait_ms = self.app.settings.fetch_wait_ms
         commit = consumer.commit
 
         async def commit_with_notes(offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:

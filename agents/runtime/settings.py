@@ -15,8 +15,10 @@ class WorkerSettings:
     group and stable over restarts, the worker is a static member: a restart within the session moves no partition.
     `security` holds aiokafka's client arguments (`security_protocol`, `ssl_context`, `sasl_mechanism`,
     `sasl_plain_username`, `sasl_plain_password`). An agent that acknowledges nothing for `hang_limit_s` although there
-    is something to read ends the process. `table_standbys` is the number of other workers that follow each table; it
-    must be at least 1, also without tables (it selects the assignor that keeps partition numbers together).
+    is something to read ends the process. A fetch waits `fetch_wait_ms` for records; aiokafka keeps one in flight per
+    broker, so this is what a quiet partition may hold back a busy one (Faust: a fixed 1500). `table_standbys` is the
+    number of other workers that follow each table; it must be at least 1, also without tables (it selects the assignor
+    that keeps partition numbers together).
     """
 
     bootstrap: str
@@ -29,6 +31,7 @@ class WorkerSettings:
     request_timeout_s: float = 30.0
     hang_limit_s: float = 60.0
     max_poll_records: int = 1000
+    fetch_wait_ms: int = 50
     buffered_batches: int = 64
     table_standbys: int = 1
     topic_replicas: int = 1

@@ -59,18 +59,19 @@ def command(
 
 def _measure(job: Job, *, quick: bool) -> "JobResult":
     """Run one job."""
-    from infra.cli.seeding import shipped_model
+    from infra.cli.seeding import seed, shipped_model
 
     def tick() -> "JobResult":
         from bench import tick
 
         return tick.measure(shipped_model(0), quick=quick)
 
-    def with_servers(name: str) -> "JobResult":
-        from infra.settings import read_settings
+    if job is Job.TICK:
+        return tick()
+    from infra.settings import read_settings
 
-        job = import_module(f"bench.{name}")
-        result: JobResult = job.measure(read_settings().state_dir.resolve() / "cache", quick=quick)
-        return result
-
-    return tick() if job is Job.TICK else with_servers(job)
+    cache_dir = read_settings().state_dir.resolve() / "cache"
+    measured = import_module(f"bench.{job}")
+    seeding = () if job is Job.SUPPLY else (seed,)
+    result: JobResult = measured.measure(cache_dir, *seeding, quick=quick)
+    return result
