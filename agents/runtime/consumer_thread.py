@@ -78,7 +78,7 @@ class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
                 "table_standby_replicas must be at least 1: with 0 and no tables Faust assigns round robin, which "
                 "gives one partition number of two topics to two workers"
             )
-        consumer._fetch_max_wait_ms = self.app.settings.fetch_wait_ms
+        consumer._fetch_max_wait_ms = self.consumer.app.settings.fetch_wait_ms
         commit = consumer.commit
 
         async def commit_with_notes(offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
