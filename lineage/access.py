@@ -36,6 +36,11 @@ class Access:
         scheme, _, told = headers.get("authorization", "").partition(" ")
         return self.role_by_token(told.strip() if scheme.lower() == "bearer" else cookies.get(COOKIE, ""))
 
+    def name_of(self, *, headers: Mapping[str, str], peer: str) -> str:
+        """Whose name an operation is put under: a proxy's word, or the dashboard's, for a token says no name."""
+        told = headers.get(USER_HEADER, "") if peer in self.proxies else ""
+        return told[:100] or "dashboard operator"
+
     def role_by_token(self, token: str) -> Role | None:
         """The role a token gives. Compared in constant time, so that its first letters cannot be guessed."""
         given = token.encode()

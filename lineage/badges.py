@@ -7,12 +7,16 @@ a pause of a second must not raise one, a fault that lasts must.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-STOPPED_MS = 6_000
+STOPPED_MS = 8_000
+"""Without a report, by the clock of those that do report: when the whole machine stands still, nobody has stopped."""
 STALE_MS = 15_000
 STALE_PAUSES = 2
 GROWTHS_NEEDED = 5
 """A silence counts when it is this many times the longest pause of a topic that was seen to grow this often."""
 BEHIND_MS = 5_000
+FEW_LATE = 5
+LATE_SHARE = 0.02
+"""Late events are no fault while they are few, or one in fifty of what came: a stuttering app or machine makes them."""
 SLOW_MS: Mapping[str, float] = {"tick_ms": 500.0, "quote_ms": 2_000.0, "flush_ms": 2_000.0}
 """99 of 100 stay under these; above, prices age before they are out."""
 
@@ -28,7 +32,9 @@ class ServiceHealth:
     behind_ms: Sequence[int]
     busy_share: float
     latency_ms: Mapping[str, Sequence[float]]
-    troubles: int
+    refused: int
+    late: int
+    late_share: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +42,16 @@ class TopicHealth:
     """What is known of one topic; `silent_ms` is -1 if no record of it was seen.
 
     `recent_rate` is records a second over the last minute; `growths` and `longest_pause_ms` are since watching began.
+    `refused` and `late` are counts of the last minute, `late_share` the part of that minute's records that was late.
     """
 
     exists: bool
     outside: bool
     ever: bool
     silent_ms: int
-    troubles: int
+    refused: int
+    late: int
+    late_share: float
     dead_letters: bool
     recent_rate: float
     growths: int = 0
@@ -79,10 +88,10 @@ def _service(health: ServiceHealth) -> Iterator[Badge]:
             yield badge("slow", "warning", f"{name}: 99 % take up to {measured}; {limit:.0f} ms is still good.")
     if health.busy_share > 0.9:
         yield badge("busy", "warning", f"{health.busy_share:.0%} of a core: little is left for a peak.")
-    if health.troubles:
-        yield badge(
-            "refusing", "warning", f"{health.troubles} records of its inputs were refused or late in the last minute."
-        )
+    if health.refused:
+        yield badge("refusing", "warning", f"{_records(health.refused)} of its inputs refused in the last minute.")
+    if _too_late(health.late, health.late_share):
+        yield badge("late", "warning", f"{_records(health.late)} of its inputs late in the last minute.")
 
 
 def _topic(health: TopicHealth) -> Iterator[Badge]:
@@ -93,13 +102,27 @@ def _topic(health: TopicHealth) -> Iterator[Badge]:
         if health.recent_rate > 0:
             yield badge("dead letters", "error", "Records were refused in the last minute.")
         return
-    if health.troubles:
-        yield badge(
-            "refused or late", "warning", f"{health.troubles} of its records were refused or late in the last minute."
-        )
+    if health.refused:
+        yield badge("refused", "warning", f"{_records(health.refused)} refused by its readers in the last minute.")
+    if _too_late(health.late, health.late_share):
+        share = f"{health.late_share:.0%} of that minute's"
+        yield badge("late", "warning", f"{_records(health.late)} too late for their panes in the last minute, {share}.")
     usual = health.growths >= GROWTHS_NEEDED
     if usual and health.silent_ms > max(STALE_MS, STALE_PAUSES * health.longest_pause_ms):
         yield badge("stale", "error", f"Nothing new for {health.silent_ms // 1000} s.")
+
+
+def _too_late(late: int, share: float) -> bool:
+    return late > FEW_LATE and share > LATE_SHARE
+
+
+def _records(many: int) -> str:
+    """A count as a sentence begins.
+
+    >>> _records(1), _records(1200)
+    ('1 record was', '1,200 records were')
+    """
+    return "1 record was" if many == 1 else f"{many:,} records were"
 
 
 def badge(code: str, severity: str, sentence: str) -> Badge:

@@ -11,11 +11,14 @@ from typing import Any
 
 from lineage.badges import ServiceHealth, TopicHealth, badges_of_service, badges_of_topic
 from lineage.ends import Ends, Pauses
+from lineage.lasting import Lasting
 from lineage.samples import Samples, WorkerSamples, flow_of, gauges_of, quantiles_of, stands_at
 from topics.catalogue import EVERY_TOPIC, Topic
 
 RATE_OVER_MS = 5_000
 TREND_MS = 60_000
+ALL_SILENT_MS = 20_000
+"""When nobody at all reports, machine or broker stand still: so long silence is judged by the last word of anyone."""
 SERVICES = ("supply", "demand", "pricing", "quotes")
 EVERY_SERVICE = "every service"
 
@@ -39,8 +42,10 @@ class Flows:
     newest: dict[str, Newest] = field(default_factory=dict)
     sources: dict[str, dict[str, int]] = field(default_factory=dict)
     begins: dict[tuple[str, int], int] = field(default_factory=dict)
-    problems: dict[str, list[int]] = field(default_factory=dict)
-    """Append times of the last minute's dead letters and late events, by the topic they were about."""
+    problems: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    """Append times of the last minute's troubles, by the topic they were about and kind: `refused` or `late`."""
+    lasting: Lasting | None = field(default_factory=Lasting)
+    """What keeps short faults from being shown; None where one instant is all that is known."""
     began_ms: int = 0
     """When watching began; until workers had time to report, silence means nothing."""
     behind: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
@@ -54,11 +59,26 @@ class Flows:
         if newest.source:
             self.sources.setdefault(topic, {})[newest.source] = newest.appended_ms
 
-    def troubled(self, topic: str, appended_ms: int) -> None:
-        """Take note of a dead letter or a late event about a record of `topic`."""
-        times = self.problems.setdefault(topic, [])
-        times.append(appended_ms)
-        self.problems[topic] = [at_ms for at_ms in times if at_ms > appended_ms - TREND_MS]
+    def troubled(self, topic: str, kind: str, appended_ms: int) -> None:
+        """Take note of a dead letter (`refused`) or a late event (`late`) about a record of `topic`."""
+        times = [*self.problems.get((topic, kind), []), appended_ms]
+        self.problems[topic, kind] = [at_ms for at_ms in times if at_ms > appended_ms - TREND_MS]
+
+    def _troubles(self, topics: Iterable[str], kind: str, now_ms: int) -> int:
+        """How many of that kind in the last minute, about records of any of `topics`."""
+        return sum(at_ms > now_ms - TREND_MS for topic in topics for at_ms in self.problems.get((topic, kind), []))
+
+    def _late_share(self, topics: Iterable[str], now_ms: int) -> float:
+        """The largest part of a topic's records of the last minute that was late."""
+        minute = [(self.ends.rate_per_s(topic, over_ms=TREND_MS) * 60, topic) for topic in topics]
+        return max((self._troubles([topic], "late", now_ms) / max(many, 1.0) for many, topic in minute), default=0.0)
+
+    def _last_word_ms(self, now_ms: int) -> int:
+        heard_ms = max(self.samples.heard_ms, self.began_ms)
+        return now_ms if now_ms - heard_ms > ALL_SILENT_MS else min(now_ms, heard_ms)
+
+    def _worn(self, name: str, badges: list[dict[str, str]], now_ms: int) -> list[dict[str, str]]:
+        return badges if self.lasting is None else self.lasting.worn(name, badges, now_ms)
 
     def values(self, now_ms: int) -> dict[str, Any]:
         """The whole graph as board values: `node/…` and `edge/…>…`."""
@@ -81,14 +101,15 @@ class Flows:
         seen = self.newest.get(topic.name)
         rate = self.ends.rate_per_s(topic.name, over_ms=RATE_OVER_MS)
         records = sum(ends[topic.name, n] - self.begins.get((topic.name, n), 0) for n in numbers)
-        recent = [at_ms for at_ms in self.problems.get(topic.name, []) if at_ms > now_ms - TREND_MS]
         pauses = self.ends.pauses.get(topic.name, Pauses())
         health = TopicHealth(
             exists=bool(numbers) or not ends,
             outside=topic.writer not in SERVICES,
             ever=records > 0,
             silent_ms=now_ms - max(seen.appended_ms, pauses.last_ms) if seen else -1,
-            troubles=len(recent),
+            refused=self._troubles([topic.name], "refused", now_ms),
+            late=self._troubles([topic.name], "late", now_ms),
+            late_share=self._late_share([topic.name], now_ms),
             dead_letters=topic.name.endswith(".dlq"),
             recent_rate=self.ends.rate_per_s(topic.name, over_ms=TREND_MS),
             growths=pauses.times,
@@ -109,7 +130,7 @@ class Flows:
             "newest_ms": seen.appended_ms if seen else 0,
             "event_lag_ms": max(0, seen.appended_ms - seen.at_ms) if seen and seen.at_ms else -1,
             "sources": sorted(self.sources.get(topic.name, {})),
-            "badges": badges_of_topic(health),
+            "badges": self._worn(topic.name, badges_of_topic(health), now_ms),
         }
 
     def _rate_of(self, topic: str, partition: int) -> float:
@@ -119,6 +140,7 @@ class Flows:
         self, name: str, workers: list[WorkerSamples], edges: Iterable[Mapping[str, Any]], now_ms: int
     ) -> dict[str, Any]:
         incoming = [edge for edge in edges if edge["to"] == name]
+        inputs = [edge["from"] for edge in incoming]
         behind_ms = max((edge["behind_ms"] for edge in incoming), default=0)
         heard_ms = max((worker.newest.now_ms for worker in workers), default=0)
         trend = [entry for entry in self.behind.get(name, []) if entry[0] > now_ms - TREND_MS]
@@ -128,11 +150,13 @@ class Flows:
         self.began_ms = self.began_ms or now_ms
         health = ServiceHealth(
             heard=bool(workers),
-            silent_ms=now_ms - max(heard_ms, self.began_ms),
+            silent_ms=self._last_word_ms(now_ms) - max(heard_ms, self.began_ms),
             behind_ms=[entry[1] for entry in self.behind[name]],
             busy_share=busy,
             latency_ms=latency,
-            troubles=sum(len(self.problems.get(edge["from"], [])) for edge in incoming),
+            refused=self._troubles(inputs, "refused", now_ms),
+            late=self._troubles(inputs, "late", now_ms),
+            late_share=self._late_share(inputs, now_ms),
         )
         return {
             "kind": "service",
@@ -146,7 +170,7 @@ class Flows:
             "written_rate": round(sum(edge["rate"] for edge in edges if edge["from"] == name), 1),
             "latency_ms": latency,
             "gauges": {gauge: round(value, 4) for gauge, value in sorted(gauges.items())},
-            "badges": badges_of_service(health),
+            "badges": self._worn(name, badges_of_service(health), now_ms),
         }
 
     def _outside_node(self, name: str, kind: str) -> dict[str, Any]:

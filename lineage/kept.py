@@ -23,6 +23,15 @@ _TICK = """
 SELECT partition, record_offset, appended_at, record::text AS record FROM ticks
 WHERE topic = $1 AND partition = $2 AND record_offset = $3 AND record IS NOT NULL AND day BETWEEN $4 AND $5 LIMIT 1"""
 
+_TICKS_UNTIL = """
+SELECT DISTINCT ON (zone) partition, record_offset, appended_at, record::text AS record FROM ticks
+WHERE record IS NOT NULL AND day BETWEEN $3 AND $4 AND appended_at > $1 AND appended_at <= $2
+ORDER BY zone, appended_at DESC"""
+_QUOTES_UNTIL = """
+SELECT partition, record_offset, appended_at, record::text AS record FROM quotes
+WHERE record IS NOT NULL AND day BETWEEN $3 AND $4 AND appended_at > $1 AND appended_at <= $2
+ORDER BY appended_at DESC LIMIT 100"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptRecord:
@@ -54,19 +63,35 @@ class Kept:
         one = timedelta(days=1)
         return await self._one(SURGE, _TICK, SURGE.name, partition, offset, day - one, day + one)
 
+    async def ticks_until(self, at_ms: int, *, back_ms: int) -> list[KeptRecord]:
+        """The newest tick of each zone appended in the `back_ms` up to `at_ms`."""
+        return await self._until(SURGE, _TICKS_UNTIL, at_ms, back_ms)
+
+    async def quotes_until(self, at_ms: int, *, back_ms: int) -> list[KeptRecord]:
+        """The newest hundred quotes appended in the `back_ms` up to `at_ms`, oldest first."""
+        return (await self._until(QUOTES, _QUOTES_UNTIL, at_ms, back_ms))[::-1]
+
+    async def _until(self, topic: Topic, question: str, at_ms: int, back_ms: int) -> list[KeptRecord]:
+        since, until = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (at_ms - back_ms, at_ms))
+        return await self._all(topic, question, since, until, since.date(), until.date())
+
     async def _one(self, topic: Topic, question: str, *asked: object) -> KeptRecord | None:
+        return next(iter(await self._all(topic, question, *asked)), None)
+
+    async def _all(self, topic: Topic, question: str, *asked: object) -> list[KeptRecord]:
         async with open_database(self.database) as connection:
             if not await version_of(connection):
                 raise ClientError(f"the database at {self.database.place} has no tables: run `faretide db migrate`")
-            row = await connection.fetchrow(question, *asked)
-        if row is None:
-            return None
-        return KeptRecord(
-            partition=row["partition"],
-            offset=row["record_offset"],
-            appended_ms=round(row["appended_at"].timestamp() * 1000),
-            record=record_of(topic, orjson.loads(row["record"])),
-        )
+            rows = await connection.fetch(question, *asked)
+        return [
+            KeptRecord(
+                partition=row["partition"],
+                offset=row["record_offset"],
+                appended_ms=round(row["appended_at"].timestamp() * 1000),
+                record=record_of(topic, orjson.loads(row["record"])),
+            )
+            for row in rows
+        ]
 
 
 def kept_of(settings: Settings) -> Kept | None:

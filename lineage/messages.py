@@ -12,23 +12,29 @@ from aiokafka import TopicPartition
 
 from infra.clients.consumer import Entry
 from infra.clients.errors import ClientError
+from lineage.carried import zone_about
 from lineage.reader import Reader
 from lineage.shown import shown_entry
 from topics.catalogue import Topic
 
 MOST = 200
 LOOKED_AT = 2_000
-VOLUME_BARS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a page is to show. Without `before_ms` and `at` the newest; `partition` -1 means all of them."""
+    """What a page is to show. Without `before_ms` and `at` the newest; `partition` -1 means all of them.
+
+    `from_ms` leaves out what was appended earlier: with `before_ms` it is a span, the last of which is shown.
+    """
 
     topic: Topic
     partition: int = -1
     before_ms: int | None = None
+    from_ms: int = 0
     at: tuple[int, int] | None = None
+    zones: frozenset[int] = frozenset()
+    """Only records about these zones; none means all, and those about no place."""
     key: str = ""
     text: str = ""
     limit: int = 50
@@ -44,12 +50,13 @@ async def page(reader: Reader, wanted: Wanted) -> dict[str, Any]:
     if wanted.partition not in {-1, *numbers}:
         raise ClientError(f"partition must be one of {wanted.topic.name}'s 0 to {numbers[-1]}, got {wanted.partition}")
     looked = await _read(reader, wanted, [n for n in numbers if wanted.partition in {-1, n}], ends)
-    entries = [shown_entry(entry) for entry in sorted(looked, key=_newest_first)]
+    about = [entry for entry in looked if not wanted.zones or zone_about(entry.record) in wanted.zones]
+    entries = [shown_entry(entry) for entry in sorted(about, key=_newest_first)]
     matching = [entry for entry in entries if _matches(entry, wanted)]
     return {
         "topic": wanted.topic.name,
         "records": matching[: wanted.limit],
-        "looked_at": len(entries),
+        "looked_at": len(looked),
         "matching": len(matching),
         "partitions": [[n, begins[wanted.topic.name, n], ends[wanted.topic.name, n]] for n in numbers],
     }
@@ -64,9 +71,9 @@ async def _read(
         return await reader.spans(
             {TopicPartition(wanted.topic.name, partition): (max(0, offset - half), offset + half + 1)}
         )
-    most = LOOKED_AT if wanted.key or wanted.text else wanted.limit
+    most = LOOKED_AT if wanted.key or wanted.text or wanted.zones else wanted.limit
     if wanted.before_ms is not None:
-        entries = await reader.between([wanted.topic], 0, wanted.before_ms, most=most)
+        entries = await reader.between([wanted.topic], wanted.from_ms, wanted.before_ms, most=most)
         return [entry for entry in entries if entry.partition in numbers]
     spans = {n: (max(0, ends[wanted.topic.name, n] - most), ends[wanted.topic.name, n]) for n in numbers}
     return await reader.spans({TopicPartition(wanted.topic.name, n): span for n, span in spans.items()})

@@ -32,11 +32,14 @@ class Samples:
     """All workers heard of in the last two minutes, by name."""
 
     workers: dict[str, WorkerSamples] = field(default_factory=dict)
+    heard_ms: int = 0
+    """When anyone at all last said something, by its own clock."""
 
     def told(self, sample: TelemetrySampled) -> None:
         """Take in one record of telemetry.v1; of one worker they come in order."""
         kept = self.workers.setdefault(sample.worker, WorkerSamples()).samples
         kept.append(sample)
+        self.heard_ms = max(self.heard_ms, sample.now_ms)
         while kept[0].now_ms < sample.now_ms - KEPT_MS:
             kept.popleft()
         for name in [n for n, w in self.workers.items() if w.newest.now_ms < sample.now_ms - FORGOTTEN_MS]:

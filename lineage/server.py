@@ -2,13 +2,14 @@
 
     GET /              the page          POST /api/session     sign in with a token
     GET /api/…         one answer        WS   /api/boards      frames, see docs/dashboard.md
+    POST /api/…        one operation, for operators
 
 Everything under /api but signing in asks for a role. Whatever fails is answered with one sentence.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ def make_app(desk: Desk, access: Access) -> Starlette:
     routes = [
         Route("/api/session", _Session(access), methods=["GET", "POST", "DELETE"]),
         *(Route(f"/api/{name}", _Question(access, desk, name)) for name in desk.questions),
+        *(Route(f"/api/{name}", _Order(access, desk, name), methods=["POST"]) for name in desk.operations),
         WebSocketRoute("/api/boards", _boards(access, desk)),
         Mount("/assets", StaticFiles(directory=STATIC / "assets", check_dir=False)),
         Route("/{path:path}", _page),
@@ -152,17 +154,40 @@ class _Question:
         role = _role(self._access, request)
         if role is None:
             raise HTTPException(401, "sign in first: open the address that `faretide dashboard` printed")
-        try:
-            said = await self._desk.questions[self._name](dict(request.query_params))
-        except ValueError as error:
-            raise HTTPException(400, str(error)) from None
-        except (NoSuchQuoteError, NothingKeptError) as error:
-            raise HTTPException(404, str(error)) from None
-        except UnreachableError as error:
-            raise HTTPException(503, str(error)) from None
-        except ClientError as error:
-            raise HTTPException(400, str(error)) from None
+        said = await _told(self._desk.questions[self._name](dict(request.query_params)))
         return _answer(said if role is Role.OPERATOR else self._desk.pseudonyms.hide(said))
+
+
+class _Order:
+    """One operation, for operators who ask from a page of this server or with a token."""
+
+    def __init__(self, access: Access, desk: Desk, name: str) -> None:
+        self._access, self._desk, self._name = access, desk, name
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        await (await self._respond(request))(scope, receive, send)
+
+    async def _respond(self, request: Request) -> Response:
+        role = _role(self._access, request) if same_origin(request.headers) else None
+        if role is not Role.OPERATOR:
+            raise HTTPException(401 if role is None else 403, "only operators may do this: sign in as one")
+        who = self._access.name_of(headers=request.headers, peer=request.client.host if request.client else "")
+        return _answer(await _told(self._desk.operations[self._name](await _body(request), who)))
+
+
+async def _told(answering: Awaitable[Any]) -> Any:  # noqa: ANN401  whatever JSON can say
+    """What was answered; what cannot be answered is a status and a sentence."""
+    try:
+        return await answering
+    except ValueError as error:
+        raise HTTPException(400, str(error)) from None
+    except (NoSuchQuoteError, NothingKeptError) as error:
+        raise HTTPException(404, str(error)) from None
+    except UnreachableError as error:
+        raise HTTPException(503, str(error)) from None
+    except ClientError as error:
+        raise HTTPException(400, str(error)) from None
 
 
 def _boards(access: Access, desk: Desk) -> Any:  # noqa: ANN401  Starlette's endpoint type

@@ -56,7 +56,21 @@ def shown_entry(entry: Entry) -> dict[str, Any]:
         "schema_id": entry.schema_id,
         "record": shown(entry.record),
         "problem": entry.problem,
-    }
+    } | ({"raw": bytes_said(entry.raw)} if entry.raw is not None else {})
+
+
+def bytes_said(value: bytes) -> str:
+    """Bytes as people read them, sixteen a line: place, hexadecimal, and what is text.
+
+    >>> print(bytes_said(b"not avro" + bytes([0, 200])))
+    0000  6e 6f 74 20 61 76 72 6f 00 c8                    not avro..
+    """
+    lines = []
+    for start in range(0, min(len(value), MOST_BYTES), 16):
+        part = value[start : start + 16]
+        text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)
+        lines.append(f"{start:04x}  {part.hex(' '):<47}  {text}")
+    return "\n".join([*lines, *([f"… {len(value)} bytes"] if len(value) > MOST_BYTES else [])])
 
 
 def place_of(text: str) -> tuple[int, int]:

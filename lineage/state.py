@@ -9,6 +9,7 @@ from lineage.answers import Answers
 from lineage.audit import Audit
 from lineage.boards import Board
 from lineage.city import CityMap
+from lineage.drops import Drops
 from lineage.flows import Flows, Newest
 from lineage.losses import Losses
 from topics.catalogue import DEAD_LETTERS, LATE_EVENTS, QUOTES, SUPPLY_CELLS, SURGE, TELEMETRY, Topic
@@ -27,6 +28,7 @@ class State:
     answers: Answers = field(default_factory=Answers)
     losses: Losses = field(default_factory=Losses)
     audit: Audit = field(default_factory=Audit)
+    drops: Drops = field(default_factory=Drops)
     boards: dict[str, Board] = field(default_factory=lambda: {name: Board(name) for name in BOARDS})
 
     def take(self, entry: Entry) -> None:
@@ -62,7 +64,9 @@ class State:
 
     def refresh_graph(self, now_ms: int) -> None:
         """Bring the graph's board and the books up to date."""
-        self.boards["lineage"].become(self.flows.values(now_ms))
+        values = self.flows.values(now_ms)
+        self.drops.watched(now_ms, values)
+        self.boards["lineage"].become(values | self.drops.rows())
         losses = self.boards["losses"]
         for key, row in self.audit.rows(self.flows.ends).items():
             losses.put(key, row)
@@ -71,7 +75,7 @@ class State:
     def _trouble(self, entry: Entry, kind: str) -> None:
         made = self.losses.late(entry) if kind == "late" else self.losses.dead(entry)
         _apply(self.boards["losses"], made)
-        self.flows.troubled(entry.record.topic, entry.timestamp_ms)
+        self.flows.troubled(entry.record.topic, kind, entry.timestamp_ms)
         self.audit.troubled(entry.record.service, entry.record.topic, kind)
 
 

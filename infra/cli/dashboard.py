@@ -50,8 +50,8 @@ def command(
 ) -> None:
     """Serve the stream lineage dashboard: lineage, map, quotes, messages, late and lost.
 
-    Prints its address. It reads topics outside every consumer group and writes nothing, so no service is slowed or
-    rebalanced by it.
+    Prints its address. It reads topics outside every consumer group and writes nothing by itself, so no service is
+    slowed or rebalanced by it; operators may put dead letters back, as `faretide dlq redrive` does.
     """
     from infra.cli.worker import connection_within
     from infra.logging import configure
@@ -94,11 +94,12 @@ def _listen(host: str, port: int) -> socket.socket:
 async def _serve(settings: "Settings", connection: "Connection", access: "Access", listening: socket.socket) -> None:
     import uvicorn
 
+    from infra.cli.dashboard_operations import Operations
     from lineage.desk import open_desk
     from lineage.kept import kept_of
     from lineage.server import make_app
 
-    async with open_desk(connection, kept_of(settings)) as desk:
+    async with open_desk(connection, kept_of(settings), Operations(settings, connection).by_name()) as desk:
         config = uvicorn.Config(
             make_app(desk, access),
             log_config=None,

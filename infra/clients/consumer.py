@@ -39,7 +39,7 @@ Start = Edge | int
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One record where it stands. `record` is None if it could not be decoded, then `problem` says why.
+    """One record where it stands. `record` is None if it could not be decoded: `problem` says why, `raw` are its bytes.
 
     `timestamp_ms` is the broker's append time, epoch milliseconds UTC.
     """
@@ -53,6 +53,7 @@ class Entry:
     schema_id: int | None
     record: Any
     problem: str = ""
+    raw: bytes | None = None
 
     def decoded(self) -> Any:  # noqa: ANN401  the topic's record class
         """The record. Raises UnreadableError saying where it stands and why, if it could not be decoded."""
@@ -95,6 +96,7 @@ class Decoder:
             schema_id=schema_id,
             record=record,
             problem=problem,
+            raw=raw.value if problem else None,
         )
 
 

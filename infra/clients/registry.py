@@ -153,6 +153,18 @@ class Registry:
             compatibility=await self._compatibility(topic),
         )
 
+    async def versions(self, topic: Topic) -> list[tuple[int, int, str]]:
+        """(version, id, schema as text) of every version under the topic's subject, ascending.
+
+        Raises RegistryUnavailable.
+        """
+        told = await self._ask("GET", f"/subjects/{topic.subject}/versions", expect={404})
+        found = []
+        for version in sorted([] if told.status_code == 404 else told.json()):
+            one = (await self._ask("GET", f"/subjects/{topic.subject}/versions/{version}")).json()
+            found.append((int(version), int(one["id"]), str(one["schema"])))
+        return found
+
     async def states(self, topics: Iterable[Topic] = EVERY_TOPIC) -> list[SubjectState]:
         """What the registry holds for each of `topics`, in their order. Raises RegistryUnavailable."""
         return list((await self._for_each(topics, self.state)).values())

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,3 +64,17 @@ def publish_rubbish(bootstrap: str, topic: str, many: int) -> None:
     for number in range(many):
         producer.produce(topic, key=f"rubbish-{number}", value=b"not avro", partition=0)
     assert producer.flush(30) == 0
+
+
+def newest(bootstrap: str, topic: str, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The newest record of some partition that is wanted."""
+    reading = consumer(bootstrap)
+    numbers = reading.list_topics(topic, 10).topics[topic].partitions
+    ends = {number: reading.get_watermark_offsets(TopicPartition(topic, number), 10)[1] for number in numbers}
+    reading.close()
+    for number, end in sorted(ends.items(), key=lambda one: -one[1]):
+        for offset in range(end - 1, max(-1, end - 50), -1):
+            record = record_at(bootstrap, topic, number, offset)
+            if wanted(record):
+                return record
+    raise AssertionError(f"{topic} holds no such record")

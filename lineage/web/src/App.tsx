@@ -2,6 +2,9 @@
 import { useEffect, useRef, useState } from "react";
 import { Mark, Icon } from "./parts/icons";
 import { type Badge, Choice, Empty, To } from "./parts/basics";
+import { CompareBar } from "./parts/CompareBar";
+import { Drops } from "./parts/Drops";
+import { ZoneBar } from "./parts/ZoneBar";
 import { Scrubber } from "./parts/Scrubber";
 import { SignIn } from "./parts/SignIn";
 import { go, live, useAddress, useBoard, useStatus } from "./use";
@@ -114,7 +117,13 @@ function Frame({ role, theme, setTheme }: { role: string; theme: Theme; setTheme
               You are no longer signed in. <a href="/">Sign in again</a>
             </div>
           )}
-          <View view={address.view} item={address.item} />
+          {status.mode.kind === "past" && status.gone.map((sentence) => <div key={sentence} className="strip" role="status">{sentence}</div>)}
+          <Drops />
+          <ZoneBar />
+          <CompareBar />
+          <div className="view-box">
+            <View view={address.view} item={address.item} role={role} />
+          </div>
         </main>
         <Help dialog={help} />
       </div>
@@ -122,11 +131,11 @@ function Frame({ role, theme, setTheme }: { role: string; theme: Theme; setTheme
   );
 }
 
-function View({ view, item }: { view: string; item: string }) {
+function View({ view, item, role }: { view: string; item: string; role: string }) {
   if (view === "lineage") return <Lineage chosen={item} />;
   if (view === "map") return <CityMap chosen={item} />;
-  if (view === "quotes") return item ? <Explain place={item} /> : <Quotes />;
-  if (view === "messages") return <Messages topic={item} />;
+  if (view === "quotes") return item ? <Explain place={item} operator={role === "operator"} /> : <Quotes />;
+  if (view === "messages") return <Messages topic={item} operator={role === "operator"} />;
   if (view === "losses") return <Losses />;
   return (
     <Empty title="There is no such view">
@@ -212,6 +221,7 @@ function Help({ dialog }: { dialog: React.RefObject<HTMLDialogElement | null> })
     ["/", "Search or filter"],
     ["space", "Pause, or go live again"],
     ["j  k", "Next and previous row; Enter opens it"],
+    ["shift-click", "On the map: choose zones, by which the other views filter"],
     ["← → ↑ ↓", "From node to node in the graph"],
     ["Esc", "Close what is open"],
   ];

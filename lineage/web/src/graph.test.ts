@@ -33,7 +33,7 @@ describe("the graph", () => {
 
   it("leads from refused records to the topic they stood in, and from nothing else to a warning", () => {
     const warn = (code: string) => ({ code, severity: "warning", sentence: "" });
-    const values = [topic("pings.v1", [warn("refused or late")]), service("supply", [warn("refusing")]), topic("pings.v1.dlq", [{ ...error, code: "dead letters" }]), service("pricing", [error]), topic("cells.v1")];
+    const values = [topic("pings.v1", [warn("refused")]), service("supply", [warn("refusing")]), topic("pings.v1.dlq", [{ ...error, code: "dead letters" }]), service("pricing", [error]), topic("cells.v1")];
     const edges = [edge("pings.v1", "supply"), edge("supply", "pings.v1.dlq"), edge("supply", "cells.v1"), edge("cells.v1", "pricing")];
     const graph = drawn(new Map([...values, ...edges] as never), OPTIONS);
     expect(firstCause(graph, "pings.v1.dlq")).toBe("pings.v1");

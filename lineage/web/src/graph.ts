@@ -116,7 +116,7 @@ export function edgeWidth(rate: number): number {
 }
 
 /** Badges that tell of refused records: they lead back to the topic in which those stood. */
-const REFUSALS = new Set(["dead letters", "refusing", "refused or late"]);
+const REFUSALS = new Set(["dead letters", "refusing", "refused"]);
 
 /** The fault to look at first: followed upstream from here as long as a neighbour before it has an error, or refused records too. */
 export function firstCause(graph: Graph, name: string): string {

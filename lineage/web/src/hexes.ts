@@ -34,7 +34,7 @@ export const SCALES: Record<Metric, Scale> = {
   idle: { bounds: [0.5, 1.5, 3.5, 7.5, 15], labels: ["0", "1", "3", "7", "15", "more"], unit: "idle cars now" },
   wait: { bounds: [90, 150, 240, 360, 600], labels: ["1.5", "2.5", "4", "6", "10", "more"], unit: "minutes until a car comes" },
   fresh: { bounds: [2, 5, 8, 15, 60], labels: ["2 s", "5", "8", "15", "60", "more"], unit: "age of the zone's tick" },
-  change: { bounds: [-0.2, -0.02, 0.02, 0.1, 0.3], labels: ["−0.2", "−0.02", "same", "+0.1", "+0.3", "more"], unit: "multiplier, against a minute ago" },
+  change: { bounds: [-0.2, -0.02, 0.02, 0.1, 0.3], labels: ["−0.2", "−0.02", "same", "+0.1", "+0.3", "more"], unit: "multiplier, against a minute ago or the instant compared with" },
 };
 /** From calm to remarkable; the first says "nothing here" and almost is the ground. */
 export const RAMPS: Record<"light" | "dark", { calm: readonly string[]; both: readonly string[] }> = {

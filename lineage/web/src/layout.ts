@@ -1,6 +1,8 @@
 // A stable left-to-right layout: the same nodes and edges always get the same places, whatever their rates.
 //
-// Ranks follow the longest way from a producer, with edges that would close a circle left out; what feeds a node from aside moves next to it. Within a rank nodes stand by the mean of their neighbours.
+// Ranks follow the longest way from a producer, with edges that would close a circle left out; what feeds a node from
+// aside moves next to it. An edge over several ranks gets a narrow lane in each rank it passes, ordered like a node: so
+// it runs between nodes and not behind them. Within a rank nodes and lanes stand by the mean of their neighbours.
 
 export interface Sized {
   id: string;
@@ -12,20 +14,58 @@ export interface Place {
   x: number;
   y: number;
 }
+export interface Laid {
+  places: Map<string, Place>;
+  /** By "from>to": the points an edge runs through between its ends, in its own direction; none for neighbours. */
+  bends: Map<string, Place[]>;
+  /** Edges that lead back, against the flow. */
+  returns: Set<string>;
+}
 
-const GAP_X = 58;
-const GAP_Y = 30;
-const SWEEPS = 6;
+const GAP_X = 70;
+const GAP_Y = 26;
+const LANE_Y = 14;
+const SWEEPS = 10;
 
 export function layout(nodes: readonly Sized[], links: readonly Link[]): Map<string, Place> {
+  return laid(nodes, links).places;
+}
+
+export function laid(nodes: readonly Sized[], links: readonly Link[]): Laid {
   const known = new Set(nodes.map((node) => node.id));
-  const forward = withoutCircles(nodes, links.filter(([from, to]) => known.has(from) && known.has(to) && from !== to));
+  const inside = links.filter(([from, to]) => known.has(from) && known.has(to) && from !== to);
+  const forward = withoutCircles(nodes, inside);
   const rank = ranks(nodes, forward);
   const columns: Sized[][] = [];
   for (const node of nodes) (columns[rank.get(node.id)!] ??= []).push(node);
   for (let place = 0; place < columns.length; place++) columns[place] ??= [];
-  order(columns, forward);
-  return placed(columns);
+  const { chains, pieces } = lanes(inside, rank, columns);
+  order(columns, pieces);
+  const places = placed(columns);
+  const returns = new Set(inside.filter(([from, to]) => rank.get(from)! >= rank.get(to)!).map(([from, to]) => `${from}>${to}`));
+  const bends = new Map([...chains].map(([key, ids]) => [key, ids.map((id) => places.get(id)!)]));
+  for (const ids of chains.values()) for (const id of ids) places.delete(id);
+  return { places, bends, returns };
+}
+
+/** Puts a lane into every rank an edge passes; the lanes of each edge in its direction, and all edges cut into pieces. */
+function lanes(links: readonly Link[], rank: Map<string, number>, columns: Sized[][]): { chains: Map<string, string[]>; pieces: Link[] } {
+  const chains = new Map<string, string[]>();
+  const pieces: Link[] = [];
+  for (const [from, to] of links) {
+    const back = rank.get(from)! > rank.get(to)!;
+    const [start, end] = back ? [to, from] : [from, to];
+    const ids: string[] = [];
+    for (let at = rank.get(start)! + 1; at < rank.get(end)!; at++) {
+      const id = `${from}>${to}#${at}`;
+      columns[at]!.push({ id, width: 0, height: LANE_Y });
+      ids.push(id);
+    }
+    const way = [start, ...ids, end];
+    for (let at = 1; at < way.length; at++) pieces.push([way[at - 1]!, way[at]!]);
+    chains.set(`${from}>${to}`, back ? ids.reverse() : ids);
+  }
+  return { chains, pieces };
 }
 
 /** The links that lead onwards, found by the greedy order of Eades, Lin and Smyth: ends last, beginnings first, else
@@ -115,18 +155,25 @@ function order(columns: Sized[][], links: readonly Link[]): void {
   }
 }
 
+/** Columns side by side; within one, everything as near to its neighbours before as the others allow. */
 function placed(columns: readonly Sized[][]): Map<string, Place> {
   const places = new Map<string, Place>();
   let x = 0;
   for (const column of columns) {
     if (!column.length) continue;
-    const height = column.reduce((sum, node) => sum + node.height + GAP_Y, -GAP_Y);
+    const width = Math.max(...column.map((node) => node.width));
+    const height = column.reduce((sum, node) => sum + node.height + gap(node), -gap(column.at(-1)!));
     let y = -height / 2;
     for (const node of column) {
-      places.set(node.id, { x, y });
-      y += node.height + GAP_Y;
+      const lane = node.width === 0;
+      places.set(node.id, { x: lane ? x + width / 2 : x + (width - node.width) / 2, y: lane ? y + node.height / 2 : y });
+      y += node.height + gap(node);
     }
-    x += Math.max(...column.map((node) => node.width)) + GAP_X;
+    x += width + GAP_X;
   }
   return places;
+}
+
+function gap(node: Sized): number {
+  return node.width === 0 ? GAP_Y / 2 : GAP_Y;
 }

@@ -40,6 +40,11 @@ export function backoffMs(attempt: number, random: number): number {
 export class Live {
   status: Status = "connecting";
   mode: Mode = { kind: "live" };
+  /** What the instant shown no longer has, in sentences. */
+  gone: string[] = [];
+  /** The boards of the instant compared with, or why there are none. */
+  then: Record<BoardName, Values> | null = null;
+  thenSentence = "";
   /** The server's clock less ours, so that ages are right on a machine whose clock is not. */
   skewMs = 0;
   lastFrameAt = 0;
@@ -93,9 +98,10 @@ export class Live {
   }
 
   /** Show what an earlier instant looked like; nothing live is drawn until `resume`. */
-  show(at_ms: number, boards: Record<BoardName, Record<string, unknown>>): void {
+  show(at_ms: number, boards: Record<BoardName, Record<string, unknown>>, gone: string[] = []): void {
     if (this.mode.kind === "live") this.socket?.send(JSON.stringify({ watch: [] }));
     this.mode = { kind: "past", at_ms };
+    this.gone = gone;
     for (const name of BOARDS) this.boards[name] = { number: -1, values: new Map(Object.entries(boards[name] ?? {})) };
     this.touchAll();
   }
@@ -103,6 +109,14 @@ export class Live {
   resume(): void {
     this.mode = { kind: "live" };
     this.watch();
+    this.touchAll();
+  }
+
+  /** Compare what is shown with these boards; null ends it, or says why there is nothing. */
+  compare(boards: Record<BoardName, Record<string, unknown>> | null, sentence = ""): void {
+    const held = boards && BOARDS.map((name) => [name, new Map(Object.entries(boards[name] ?? {}))] as const);
+    this.then = held && (Object.fromEntries(held) as Record<BoardName, Values>);
+    this.thenSentence = sentence;
     this.touchAll();
   }
 

@@ -17,20 +17,28 @@ export function useHeld<T extends { place: string }>(rows: T[], filter: string) 
   };
 }
 
-export function useRows(many: number, open: (row: number) => void): number {
-  const [at, setAt] = useState(-1);
+/** Where `j` and `k` stand: on a record, wherever newer ones push its row; -1 before the first key or when it left. */
+export function useRows(places: readonly string[], open: (place: string) => void): number {
+  const [stands, setStands] = useState<string | null>(null);
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if ((event.target as HTMLElement).closest("input, select, textarea, button, a")) return;
-      if (event.key === "j") setAt((row) => Math.min(many - 1, row + 1));
-      else if (event.key === "k") setAt((row) => Math.max(0, row - 1));
-      else if (event.key === "Enter" && at >= 0) open(at);
+      const step = { j: 1, k: -1 }[event.key];
+      if (step) setStands((place) => moved(places, place, step));
+      else if (event.key === "Enter" && stands !== null && places.includes(stands)) open(stands);
     };
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
-  }, [many, at, open]);
+  }, [places.join(), stands, open]);
   useEffect(() => {
     document.querySelector('tr[data-at="true"]')?.scrollIntoView({ block: "nearest" });
-  }, [at]);
-  return at;
+  }, [stands]);
+  return stands === null ? -1 : places.indexOf(stands);
+}
+
+/** The record a step away from where one stands; the first if that is nowhere. */
+export function moved(places: readonly string[], stands: string | null, step: number): string | null {
+  const at = stands === null ? -1 : places.indexOf(stands);
+  if (at < 0) return places[0] ?? null;
+  return places[Math.min(places.length - 1, Math.max(0, at + step))] ?? null;
 }

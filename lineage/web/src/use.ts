@@ -20,6 +20,26 @@ export function useStatus(): Live {
   return live;
 }
 
+/** The boards of the instant compared with, while there is one. */
+export function useThen(): Record<BoardName, Values> | null {
+  return useStatus().then;
+}
+
+let comparing = 0;
+
+/** Fetch that instant and compare with it; null ends the comparison. */
+export async function compareWith(at_ms: number | null): Promise<void> {
+  const mine = ++comparing;
+  live.compare(null);
+  if (at_ms === null) return;
+  try {
+    const said = await ask<{ boards: Record<BoardName, Record<string, unknown>> }>("at", { ms: at_ms });
+    if (mine === comparing) live.compare(said.boards);
+  } catch (error) {
+    if (mine === comparing) live.compare(null, (error as Error).message);
+  }
+}
+
 /** Time as the view shows it, renewed every `everyMs`. */
 export function useNow(everyMs = 1000): number {
   const [now, setNow] = useState(live.nowMs());
@@ -52,9 +72,18 @@ export function pathOf(address: Address): string {
 const moved = new Set<() => void>();
 addEventListener("popstate", () => moved.forEach((listener) => listener()));
 
+/** What stays when one goes from view to view: the zones chosen, the instant shown, and the one compared with. */
+export const STICKY = ["zones", "at", "vs", "span"] as const;
+
+/** The query of an address one goes to: its own, and of the present one what stays. */
+export function carriedOver(now: Record<string, string>, next: Record<string, string>): Record<string, string> {
+  return { ...Object.fromEntries(STICKY.filter((name) => now[name]).map((name) => [name, now[name]!])), ...next };
+}
+
 export function go(change: Partial<Address>, options: { replace?: boolean } = {}): void {
   const now = addressOf(location.pathname, location.search);
-  const next = { ...now, ...change, query: change.query ?? (change.view && change.view !== now.view ? {} : now.query) };
+  const query = change.query ?? (change.view && change.view !== now.view ? {} : now.query);
+  const next = { ...now, ...change, query: carriedOver(now.query, query) };
   if (change.view && change.view !== now.view && change.item === undefined) next.item = "";
   history[options.replace ? "replaceState" : "pushState"](null, "", pathOf(next));
   moved.forEach((listener) => listener());
@@ -78,8 +107,9 @@ export function useQuery(name: string, otherwise = ""): [string, (value: string)
   const set = useCallback(
     (value: string) => {
       const query = { ...addressOf(location.pathname, location.search).query };
-      if (value === otherwise) delete query[name];
-      else query[name] = value;
+      if (value !== otherwise) query[name] = value;
+      else if ((STICKY as readonly string[]).includes(name)) query[name] = "";
+      else delete query[name];
       go({ query }, { replace: true });
     },
     [name, otherwise],
@@ -88,6 +118,15 @@ export function useQuery(name: string, otherwise = ""): [string, (value: string)
 }
 
 // ---- questions
+
+/** Ask for an operation, which only operators may. */
+export async function order<T>(name: string, body: unknown): Promise<T> {
+  const response = await fetch(`/api/${name}`, { method: "POST", body: JSON.stringify(body) }).catch(() => null);
+  if (!response) throw new Refused("The dashboard's server does not answer.");
+  const said = await response.json();
+  if (!response.ok) throw new Refused(said.sentence ?? `The server answered ${response.status}.`);
+  return said as T;
+}
 
 export class Refused extends Error {}
 

@@ -6,6 +6,7 @@ from lineage.audit import Audit
 from lineage.badges import ServiceHealth, TopicHealth, badges_of_service, badges_of_topic
 from lineage.ends import Ends
 from lineage.flows import Flows
+from lineage.lasting import Lasting
 from topics.catalogue import DRIVER_PINGS, EVERY_TOPIC, SUPPLY_CELLS
 from topics.ledger import PartitionCount, TelemetrySampled
 
@@ -48,7 +49,8 @@ def test_rates_are_what_was_appended_and_what_was_taken_in():
 
 
 def test_a_service_that_stops_reading_is_behind_by_the_time_since():
-    """Lag in seconds is the age of the first record not taken in, whatever the rate."""
+    """Lag in seconds is the age of the first record not taken in, whatever the rate; the badge comes when it lasts."""
+    assert not run(24, rate=10, read_until=18).values(START_MS + 24_000)["node/supply"]["badges"]
     values = run(30, rate=10, read_until=18).values(START_MS + 30_000)
     assert values["node/supply"]["behind_ms"] == 12_000
     assert values["node/supply"]["behind"] == 120
@@ -57,10 +59,44 @@ def test_a_service_that_stops_reading_is_behind_by_the_time_since():
 
 def test_a_service_that_falls_silent_is_stopped_and_before_its_first_word_is_not():
     """Silence is judged from the last word, or from when watching began."""
+    flows = run(12, rate=10, read_until=12)
+    assert [badge["code"] for badge in flows.values(START_MS + 12_000)["node/pricing"]["badges"]] == ["stopped"]
+    assert not run(7, rate=10, read_until=7).values(START_MS + 7_000)["node/pricing"]["badges"]
+    assert flows.values(START_MS + 40_000)["node/supply"]["badges"][0]["code"] == "stopped"
+
+
+def test_nobody_is_called_stopped_while_everything_stands_still():
+    """A machine too busy to run anyone has no service that stopped; after twenty seconds they all did."""
     flows = run(5, rate=10, read_until=5)
-    assert not flows.values(START_MS + 6_000)["node/pricing"]["badges"]
-    assert flows.values(START_MS + 20_000)["node/pricing"]["badges"][0]["code"] == "stopped"
-    assert flows.values(START_MS + 20_000)["node/supply"]["badges"][0]["code"] == "stopped"
+    assert not flows.values(START_MS + 20_000)["node/supply"]["badges"]
+    assert flows.values(START_MS + 26_000)["node/supply"]["badges"][0]["code"] == "stopped"
+
+
+def test_a_fault_is_shown_once_it_lasts_and_kept_while_it_flickers():
+    """One slow second is no badge, fifteen are; and what was raised stays in the journal."""
+    slow = {"code": "slow", "severity": "warning", "sentence": "slow"}
+    held = Lasting()
+    worn = [bool(held.worn("pricing", [slow] if second % 3 == 0 else [], second * 1000)) for second in range(20)]
+    assert worn == [False] * 15 + [True] * 5
+    assert held.raised == [(15_000, "pricing", "slow", "slow")]
+    assert held.worn("pricing", [], 22_000) == []
+
+
+@pytest.mark.parametrize(("late", "share", "codes"), [(5, 1.0, []), (600, 0.02, []), (600, 0.5, ["late"])])
+def test_late_events_are_a_fault_when_they_are_many(late, share, codes):
+    """A stuttering app sends a few late; a badge says that much of what comes counts nowhere."""
+    health = TopicHealth(
+        exists=True,
+        outside=True,
+        ever=True,
+        silent_ms=0,
+        refused=0,
+        late=late,
+        late_share=share,
+        dead_letters=False,
+        recent_rate=1.0,
+    )
+    assert [badge["code"] for badge in badges_of_topic(health)] == codes
 
 
 def test_every_declared_writer_and_reader_is_an_edge():
@@ -98,7 +134,9 @@ def test_a_topic_is_stale_when_it_is_silent_for_longer_than_it_ever_was(silent_s
         outside=True,
         ever=True,
         silent_ms=silent_s * 1000,
-        troubles=0,
+        refused=0,
+        late=0,
+        late_share=0.0,
         dead_letters=False,
         recent_rate=1.0,
         growths=growths,
@@ -116,13 +154,15 @@ def test_a_topic_is_stale_when_it_is_silent_for_longer_than_it_ever_was(silent_s
         ({"latency_ms": {"tick_ms": [10.0, -1.0]}}, ["slow"]),
         ({"behind_ms": [9_000] * 20}, ["behind"]),
         ({"behind_ms": list(range(0, 20_000, 1_000))}, ["growing lag"]),
-        ({"troubles": 3}, ["refusing"]),
-        ({"heard": False, "silent_ms": 7_000}, ["stopped"]),
+        ({"refused": 3}, ["refusing"]),
+        ({"late": 30, "late_share": 0.3}, ["late"]),
+        ({"heard": False, "silent_ms": 9_000}, ["stopped"]),
     ],
 )
 def test_a_service_wears_the_badge_of_its_fault(changes, codes):
     """Each fault has its own badge, and health has none."""
-    health = {"heard": True, "silent_ms": 500, "behind_ms": [0], "busy_share": 0.1, "latency_ms": {}, "troubles": 0}
+    health = {"heard": True, "silent_ms": 500, "behind_ms": [0], "busy_share": 0.1, "latency_ms": {}}
+    health |= {"refused": 0, "late": 0, "late_share": 0.0}
     assert [badge["code"] for badge in badges_of_service(ServiceHealth(**(health | changes)))] == codes
 
 

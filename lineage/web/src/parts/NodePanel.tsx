@@ -1,11 +1,11 @@
 // Everything about one node: figures, faults with their evidence, partitions, schema, latest records, neighbours.
-import { useState } from "react";
 import { bytes, count, duration, rate, words } from "../format";
 import { firstCause, type Graph, type NodeValue, type ServiceValue, type TopicValue } from "../graph";
 import type { Values } from "../live";
 import { useInstant } from "../stored";
 import { go, useAnswer } from "../use";
-import { Figure, To } from "./basics";
+import { Close, Figure, To } from "./basics";
+import { Schema } from "./Schema";
 
 export function NodePanel({ name, graph, values, now }: { name: string; graph: Graph; values: Values; now: number }) {
   const node: NodeValue | undefined = values.get(`node/${name}`);
@@ -16,7 +16,7 @@ export function NodePanel({ name, graph, values, now }: { name: string; graph: G
       <header>
         <div className="row">
           <h2>{name}</h2>
-          <button className="button plain" type="button" aria-label="Close" onClick={() => go({ item: "" })}>✕</button>
+          <Close onClose={() => go({ item: "" })} />
         </div>
         {node.kind === "topic" && <p className="muted">{node.about}</p>}
       </header>
@@ -177,41 +177,4 @@ function Latest({ topic }: { topic: string }) {
       {answer.value?.records.length === 0 && <p className="muted">No records yet.</p>}
     </section>
   );
-}
-
-interface Field { name: string; type: unknown; doc?: string }
-
-function Schema({ topic }: { topic: string }) {
-  const [open, setOpen] = useState(false);
-  const answer = useAnswer<{ schema_id: number; versions: number; compatibility: string; faults: string[]; schema: { fields: Field[] } }>(open ? "schema" : null, { topic });
-  const said = answer.value;
-  return (
-    <details onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary><b>Schema</b></summary>
-      {answer.state === "failed" && <p className="warn">{answer.sentence}</p>}
-      {said && (
-        <div style={{ display: "grid", gap: 8, paddingTop: 8 }}>
-          <p className="muted">Id {said.schema_id}, {said.versions} {said.versions === 1 ? "version" : "versions"}, {said.compatibility}</p>
-          {said.faults.map((fault) => <p className="warn error" key={fault}>{fault}</p>)}
-          <dl className="facts">
-            {said.schema.fields.map((field) => (
-              <div key={field.name} style={{ display: "contents" }}>
-                <dt className="mono" title={field.doc}>{field.name}</dt>
-                <dd className="muted">{typed(field.type)}</dd>
-              </div>
-            ))}
-          </dl>
-        </div>
-      )}
-    </details>
-  );
-}
-
-function typed(type: unknown): string {
-  if (typeof type === "string") return type.replace("faretide.", "");
-  if (Array.isArray(type)) return type.map(typed).join(" or ");
-  const object = type as { type: string; items?: unknown; name?: string; values?: unknown };
-  if (object.type === "array") return `list of ${typed(object.items)}`;
-  if (object.type === "map") return `map of ${typed(object.values)}`;
-  return (object.name ?? object.type).replace("faretide.", "");
 }

@@ -1,5 +1,5 @@
 // Small parts every view is made of.
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 import { pathOf, go, type Address } from "../use";
 
 export interface Badge {
@@ -64,6 +64,24 @@ export function Figure({ value, label, name }: { value: ReactNode; label: string
   );
 }
 
-export function copy(text: string): void {
-  void navigator.clipboard?.writeText(text);
+export function Close({ onClose }: { onClose: () => void }) {
+  return (
+    <button className="button plain" type="button" aria-label="Close" onClick={onClose}>
+      <svg width="14" height="14" viewBox="0 0 14 14" aria-hidden="true"><path d="M2 2l10 10M12 2L2 12" stroke="currentColor" strokeWidth="1.8" strokeLinecap="round" /></svg>
+    </button>
+  );
+}
+
+/** A button that copies a text and says so for a moment. */
+export function Copy({ text, children, className = "button" }: { text: string; children: ReactNode; className?: string }) {
+  const [copied, setCopied] = useState(false);
+  useEffect(() => {
+    const timer = copied ? setTimeout(() => setCopied(false), 1_600) : undefined;
+    return () => clearTimeout(timer);
+  }, [copied]);
+  return (
+    <button className={className} type="button" onClick={() => navigator.clipboard?.writeText(text).then(() => setCopied(true), () => undefined)}>
+      <span aria-live="polite">{copied ? "Copied" : children}</span>
+    </button>
+  );
 }

@@ -1,5 +1,6 @@
 // Why this price: the chain from base fare to amount, what moved the multiplier, the counts behind it, every source.
-import { copy, Empty, Figure, To } from "../parts/basics";
+import { Bundle } from "../parts/Bundle";
+import { Copy, Empty, Figure, To } from "../parts/basics";
 import { Features, Rings, type Ring, type Told } from "../parts/Forecast";
 import { duration, money, multiplier, words } from "../format";
 import { useInstant } from "../stored";
@@ -25,7 +26,7 @@ interface Story {
   gone: string[];
 }
 
-export function Explain({ place }: { place: string }) {
+export function Explain({ place, operator }: { place: string; operator: boolean }) {
   const answer = useAnswer<Story>("quote", { place });
   const clock = useInstant();
   if (answer.state === "asking") return <Empty title="Reading the topics" />;
@@ -101,9 +102,11 @@ export function Explain({ place }: { place: string }) {
             ))}
           </dl>
           <div className="row wrap">
-            <button className="button" type="button" onClick={() => copy(`faretide explain ${quote.quote_id}`)}>Copy the command</button>
-            <button className="button" type="button" onClick={() => copy(JSON.stringify(story, null, 2))}>Copy as JSON</button>
-            <a className="button" download={`quote-${place}.json`} href={`/api/quote?place=${encodeURIComponent(place)}`}>Download</a>
+            <Copy text={`faretide explain ${quote.quote_id}`}>Copy the command</Copy>
+            <Copy text={`faretide replay verify --quote ${quote.quote_id}`}>Copy the replay command</Copy>
+            <Copy text={JSON.stringify(story, null, 2)}>Copy as JSON</Copy>
+            <a className="button" download={`quote-${place}.json`} href={`/api/quote?place=${encodeURIComponent(place)}`}>Download as JSON</a>
+            {operator && <Bundle quote={quote.quote_id} />}
           </div>
         </section>
       </div>

@@ -1,16 +1,16 @@
 // The lineage: who writes what, who reads it, how much, how late, and what is wrong.
-import { Background, BaseEdge, Controls, EdgeLabelRenderer, type EdgeProps, getBezierPath, Handle, MiniMap, type Node, type NodeProps, Position, ReactFlow, type Edge, useReactFlow, ReactFlowProvider } from "@xyflow/react";
-import { memo, useEffect, useMemo, useRef } from "react";
-import { Badges, Choice, Empty, To } from "../parts/basics";
+import { Background, Controls, MiniMap, ReactFlow, ReactFlowProvider, useReactFlow } from "@xyflow/react";
+import { useEffect, useMemo, useRef } from "react";
+import { Choice, Empty, To } from "../parts/basics";
+import { EdgePanel } from "../parts/EdgePanel";
+import { type FlowEdge, GraphEdge } from "../parts/GraphEdge";
+import { type FlowNode, GraphNode, sentenceOf, SIZES } from "../parts/GraphNode";
+import { LineageTable } from "../parts/LineageTable";
 import { NodePanel } from "../parts/NodePanel";
-import { duration, rate } from "../format";
-import { drawn, type EdgeValue, edgeWidth, type Graph, isMemory, neighbours, type NodeValue, READS } from "../graph";
-import { layout } from "../layout";
-import { go, useBoard, useNow, useQuery } from "../use";
-
-type FlowNode = Node<{ value: NodeValue; chosen: boolean; far: boolean; now: number }, "box">;
-type FlowEdge = Edge<{ value: EdgeValue; far: boolean }, "flow">;
-const SIZES = { topic: [164, 60], service: [164, 84], producer: [118, 48], consumer: [118, 48] } as const;
+import { drawn, type EdgeValue, type Graph, isMemory, neighbours, READS } from "../graph";
+import { laid, type Laid, type Place } from "../layout";
+import { go, useAddress, useBoard, useNow, useQuery, useThen } from "../use";
+import { PLACED, rateIn, useCarried, useZones } from "../zones";
 
 export function Lineage({ chosen }: { chosen: string }) {
   return (
@@ -27,10 +27,12 @@ function LineageView({ chosen }: { chosen: string }) {
   const [topics, setTopics] = useQuery("topics", "on");
   const [form, setForm] = useQuery("as", innerWidth < 720 ? "table" : "graph");
   const [search, setSearch] = useQuery("find");
+  const [edgeName] = useQuery("edge");
   const graph = drawn(values, { aside: aside === "on", topics: topics === "on" });
   const name = chosen.endsWith(READS) ? chosen.slice(0, -READS.length) : chosen;
-  if (!values.size) return <Empty title="Waiting for the first telemetry">Services report once a second; this takes a moment after a start.</Empty>;
+  if (!values.size) return <Empty title="No telemetry here">Live, services report once a second: this takes a moment after a start. Of an instant that the topics forgot, rates are kept nowhere; map and quotes may be.</Empty>;
   const unknown = chosen && !values.has(`node/${name}`);
+  const edge = values.get(`edge/${edgeName}`) as EdgeValue | undefined;
   return (
     <>
       <div className="column">
@@ -44,7 +46,7 @@ function LineageView({ chosen }: { chosen: string }) {
             <input type="checkbox" checked={aside === "on"} onChange={(event) => setAside(event.target.checked ? "on" : "")} /> Telemetry, late, dead letters
           </label>
         </div>
-        {form === "table" ? <Table graph={graph} chosen={chosen} now={now} search={search} /> : <Drawing graph={graph} chosen={chosen} now={now} search={search} />}
+        {form === "table" ? <LineageTable graph={graph} chosen={chosen} now={now} search={search} /> : <Drawing graph={graph} chosen={chosen} edgeName={edgeName} now={now} search={search} />}
       </div>
       {unknown ? (
         <aside className="panel">
@@ -52,8 +54,10 @@ function LineageView({ chosen }: { chosen: string }) {
             <To view="lineage">Back to the whole graph</To>
           </Empty>
         </aside>
+      ) : chosen ? (
+        <NodePanel name={name} graph={graph} values={values} now={now} />
       ) : (
-        chosen && <NodePanel name={name} graph={graph} values={values} now={now} />
+        edge && <EdgePanel edge={edge} />
       )}
     </>
   );
@@ -66,43 +70,60 @@ function openFound(graph: Graph, search: string): void {
 
 // ---- graph
 
-function Drawing({ graph, chosen, now, search }: { graph: Graph; chosen: string; now: number; search: string }) {
+interface DrawingProps { graph: Graph; chosen: string; edgeName: string; now: number; search: string }
+
+function Drawing({ graph, chosen, edgeName, now, search }: DrawingProps) {
   const { fitView } = useReactFlow();
-  const shape = [...graph.nodes.keys()].join() + graph.edges.map((edge) => edge.from + edge.to).join();
-  const places = useMemo(() => {
+  const { query } = useAddress();
+  const then = useThen()?.lineage;
+  const zones = useZones();
+  const carried = useCarried(zones.length ? PLACED : []);
+  const zoned = (name: string) => (zones.length && carried?.[name] ? rateIn(carried[name], zones) : undefined);
+  const edgesDrawn = graph.edges.filter((edge) => edge.from === chosen || edge.to === chosen || !isMemory(graph.edges, edge));
+  const shape = [...graph.nodes.keys()].join() + edgesDrawn.map((edge) => edge.from + edge.to).join();
+  const plan = useMemo(() => {
     const sized = [...graph.nodes].map(([id, value]) => ({ id, width: SIZES[value.kind][0], height: SIZES[value.kind][1] }));
-    return layout(sized, graph.edges.map((edge) => [edge.from, edge.to] as const));
+    return laid(sized, edgesDrawn.map((edge) => [edge.from, edge.to] as const));
   }, [shape]);
   const near = chosen && graph.nodes.has(chosen) ? neighbours(graph.edges, chosen) : null;
   const isFar = (name: string) => (near !== null && !near.has(name)) || (search !== "" && !name.includes(search.toLowerCase()));
   const nodes: FlowNode[] = [...graph.nodes].map(([id, value]) => ({
     id,
     type: "box",
-    position: places.get(id) ?? { x: 0, y: 0 },
+    position: plan.places.get(id) ?? { x: 0, y: 0 },
     width: SIZES[value.kind][0],
     height: SIZES[value.kind][1],
-    data: { value, chosen: id === chosen, far: isFar(id), now },
+    data: { value, chosen: id === chosen, far: isFar(id), now, zones: zoned(id), then: then?.get(`node/${value.name}`) },
     ariaLabel: sentenceOf(id, value),
     draggable: false,
     connectable: false,
   }));
-  const edges: FlowEdge[] = graph.edges.filter((edge) => edge.from === chosen || edge.to === chosen || !isMemory(graph.edges, edge)).map((value) => ({
+  const many = (end: "from" | "to", name: string) => edgesDrawn.filter((edge) => edge[end] === name).length;
+  const edges: FlowEdge[] = edgesDrawn.map((value) => ({
     id: `${value.from}>${value.to}`,
     source: value.from,
     target: value.to,
     type: "flow",
     focusable: false,
-    data: { value, far: near !== null ? value.from !== chosen && value.to !== chosen : isFar(value.from) && isFar(value.to) },
+    data: {
+      value,
+      chosen: `${value.from}>${value.to}` === edgeName,
+      far: near !== null ? value.from !== chosen && value.to !== chosen : isFar(value.from) && isFar(value.to),
+      bends: plan.bends.get(`${value.from}>${value.to}`) ?? [],
+      back: plan.returns.has(`${value.from}>${value.to}`) ? [below(graph, plan, value.from), below(graph, plan, value.to)] : null,
+      near: many("to", value.to) > many("from", value.from) ? "source" : "target",
+      zones: zoned(value.from) ?? zoned(value.to),
+    },
   }));
   const first = useRef(true);
   useEffect(() => {
     const calm = first.current || matchMedia("(prefers-reduced-motion: reduce)").matches;
-    const timer = setTimeout(() => void fitView({ padding: near ? 0.12 : 0.04, maxZoom: 1.1, duration: calm ? 0 : 250, ...(near && { nodes: [...near].map((id) => ({ id })) }) }), 30);
+    const timer = setTimeout(() => void fitView({ padding: near ? 0.12 : { top: "26px", left: "20px", right: "20px", bottom: "64px" }, maxZoom: 1.15, duration: calm ? 0 : 250, ...(near && { nodes: [...near].map((id) => ({ id })) }) }), 30);
     first.current = false;
     return () => clearTimeout(timer);
   }, [shape, chosen]);
   return (
-    <div className="graph" onKeyDown={(event) => walk(event, graph, places)}>
+    <div className="graph" onKeyDown={(event) => walk(event, graph, plan.places)}>
       <ReactFlow
         nodes={nodes}
         edges={edges}
@@ -114,25 +135,35 @@ function Drawing({ graph, chosen, now, search }: { graph: Graph; chosen: string;
         nodesDraggable={false}
         nodesConnectable={false}
         deleteKeyCode={null}
-        onNodeClick={(_, node) => go({ item: node.id })}
-        onPaneClick={() => chosen && go({ item: "" })}
+        onNodeClick={(_, node) => go({ item: node.id, query: { ...query, edge: "" } })}
+        onEdgeClick={(_, edge) => go({ item: "", query: { ...query, edge: edge.id.replaceAll(READS, "") } })}
+        onPaneClick={() => (chosen || edgeName) && go({ item: "", query: { ...query, edge: "" } })}
         proOptions={{ hideAttribution: true }}
       >
-        <Background color="var(--line-strong)" gap={22} size={1} />
+        <Background color="var(--line)" gap={22} size={1} />
         <Controls showInteractive={false} position="bottom-left" />
-        <MiniMap pannable zoomable style={{ width: 168, height: 104 }} maskColor="color-mix(in srgb, var(--ground) 70%, transparent)" nodeColor={miniColour} nodeBorderRadius={8} bgColor="var(--sheet)" ariaLabel="Overview of the graph" />
+        <MiniMap pannable zoomable style={{ width: 168, height: 96 }} maskColor="color-mix(in srgb, var(--ground) 70%, transparent)" nodeColor={miniColour} nodeBorderRadius={8} bgColor="var(--sheet)" ariaLabel="Overview of the graph" />
       </ReactFlow>
       <div className="legend-box">
         <div className="legend">
-          <span><i className="t" />topic</span>
+          <span><i className="t" />topic: rate, age of its newest record</span>
           <span><i className="s" />service, bar: share of a core</span>
           <span><i className="o" />outside</span>
-          <span>thicker: more records a second</span>
-          <span>dashed: not measured</span>
+          <span>thicker: more records a second; dashed: nothing measured</span>
         </div>
       </div>
     </div>
   );
+}
+
+const nodeTypes = { box: GraphNode };
+const edgeTypes = { flow: GraphEdge };
+
+/** The middle of a node's lower side. */
+function below(graph: Graph, plan: Laid, name: string): Place {
+  const place = plan.places.get(name) ?? { x: 0, y: 0 };
+  const [width, height] = SIZES[graph.nodes.get(name)!.kind];
+  return { x: place.x + width / 2, y: place.y + height };
 }
 
 function miniColour(node: FlowNode): string {
@@ -155,116 +186,4 @@ function walk(event: React.KeyboardEvent, graph: Graph, places: Map<string, { x:
     : [...places].filter(([, place]) => place.x === here.x && (place.y - here.y) * ahead > 0).map(([id]) => id);
   const next = candidates.sort((a, b) => Math.abs(places.get(a)!.y - here.y) - Math.abs(places.get(b)!.y - here.y))[0];
   if (next) document.querySelector<HTMLElement>(`.react-flow__node[data-id="${CSS.escape(next)}"]`)?.focus();
-}
-
-const Box = memo(({ data }: NodeProps<FlowNode>) => {
-  const { value, chosen, far, now } = data;
-  const kind = value.kind === "topic" || value.kind === "service" ? value.kind : "outside";
-  const gravest = value.badges[0]?.severity ?? "";
-  return (
-    <div className={`node ${kind} ${gravest}${chosen ? " selected" : ""}${far ? " far" : ""}`} data-node={value.name}>
-      <Handle type="target" position={Position.Left} />
-      <span className="name clip">{value.name}</span>
-      <Small value={value} now={now} />
-      {value.badges.length > 0 && (
-        <span className="badges">
-          <Badges badges={value.badges.slice(0, 2)} />
-        </span>
-      )}
-      <Handle type="source" position={Position.Right} />
-    </div>
-  );
-});
-
-function Small({ value, now }: { value: NodeValue; now: number }) {
-  if (value.kind === "topic")
-    return (
-      <span className="small">
-        <span>{rate(value.rate)}</span>
-        <span title="Age of the newest record">{value.newest_ms ? `${duration(Math.max(0, now - value.newest_ms))} old` : "empty"}</span>
-      </span>
-    );
-  if (value.kind === "service")
-    return (
-      <>
-        <span className="small">
-          <span>in {rate(value.read_rate)}</span>
-          <span>{value.behind_ms > 0 ? `${duration(value.behind_ms)} behind` : "up to date"}</span>
-        </span>
-        <span className="small">
-          <span>out {rate(value.written_rate)}</span>
-          <span>{Math.round(value.busy * 100)} % busy</span>
-        </span>
-        <span className="busy">
-          <i style={{ width: `${Math.min(100, value.busy * 100)}%`, ...(value.busy > 0.8 && { background: "var(--amber)" }) }} />
-        </span>
-      </>
-    );
-  return <span className="small clip">{value.sources.length ? value.sources.join(", ") : value.kind === "producer" ? "writes" : "reads"}</span>;
-}
-
-function sentenceOf(id: string, value: NodeValue): string {
-  const faults = value.badges.map((badge) => badge.sentence).join(" ");
-  if (value.kind === "topic") return `Topic ${id}, ${rate(value.rate)}. ${faults}`;
-  if (value.kind === "service") return `Service ${id}, reads ${rate(value.read_rate)}, ${Math.round(value.busy * 100)} % busy. ${faults}`;
-  return `Outside: ${id}`;
-}
-
-const Flow = memo(({ data, ...edge }: EdgeProps<FlowEdge>) => {
-  const [path, x, y] = getBezierPath({ ...edge, curvature: 0.3 });
-  const { value, far } = data!;
-  const late = value.behind_ms > 5_000;
-  const stroke = late ? "var(--red)" : value.rate > 0 ? "var(--tide)" : "var(--line-strong)";
-  return (
-    <>
-      <BaseEdge path={path} style={{ stroke, strokeWidth: edgeWidth(value.rate), opacity: far ? 0.08 : value.rate > 0 ? 0.62 : 0.75, ...(value.measured || value.rate > 0 ? {} : { strokeDasharray: "4 5" }) }} />
-      {!far && (value.rate > 0 || late) && (
-        <EdgeLabelRenderer>
-          <span className={`edge-label${late ? " late" : ""}`} style={{ transform: `translate(-50%, -50%) translate(${x}px, ${y}px)` }}>
-            {late ? `${duration(value.behind_ms)} behind` : rate(value.rate)}
-          </span>
-        </EdgeLabelRenderer>
-      )}
-    </>
-  );
-});
-const nodeTypes = { box: Box };
-const edgeTypes = { flow: Flow };
-
-// ---- table
-
-function Table({ graph, chosen, now, search }: { graph: Graph; chosen: string; now: number; search: string }) {
-  const rows = [...graph.nodes].filter(([name]) => name.includes(search.toLowerCase()));
-  return (
-    <div className="scroll">
-      <table>
-        <thead>
-          <tr>
-            <th>Node</th>
-            <th>Kind</th>
-            <th className="right">In</th>
-            <th className="right">Out</th>
-            <th className="right">Newest</th>
-            <th>Warnings</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(([name, value]) => (
-            <tr key={name} className="pick" aria-selected={name === chosen} onClick={() => go({ item: name })}>
-              <td>
-                <To view="lineage" item={name} query={{ as: "table" }}>{name}</To>
-              </td>
-              <td className="muted">{value.kind}</td>
-              <td className="right">{value.kind === "service" ? rate(value.read_rate) : value.kind === "topic" ? rate(value.rate) : ""}</td>
-              <td className="right">{value.kind === "service" ? rate(value.written_rate) : ""}</td>
-              <td className="right">{value.kind === "topic" && value.newest_ms ? duration(Math.max(0, now - value.newest_ms)) : ""}</td>
-              <td>
-                <span className="row"><Badges badges={value.badges} /></span>
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
 }

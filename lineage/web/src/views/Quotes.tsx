@@ -5,6 +5,7 @@ import { count, duration, money, multiplier, words } from "../format";
 import { useHeld, useRows } from "../rows";
 import { useInstant } from "../stored";
 import { go, useBoard, useQuery } from "../use";
+import { useZones } from "../zones";
 
 export interface QuoteRow {
   place: string;
@@ -25,7 +26,8 @@ export interface QuoteRow {
   latency_ms: number;
 }
 
-export function matches(row: QuoteRow, filter: { text: string; outcome: string; product: string; surged: boolean }): boolean {
+export function matches(row: QuoteRow, filter: { text: string; outcome: string; product: string; surged: boolean; zones?: readonly string[] }): boolean {
+  if (filter.zones?.length && !filter.zones.includes(row.zone)) return false;
   if (filter.outcome && row.outcome !== filter.outcome) return false;
   if (filter.product && row.product !== filter.product) return false;
   if (filter.surged && row.multiplier_hundredths <= 100) return false;
@@ -39,13 +41,14 @@ export function Quotes() {
   const [outcome, setOutcome] = useQuery("outcome");
   const [product, setProduct] = useQuery("product");
   const [surged, setSurged] = useQuery("surged");
+  const zones = useZones();
   const all = ([...values.values()] as QuoteRow[]).sort((a, b) => b.appended_ms - a.appended_ms || (a.place < b.place ? 1 : -1));
   const { rows, newer, hold } = useHeld(
-    all.filter((row) => matches(row, { text, outcome, product, surged: surged === "on" })),
-    [text, outcome, product, surged].join(),
+    all.filter((row) => matches(row, { text, outcome, product, surged: surged === "on", zones })),
+    [text, outcome, product, surged, ...zones].join(),
   );
-  const open = useCallback((row: number) => rows[row] && go({ view: "quotes", item: rows[row].place }), [rows]);
-  const at = useRows(rows.length, open);
+  const open = useCallback((place: string) => go({ view: "quotes", item: place }), []);
+  const at = useRows(rows.map((row) => row.place), open);
   const products = [...new Set(all.map((row) => row.product))].sort();
   return (
     <div className="column">
@@ -68,7 +71,7 @@ export function Quotes() {
       </div>
       {rows.length === 0 ? (
         <Empty title={all.length ? "No quote matches" : "No quotes yet"}>
-          {all.length ? <button className="button" type="button" onClick={() => go({ query: {} })}>Clear the filters</button> : "The first request answered appears here."}
+          {all.length ? <button className="button" type="button" onClick={() => go({ query: { zones: "" } })}>Clear the filters</button> : "The first request answered appears here."}
         </Empty>
       ) : (
         <div className="scroll">
