@@ -129,6 +129,19 @@ class Reader:
             found = await self.consumer.offsets_for_times(dict.fromkeys(places, at_ms))
         return {(p.topic, p.partition): ends[p] if stamp is None else stamp.offset for p, stamp in found.items()}
 
+    async def ends_over(self, topic: Topic, instants: Sequence[int]) -> list[dict[tuple[str, int], int]]:
+        """Where each partition of a topic ended at each of these instants, all asked for together."""
+        places = self.places.get(topic.name, [])
+        async with self._asking("finding offsets"):
+            ends = await self.consumer.end_offsets(places)
+            every = await asyncio.gather(
+                *(self.consumer.offsets_for_times(dict.fromkeys(places, at_ms)) for at_ms in instants)
+            )
+        return [
+            {(p.topic, p.partition): ends[p] if stamp is None else stamp.offset for p, stamp in found.items()}
+            for found in every
+        ]
+
     @asynccontextmanager
     async def _asking(self, doing: str) -> AsyncIterator[None]:
         async with self._turn:

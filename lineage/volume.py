@@ -23,8 +23,7 @@ async def volume(reader: Reader, topic: Topic, *, from_ms: int, to_ms: int, bars
     Raises ValueError for a span or number of bars that makes no sense, UnreachableError.
     """
     edges = edges_of(from_ms, to_ms, bars)
-    stood = [await reader.ends_at([topic], at_ms) for at_ms in edges]
-    return {"edges": edges, "records": between(stood, partition)}
+    return {"edges": edges, "records": between(await reader.ends_over(topic, edges), partition)}
 
 
 def edges_of(from_ms: int, to_ms: int, bars: int) -> list[int]:

@@ -23,7 +23,7 @@ export interface Laid {
 }
 
 const GAP_X = 70;
-const GAP_Y = 26;
+const GAP_Y = 34;
 const LANE_Y = 14;
 const SWEEPS = 10;
 

@@ -6,25 +6,13 @@ export interface Route {
   label: Place;
 }
 
-const DROP = 46;
-
-/** A smooth line from source to target through the bends; the label near the end named, where lines lie apart. */
+/** A smooth line from source to target through the bends; the label near the end named, where lines lie apart.
+ *  One that leads back runs from right to left in the same way. */
 export function route(source: Place, target: Place, bends: readonly Place[], near: "source" | "target"): Route {
   const points = [source, ...bends, target];
   const path = points.slice(1).map((point, at) => curve(points[at]!, point)).join(" ");
   const [from, to] = near === "source" ? [points[0]!, points[1]!] : [points.at(-2)!, points.at(-1)!];
   return { path: `M${source.x},${source.y} ${path}`, label: along(from, to, near === "source" ? 0.4 : 0.6) };
-}
-
-/** A line that leads back: out below the source, through its lanes, and in below the target. */
-export function routeBack(source: Place, target: Place, bends: readonly Place[]): Route {
-  const low = Math.max(source.y, target.y) + DROP;
-  const points = bends.length ? bends : [{ x: (source.x + target.x) / 2, y: low }];
-  const [first, last] = [points[0]!, points.at(-1)!];
-  const inner = points.slice(1).map((point, at) => curve(points[at]!, point)).join(" ");
-  const out = `M${source.x},${source.y} C${source.x},${Math.max(first.y, source.y + DROP / 2)} ${(source.x + first.x) / 2},${first.y} ${first.x},${first.y}`;
-  const into = `C${(target.x + last.x) / 2},${last.y} ${target.x},${Math.max(last.y, target.y + DROP / 2)} ${target.x},${target.y}`;
-  return { path: `${out} ${inner} ${into}`, label: points[Math.floor(points.length / 2)]! };
 }
 
 function curve(a: Place, b: Place): string {

@@ -45,6 +45,10 @@ class Topics:
             for topic in topics
         }
 
+    async def ends_over(self, topic, instants):
+        """As `Reader.ends_over`."""
+        return [await self.ends_at([topic], at_ms) for at_ms in instants]
+
 
 class Tables:
     """The recorder's tables with one tick in them, or nothing."""

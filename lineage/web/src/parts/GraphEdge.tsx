@@ -4,14 +4,14 @@ import { memo } from "react";
 import { duration, rate } from "../format";
 import { type EdgeValue, edgeWidth } from "../graph";
 import type { Place } from "../layout";
-import { route, routeBack } from "../routes";
+import { route } from "../routes";
 
 export interface EdgeData extends Record<string, unknown> {
   value: EdgeValue;
   far: boolean;
   chosen: boolean;
   bends: Place[];
-  /** Where the edge leads back: the middle of the lower sides of both ends. */
+  /** Where the edge leads back: it leaves its source at the left and comes to its target from the right, below the others. */
   back: [Place, Place] | null;
   near: "source" | "target";
   /** Records a second of the zones chosen on the map; undefined while none are. */
@@ -19,16 +19,17 @@ export interface EdgeData extends Record<string, unknown> {
 }
 export type FlowEdge = Edge<EdgeData, "flow">;
 
-export const GraphEdge = memo(({ data, sourceX, sourceY, targetX, targetY }: EdgeProps<FlowEdge>) => {
+export const GraphEdge = memo(({ data, markerEnd, sourceX, sourceY, targetX, targetY }: EdgeProps<FlowEdge>) => {
   const { value, far, chosen, bends, back, near, zones } = data!;
-  const { path, label } = back ? routeBack(back[0], back[1], bends) : route({ x: sourceX, y: sourceY }, { x: targetX, y: targetY }, bends, near);
+  const [source, target] = back ?? [{ x: sourceX, y: sourceY }, { x: targetX, y: targetY }];
+  const { path, label } = route(source, target, bends, near);
   const late = value.behind_ms > 5_000;
   const shown = zones ?? value.rate;
   const stroke = chosen ? "var(--ink)" : late ? "var(--red)" : shown > 0 ? "var(--flow)" : "var(--line-strong)";
   const dashed = !value.measured && value.rate <= 0;
   return (
     <>
-      <BaseEdge path={path} interactionWidth={14} style={{ stroke, strokeWidth: edgeWidth(shown), opacity: far ? 0.1 : 1, ...(dashed && { strokeDasharray: "4 5" }) }} />
+      <BaseEdge path={path} {...(markerEnd && { markerEnd })} interactionWidth={14} style={{ stroke, strokeWidth: edgeWidth(shown), opacity: far ? 0.1 : 1, ...(dashed && { strokeDasharray: "4 5" }) }} />
       {!far && (shown > 0 || late) && (
         <EdgeLabelRenderer>
           <span className={`edge-label${late ? " late" : ""}${zones === undefined ? "" : " zoned"}`} style={{ transform: `translate(-50%, -50%) translate(${label.x}px, ${label.y}px)` }}>

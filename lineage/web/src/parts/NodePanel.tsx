@@ -123,12 +123,19 @@ function Service({ service, now }: { service: ServiceValue; now: number }) {
         <h3>Measured</h3>
         <dl className="facts">
           {Object.entries(service.gauges).map(([name, value]) => (
-            <div key={name} style={{ display: "contents" }}><dt>{words(name)}</dt><dd>{Number.isInteger(value) ? count(value) : value.toFixed(3)}</dd></div>
+            <div key={name} style={{ display: "contents" }}><dt>{words(name)}</dt><dd>{gauge(name, value, clock)}</dd></div>
           ))}
         </dl>
       </section>
     </>
   );
+}
+
+/** A gauge in its unit: instants as such, sizes of memory, counts, shares. */
+function gauge(name: string, value: number, clock: (at_ms: number, options?: { date?: boolean }) => string): string {
+  if (name === "started_ms") return clock(value, { date: true });
+  if (name.endsWith("_bytes")) return bytes(value);
+  return Number.isInteger(value) ? count(value) : value.toFixed(3);
 }
 
 function Neighbours({ name, values }: { name: string; values: Values }) {

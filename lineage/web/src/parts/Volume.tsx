@@ -26,7 +26,7 @@ export function Volume({ topic, partition, reach, until, chosen, live, onChoose 
   const counted = useAnswer<Counted>("volume", query, live ? 5_000 : 0).value;
   const [drag, setDrag] = useState<[number, number] | null>(null);
   const box = useRef<HTMLDivElement>(null);
-  if (!counted) return <div className="volume" aria-hidden="true" />;
+  if (!counted) return <div className="volume muted">Counting</div>;
   const { edges, records } = counted;
   const most = Math.max(1, ...records);
   const barAt = (x: number) => {

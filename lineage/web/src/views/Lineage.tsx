@@ -1,5 +1,5 @@
 // The lineage: who writes what, who reads it, how much, how late, and what is wrong.
-import { Background, Controls, MiniMap, ReactFlow, ReactFlowProvider, useReactFlow } from "@xyflow/react";
+import { Background, Controls, MarkerType, MiniMap, ReactFlow, ReactFlowProvider, useReactFlow } from "@xyflow/react";
 import { useEffect, useMemo, useRef } from "react";
 import { Choice, Empty, To } from "../parts/basics";
 import { EdgePanel } from "../parts/EdgePanel";
@@ -105,12 +105,13 @@ function Drawing({ graph, chosen, edgeName, now, search }: DrawingProps) {
     target: value.to,
     type: "flow",
     focusable: false,
+    markerEnd: ARROW,
     data: {
       value,
       chosen: `${value.from}>${value.to}` === edgeName,
       far: near !== null ? value.from !== chosen && value.to !== chosen : isFar(value.from) && isFar(value.to),
       bends: plan.bends.get(`${value.from}>${value.to}`) ?? [],
-      back: plan.returns.has(`${value.from}>${value.to}`) ? [below(graph, plan, value.from), below(graph, plan, value.to)] : null,
+      back: plan.returns.has(`${value.from}>${value.to}`) ? [side(graph, plan, value.from, 0), side(graph, plan, value.to, 1)] : null,
       near: many("to", value.to) > many("from", value.from) ? "source" : "target",
       zones: zoned(value.from) ?? zoned(value.to),
     },
@@ -159,12 +160,14 @@ function Drawing({ graph, chosen, edgeName, now, search }: DrawingProps) {
 const nodeTypes = { box: GraphNode };
 const edgeTypes = { flow: GraphEdge };
 
-/** The middle of a node's lower side. */
-function below(graph: Graph, plan: Laid, name: string): Place {
+/** A point low on a node's left side (0) or right side (1). */
+function side(graph: Graph, plan: Laid, name: string, which: 0 | 1): Place {
   const place = plan.places.get(name) ?? { x: 0, y: 0 };
   const [width, height] = SIZES[graph.nodes.get(name)!.kind];
-  return { x: place.x + width / 2, y: place.y + height };
+  return { x: place.x + which * width, y: place.y + height * 0.82 };
 }
+
+const ARROW = { type: MarkerType.ArrowClosed, width: 14, height: 14, markerUnits: "userSpaceOnUse", color: "var(--flow)" } as const;
 
 function miniColour(node: FlowNode): string {
   if (node.data.value.badges.some((badge) => badge.severity === "error")) return "var(--red)";
