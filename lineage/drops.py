@@ -22,7 +22,7 @@ OUTCOMES: Mapping[str, str] = {
     "accepted": "Acceptances of 100 priced quotes",
 }
 RECENT_S, USUAL_S = 20, 240
-LEAST_USUAL_S = 60
+LEAST_USUAL_S = 40
 """A usual rate is judged from so many seconds at least."""
 KEPT_SHARE = 0.6
 UNLIKELY = 4.5
@@ -80,8 +80,9 @@ class Drops:
     def _traced(self, drop: Drop, values: Mapping[str, Any]) -> Drop:
         """The drop with who moved, first of all upstream."""
         distance = upstream_of(DECISIONS if drop.outcome == "accepted" else ANSWERS, values)
+        from_ms = max(drop.at_ms - LOOK_BACK_MS, self.trends.began_ms + LEAST_USUAL_S * 1000)
         moves = (
-            self.trends.move_of(measure, from_ms=drop.at_ms - LOOK_BACK_MS)
+            self.trends.move_of(measure, from_ms=from_ms)
             for measure in self.trends.series
             if measure[0] in distance
         )

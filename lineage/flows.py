@@ -12,7 +12,7 @@ from typing import Any
 from lineage.badges import ServiceHealth, TopicHealth, badges_of_service, badges_of_topic
 from lineage.ends import Ends, Pauses
 from lineage.lasting import Lasting
-from lineage.samples import Samples, WorkerSamples, flow_of, gauges_of, quantiles_of, stands_at
+from lineage.samples import KEPT_MS, Samples, WorkerSamples, flow_of, gauges_of, quantiles_of, stands_at
 from topics.catalogue import EVERY_TOPIC, Topic
 
 RATE_OVER_MS = 5_000
@@ -181,8 +181,10 @@ class Flows:
     # ---- edges
 
     def _edges(self, services: Mapping[str, list[WorkerSamples]], now_ms: int) -> Iterator[dict[str, Any]]:
-        reads = {name: flow_of(workers, written=False) for name, workers in services.items()}
-        writes = {name: flow_of(workers, written=True) for name, workers in services.items()}
+        since_ms = self._last_word_ms(now_ms) - KEPT_MS  # a worker that fell silent reads and writes nothing
+        speaking = {name: [w for w in held if w.newest.now_ms > since_ms] for name, held in services.items()}
+        reads = {name: flow_of(workers, written=False) for name, workers in speaking.items()}
+        writes = {name: flow_of(workers, written=True) for name, workers in speaking.items()}
         for topic in self.topics:
             for writer in sorted(
                 self._declared(topic.writer) | {n for n, flow in writes.items() if topic.name in flow}

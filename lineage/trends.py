@@ -15,7 +15,7 @@ from statistics import median
 KEPT = 600
 """Values of each measure: ten minutes at one a second."""
 LASTING = 6
-USUAL_AT_LEAST = 45
+USUAL_AT_LEAST = 30
 """Values without which there is no usual range yet."""
 DEVIATIONS = 4.0
 SHARE = 0.34
@@ -40,9 +40,11 @@ class Trends:
     """The last minutes of every measure, oldest first."""
 
     series: dict[Measure, deque[tuple[int, float]]] = field(default_factory=dict)
+    began_ms: int = 0
 
     def measured(self, at_ms: int, values: Mapping[Measure, float]) -> None:
         """Remember these values of one instant, which never runs backwards."""
+        self.began_ms = self.began_ms or at_ms
         for measure, value in values.items():
             self.series.setdefault(measure, deque(maxlen=KEPT)).append((at_ms, value))
 

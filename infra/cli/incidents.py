@@ -1,6 +1,6 @@
 """Faults that `faretide up --incident` makes on purpose, so that people can practise finding them.
 
-    healthy for 20 s ──> the fault, until the end ──> everything continued, so that it can stop in order
+    healthy for a minute ──> the fault, until the end ──> everything continued, so that it can stop in order
 
 stale-supply   the supply worker hangs: it neither counts nor reports      faulty: supply
 slow-pricing   the pricing worker gets to run a ninth of the time          faulty: pricing
@@ -17,7 +17,8 @@ from typing import Any
 from infra.cli.incident_names import Incident
 from infra.clients.connection import Connection
 
-HEALTHY_S = 20.0
+HEALTHY_S = 60.0
+"""Long enough that what is usual is known before it breaks."""
 HELD_S, RUNS_S = 3.2, 0.4
 """Held for less than the group's session, so that nothing moves: slow, not lost."""
 BAD_EVERY_S = 0.1
@@ -35,7 +36,7 @@ FAULTY_NODE: Mapping[Incident, str] = {
 
 @contextlib.asynccontextmanager
 async def happening(incident: Incident, connection: Connection, pids: Pids) -> AsyncIterator[None]:
-    """The incident while the block runs, from 20 s on; `pids` gives the process of each service."""
+    """The incident while the block runs, from a minute on; `pids` gives the process of each service."""
     making = asyncio.create_task(_after_a_while(incident, connection, pids))
     try:
         yield

@@ -67,7 +67,7 @@ def command(
         bool, typer.Option("--plain", help="A few lines every three seconds, also in a terminal.")
     ] = False,
     incident: Annotated[
-        Incident, typer.Option(help="Let something go wrong after 20 s, to practise finding it on the dashboard.")
+        Incident, typer.Option(help="Let something go wrong after a minute, to practise finding it on the dashboard.")
     ] = Incident.NONE,
 ) -> None:
     """Start everything on this machine and play a day of New York.

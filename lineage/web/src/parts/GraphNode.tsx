@@ -28,8 +28,9 @@ export const GraphNode = memo(({ data }: NodeProps<FlowNode>) => {
   const { value, chosen, far } = data;
   const kind = value.kind === "topic" || value.kind === "service" ? value.kind : "outside";
   const [base, rest] = nameParts(value.name);
+  const busy = value.kind === "service" ? Math.min(1, value.busy) : 0; // the border is the heavier, the busier
   return (
-    <div className={`node ${kind} ${value.badges[0]?.severity ?? ""}${chosen ? " selected" : ""}${far ? " far" : ""}`} data-node={value.name}>
+    <div style={value.kind === "service" ? { borderWidth: 1.5 + 3.5 * busy } : undefined} className={`node ${kind} ${value.badges[0]?.severity ?? ""}${chosen ? " selected" : ""}${far ? " far" : ""}`} data-node={value.name}>
       <Handle type="target" position={Position.Left} />
       <span className="name" title={value.name}>
         {base.replaceAll("-", "-\u200b")}

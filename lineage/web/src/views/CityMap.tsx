@@ -78,7 +78,7 @@ function Table({ scene }: { scene: Scene }) {
     [scene.cells, scene.product, scene.picked],
   );
   return (
-    <div className="scroll">
+    <div className="scroll" tabIndex={0} role="region" aria-label="Rows">
       <table>
         <caption className="sr">Cells, highest multiplier first</caption>
         <thead>

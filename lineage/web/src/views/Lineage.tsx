@@ -148,7 +148,7 @@ function Drawing({ graph, chosen, edgeName, now, search }: DrawingProps) {
       <div className="legend-box">
         <div className="legend">
           <span><i className="t" />topic: rate, age of its newest record</span>
-          <span><i className="s" />service, bar: share of a core</span>
+          <span><i className="s" />service, bar and border: share of a core</span>
           <span><i className="o" />outside</span>
           <span>thicker: more records a second; dashed: nothing measured</span>
         </div>

@@ -1,10 +1,10 @@
 // Late and lost: whether the books balance per stage, what was refused and why, what came too late.
 import { Choice, Empty, To } from "../parts/basics";
 import { count, duration, words } from "../format";
+import { type AuditRow, type OutRow, stages } from "../stages";
 import { useInstant } from "../stored";
 import { useBoard, useQuery } from "../use";
 
-interface AuditRow { service: string; topic: string; moved: number; taken: number; missing: number; waiting: number; refused: number; late: number }
 interface Cause { topic: string; service: string; kind: string; rule: string; count: number; minutes: Record<string, number>; newest_ms: number }
 interface Dead { appended_ms: number; topic: string; dlq: string; dlq_offset: number; place: string; error_class: string; field: string; rule: string; sentence: string; service: string }
 interface Late { appended_ms: number; topic: string; place: string; id: string; at_ms: number; pane_ms: number; late_by_ms: number; service: string }
@@ -23,18 +23,19 @@ export function Losses() {
         <Choice label="What" options={[["books", "Books"], ["refused", "Dead letters"], ["late", "Late events"]]} value={tab as "books"} onChange={setTab} />
         {tab === "books" && since > 0 && <span className="muted">Since {clock(since)}, when this dashboard began to count</span>}
       </div>
-      {tab === "books" && <Books rows={all<AuditRow>("audit/")} />}
+      {tab === "books" && <Books rows={all<AuditRow>("audit/")} outs={all<OutRow>("out/")} />}
       {tab === "refused" && <Refused causes={causes.filter((cause) => cause.kind !== "late")} rows={newestFirst(all<Dead>("dead/"))} />}
       {tab === "late" && <LateEvents causes={causes.filter((cause) => cause.kind === "late")} rows={newestFirst(all<Late>("late/"))} />}
     </div>
   );
 }
 
-function Books({ rows }: { rows: AuditRow[] }) {
+function Books({ rows, outs }: { rows: AuditRow[]; outs: OutRow[] }) {
   if (!rows.length) return <Empty title="Nothing counted yet">Workers report once a second.</Empty>;
-  const open = rows.filter((row) => row.missing !== 0);
+  const through = stages(rows, outs);
+  const open = [...rows.filter((row) => row.missing !== 0), ...through.filter((stage) => stage.wrong)];
   return (
-    <div className="scroll">
+    <div className="scroll" tabIndex={0} role="region" aria-label="Late and lost">
       <p style={{ padding: "14px 16px 4px", maxWidth: 780 }}>
         {open.length === 0 ? <b style={{ color: "var(--green)" }}>The books balance.</b> : <b style={{ color: "var(--red)" }}>{open.length} {open.length === 1 ? "stage does" : "stages do"} not add up.</b>}{" "}
         <span className="muted">Each stage moved past as many records as its workers say they took in. A difference is a record lost or counted twice, or a second that a killed worker could not report.</span>
@@ -43,7 +44,7 @@ function Books({ rows }: { rows: AuditRow[] }) {
         <thead>
           <tr><th>Stage</th><th>Topic</th><th className="right">Moved past</th><th className="right">Taken in</th><th className="right">Difference</th><th className="right">Refused</th><th className="right">Late</th><th className="right">Waiting</th></tr>
         </thead>
-        <tbody>
+        <tbody data-figure="stages">
           {rows.map((row) => (
             <tr key={row.service + row.topic}>
               <td><To view="lineage" item={row.service}>{row.service}</To></td>
@@ -58,9 +59,36 @@ function Books({ rows }: { rows: AuditRow[] }) {
           ))}
         </tbody>
       </table>
+      <h2 className="between">From in to out</h2>
+      <table>
+        <thead>
+          <tr><th>Service</th><th className="right">In</th><th className="right">Refused</th><th className="right">Late</th><th className="right">Out</th><th className="right">Merged</th><th>What that means</th></tr>
+        </thead>
+        <tbody>
+          {through.map((stage) => (
+            <tr key={stage.service}>
+              <td><To view="lineage" item={stage.service}>{stage.service}</To></td>
+              <td className="right">{count(stage.in)}</td>
+              <td className="right">{count(stage.refused)}</td>
+              <td className="right">{count(stage.late)}</td>
+              <td className="right">{count(stage.out)}</td>
+              <td className="right">{count(stage.merged)}</td>
+              <td>{stage.wrong ? <span className="badge error">{stage.wrong}</span> : <span className="muted">{MEANS[stage.service] ?? ""}</span>}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
     </div>
   );
 }
+
+const MEANS: Record<string, string> = {
+  supply: "pings become counts of cells",
+  demand: "requests become counts of cells and panes",
+  pricing: "counts become ticks",
+  quotes: "one answer for each request",
+  recorder: "records become rows of the database",
+};
 
 function Causes({ causes }: { causes: Cause[] }) {
   const clock = useInstant();
@@ -91,7 +119,7 @@ function Refused({ causes, rows }: { causes: Cause[]; rows: Dead[] }) {
   const clock = useInstant();
   if (!rows.length) return <Empty title="Nothing was refused">Records that break a rule are kept whole in dead letters, with the reason, and appear here.</Empty>;
   return (
-    <div className="scroll">
+    <div className="scroll" tabIndex={0} role="region" aria-label="Late and lost">
       <Causes causes={causes} />
       <table>
         <thead><tr><th>Refused</th><th>Record</th><th>Field</th><th>What is wrong</th><th>Dead letter</th></tr></thead>
@@ -115,7 +143,7 @@ function LateEvents({ causes, rows }: { causes: Cause[]; rows: Late[] }) {
   const clock = useInstant();
   if (!rows.length) return <Empty title="Nothing came late">An event appended more than twenty seconds after the end of its ten-second pane is counted nowhere and appears here.</Empty>;
   return (
-    <div className="scroll">
+    <div className="scroll" tabIndex={0} role="region" aria-label="Late and lost">
       <Causes causes={causes} />
       <table>
         <thead><tr><th>Appended</th><th>Happened</th><th>Pane</th><th className="right">Too late by</th><th>Event</th><th>Id</th></tr></thead>

@@ -74,7 +74,7 @@ export function Quotes() {
           {all.length ? <button className="button" type="button" onClick={() => go({ query: { zones: "" } })}>Clear the filters</button> : "The first request answered appears here."}
         </Empty>
       ) : (
-        <div className="scroll">
+        <div className="scroll" tabIndex={0} role="region" aria-label="Rows">
           <table>
             <thead>
               <tr>

@@ -1,0 +1,71 @@
+"""What may change things: only operators, only from our own page or a program, under the name of who asked."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from infra.clients.errors import ClientError
+from lineage.access import Access
+from lineage.pseudonyms import Pseudonyms
+from lineage.server import make_app
+
+ACCESS = Access(operator_token="operate", viewer_token="look", proxies=frozenset({"testclient"}))
+
+
+async def redrive(asked: Any, who: str) -> Any:
+    """An operation that says what it was told, or refuses."""
+    if not asked.get("letters"):
+        raise ValueError("letters must be named")
+    if asked["letters"] == "gone":
+        raise ClientError("they are no longer kept")
+    return {"who": who, "letters": asked["letters"]}
+
+
+@pytest.fixture
+def client() -> TestClient:
+    """The server with one operation, and no system behind it."""
+    desk = SimpleNamespace(questions={}, operations={"redrive": redrive}, pseudonyms=Pseudonyms(b"key"))
+    return TestClient(make_app(desk, ACCESS))
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        ({"authorization": "Bearer look"}, 403),
+        ({"authorization": "Bearer operate"}, 200),
+        ({"authorization": "Bearer operate", "origin": "http://elsewhere"}, 401),
+        ({"x-forwarded-user": "ann"}, 403),
+        ({"x-forwarded-user": "ann", "x-faretide-role": "operator"}, 200),
+    ],
+)
+def test_only_an_operator_from_our_own_page_may(client, headers, status):
+    """A viewer, a stranger and another site's page are refused with a sentence."""
+    answer = client.post("/api/redrive", json={"letters": ["a"]}, headers=headers)
+    assert answer.status_code == status
+    assert status == 200 or answer.json()["sentence"]
+
+
+def test_the_audit_names_whom_a_trusted_proxy_names_and_nobody_else(client):
+    """A header from anywhere else is only a header."""
+    headers = {"x-forwarded-user": "ann", "x-faretide-role": "operator"}
+    assert client.post("/api/redrive", json={"letters": ["a"]}, headers=headers).json()["who"] == "ann"
+    assert Access(operator_token="o").name_of(headers=headers, peer="1.2.3.4") == "dashboard operator"
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"), [({}, "letters must be named"), ({"letters": "gone"}, "they are no longer kept")]
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(client, body, sentence):
+    """Status 400 and the reason, never a traceback."""
+    answer = client.post("/api/redrive", json=body, headers={"authorization": "Bearer operate"})
+    assert (answer.status_code, answer.json()) == (400, {"sentence": sentence})
+
+
+def test_every_answer_carries_the_security_headers(client):
+    """Refusals too."""
+    answer = client.post("/api/redrive", json={})
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["x-frame-options"] == "DENY"
