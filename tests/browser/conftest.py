@@ -43,6 +43,8 @@ class Running:
     environment: dict[str, str]
     directory: Path
     dashboard: subprocess.Popen[bytes]
+    shown_since_s: float
+    """When the dashboard was started, by the monotonic clock."""
 
 
 @dataclass(slots=True)
@@ -73,7 +75,7 @@ def system(open_dir: Path) -> Iterator[Running]:
         show = [*command, "dashboard", "--port", str(port), "--token", "operate", "--viewer-token", "look"]
         dashboard = start_bound(show, log=open_dir / "dashboard.log", cwd=ROOT, environment=environment)
         bootstrap = json.loads(note.read_text())["bootstrap"]
-        yield Running(bootstrap, f"http://127.0.0.1:{port}", environment, open_dir, dashboard)
+        yield Running(bootstrap, f"http://127.0.0.1:{port}", environment, open_dir, dashboard, time.monotonic())
         dashboard.terminate()
         dashboard.wait(20)
     finally:

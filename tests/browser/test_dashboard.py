@@ -1,41 +1,22 @@
-"""Each view in a real browser against the running system: what it shows is what the topics hold."""
+"""Each view in a real browser against the running system: what it shows is what the topics hold, and where it leads."""
 
-import re
+import json
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import TimeoutError as PlaywrightTimeout
+from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser.conftest import Running, until
-from tests.browser.topics_read import cells_priced, kept, publish_rubbish, record_at
+from tests.browser.reading import figure, number, shown
+from tests.browser.topics_read import cells_priced, kept, newest, publish_rubbish, record_at
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(400)]
 OpenPage = Callable[..., Any]
-
-
-def figure(page: Any, name: str) -> str:
-    """The text of a named figure."""
-    return (
-        page.locator(f'[data-figure="{name}"]')
-        .first.locator("b")
-        .or_(page.locator(f'[data-figure="{name}"]').first)
-        .first.inner_text()
-    )
-
-
-def number(text: str) -> int:
-    """A count as shown, as a number."""
-    return int(re.sub(r"[^\d]", "", text))
-
-
-def shown(page: Any, selector: str, system: Running) -> None:
-    """Waits until the page shows it; a failure says what stood there instead, and the end of the server's log."""
-    try:
-        page.wait_for_selector(selector)
-    except PlaywrightTimeout:
-        log = (system.directory / "dashboard.log").read_text()[-2000:]
-        pytest.fail(f"{page.url} shows no {selector} but\n{page.locator('body').inner_text()[:2000]}\n\n{log}")
+HEALTHY_S = 60.0
+VIEWS = ("/lineage", "/lineage?as=table", "/lineage/pricing", "/map", "/map?as=table", "/quotes", "/messages/quotes.v1")
+PING = {"driver_id": "mended", "at_ms": 0, "lat": 40.75, "lon": -73.98, "status": "IDLE", "products": ["standard"]}
 
 
 def test_rows_stand_still_under_the_pointer(open_page: OpenPage) -> None:
@@ -102,18 +83,6 @@ def test_messages_count_what_the_topic_keeps(system: Running, open_page: OpenPag
     assert "quote_id" in page.locator(".panel pre").inner_text()
 
 
-def test_what_is_refused_is_counted_and_found_from_its_badge(system: Running, open_page: OpenPage) -> None:
-    """Rubbish in the pings becomes a badge in the graph and exactly as many dead letters."""
-    publish_rubbish(system.bootstrap, "driver-pings.v1", 7)
-    page = open_page("/lineage")
-    page.locator(".node", has=page.locator(".badge", has_text="dead letters")).click()
-    assert "driver-pings.v1.dlq" in page.locator(".panel h2").inner_text()
-    page.goto(f"{system.address}/losses?tab=refused")
-    row = page.locator("tbody tr", has_text="driver-pings.v1").first
-    until(lambda: row.count() and number(row.locator("td").nth(3).inner_text()) == 7, "seven are counted")
-    assert kept(system.bootstrap, "driver-pings.v1.dlq") == 7
-
-
 def test_the_books_balance_while_the_city_runs(open_page: OpenPage) -> None:
     """No stage of a healthy system misses a record."""
     page = open_page("/losses")
@@ -143,3 +112,149 @@ def test_a_pause_freezes_and_an_address_that_leads_nowhere_says_so(open_page: Op
     for path, sentence in (("lineage/nobody", "There is no node nobody"), ("nowhere", "There is no such view")):
         page.goto(page.url.split("/lineage")[0].split("/nowhere")[0] + f"/{path}")
         page.get_by_text(sentence).wait_for()
+
+
+def test_the_bars_count_every_record_of_the_topic(system: Running, open_page: OpenPage) -> None:
+    """A day of bars holds all that a topic of this morning holds, by another client's count."""
+    page = open_page("/messages/quotes.v1?reach=24h")
+    before = kept(system.bootstrap, "quotes.v1")
+    volume = page.locator('[data-figure="volume"]')
+    until(
+        lambda: volume.count() and number(volume.inner_text().split(" records")[0]) >= before,
+        "the bars reach the count",
+    )
+    assert number(volume.inner_text().split(" records")[0]) <= kept(system.bootstrap, "quotes.v1")
+
+
+def test_a_brushed_span_shows_its_records_only(open_page: OpenPage) -> None:
+    """Dragging over the bars puts a span into the address, and what is listed lies within it."""
+    page = open_page("/messages/quotes.v1?reach=10m")
+    page.wait_for_selector(".volume .bars i")
+    box = page.locator(".volume .bars").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.985, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.95, box["y"] + 20)
+    page.mouse.up()
+    page.get_by_role("button", name="Newest").wait_for()
+    assert "from=" in page.url
+    assert "to=" in page.url
+
+
+def test_a_zone_chosen_filters_every_view(system: Running, open_page: OpenPage) -> None:
+    """Quotes and messages are the zone's alone, by the records themselves; the graph shows what of it flows."""
+    zone = f"{newest(system.bootstrap, 'quotes.v1', lambda quote: quote['zone'] != 0)['zone']:x}"
+    page = open_page(f"/messages/quotes.v1?zones={zone}&columns=zone")
+    page.wait_for_selector("tbody tr")
+    assert set(page.locator("tbody td:last-child").all_inner_texts()) == {zone}
+    page.get_by_role("link", name="Quotes", exact=True).first.click()
+    page.wait_for_selector("tbody tr")
+    assert f"zones={zone}" in page.url
+    page.get_by_role("link", name="Lineage", exact=True).first.click()
+    page.locator(".node .zoned").first.wait_for()
+    page.get_by_role("button", name="All zones").click()
+    until(lambda: page.locator(".node .zoned").count() == 0, "all zones are shown again")
+
+
+def test_an_edge_tells_which_zones_it_carries(open_page: OpenPage) -> None:
+    """One click on it; a zone chosen there is chosen everywhere."""
+    page = open_page("/lineage?edge=surge.v1>quotes")
+    page.locator(".panel tbody input").first.check()
+    assert "zones=86" in page.url
+    page.locator(".strip", has_text="One zone").wait_for()
+
+
+def test_an_earlier_instant_is_shown_and_compared(open_page: OpenPage) -> None:
+    """The address holds the instant; the comparison names what was then and is now; live comes back."""
+    page = open_page(f"/lineage?at={int(time.time() * 1000) - 5_000}")
+    page.locator('[data-status="past"]').wait_for()
+    page.wait_for_selector(".node.service")
+    page.get_by_role("button", name="Compare").click()
+    page.get_by_text("priced, of the newest 100 quotes").wait_for()
+    page.get_by_role("button", name="Go live").click()
+    page.locator('[data-status="live"]').wait_for()
+    page.get_by_role("button", name="Stop comparing").click()
+    assert "vs=" not in page.url
+
+
+def test_the_schema_shows_its_versions(open_page: OpenPage) -> None:
+    """What the registry holds under the topic's subject."""
+    page = open_page("/lineage/quotes.v1")
+    page.locator(".panel summary", has_text="Schema").click()
+    page.get_by_text("1 version, FULL_TRANSITIVE").wait_for()
+    assert page.locator(".diff span", has_text="quote_id: string").count() == 1
+
+
+def test_keys_lead_through_rows_and_follow_the_record(open_page: OpenPage) -> None:
+    """`j` marks a record and stays on it while newer ones come; `/` filters, `?` helps."""
+    page = open_page("/quotes")
+    page.wait_for_selector("tbody tr")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    stands = page.locator('tr[data-at="true"] a').first.get_attribute("href")
+    first = page.locator("tbody tr a").first.get_attribute("href")
+    until(lambda: page.locator("tbody tr a").first.get_attribute("href") != first, "newer quotes come")
+    assert page.locator('tr[data-at="true"] a').first.get_attribute("href") == stands
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.matches('[data-search]')")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Keyboard shortcuts").wait_for()
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_people_who_do_not_see_the_page_can_use_it(view: str, open_page: OpenPage) -> None:
+    """Names, contrast and roles, as axe-core judges them, in the light theme and the dark."""
+    page = open_page(view)
+    page.wait_for_selector(".node, .map canvas, tbody tr")
+    for theme in ("light", "dark"):
+        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]})
+        said = [(one["id"], [node["target"] for node in one["nodes"]][:4]) for one in found.response["violations"]]
+        assert said == [], f"{view}, {theme}"
+
+
+def test_a_healthy_minute_wears_no_badge(system: Running, open_page: OpenPage) -> None:
+    """Since the dashboard began to watch it raised none, and it has watched for a minute; `make incidents` takes ten."""
+    page = open_page("/lineage")
+    page.wait_for_selector(".node.service")
+    until(lambda: time.monotonic() - system.shown_since_s > HEALTHY_S, "a minute passes", HEALTHY_S + 5)
+    raised = page.request.get(f"{system.address}/api/status").json()["raised"]
+    assert raised == []
+    assert page.locator(".node .badge").count() == 0
+
+
+def test_what_is_refused_is_counted_and_found_from_its_badge(system: Running, open_page: OpenPage) -> None:
+    """Rubbish in the pings becomes a badge in the graph and exactly as many dead letters."""
+    publish_rubbish(system.bootstrap, "driver-pings.v1", 7)
+    page = open_page("/lineage")
+    page.locator(".node", has=page.locator(".badge", has_text="dead letters")).click()
+    assert "driver-pings.v1.dlq" in page.locator(".panel h2").inner_text()
+    page.goto(f"{system.address}/losses?tab=refused")
+    row = page.locator("tbody tr", has_text="driver-pings.v1").first
+    until(lambda: row.count() and number(row.locator("td").nth(3).inner_text()) == 7, "seven are counted")
+    assert kept(system.bootstrap, "driver-pings.v1.dlq") == 7
+
+
+def test_a_refused_record_is_mended_and_put_back(system: Running, open_page: OpenPage) -> None:
+    """Edited in its panel, checked, published with an audit row; and another client reads it where the page says."""
+    page = open_page("/messages/driver-pings.v1.dlq")
+    page.locator("tbody td button").first.click()
+    page.get_by_role("button", name="Edit and put back").click()
+    page.locator("textarea").fill(json.dumps(PING | {"at_ms": int(time.time() * 1000)}))
+    page.get_by_role("button", name="Check again").click()
+    page.get_by_text("1 would be taken, 1 of them edited").wait_for()
+    page.get_by_label("Reason, for the audit").fill("the test mends it")
+    page.get_by_role("button", name="Put back 1").click()
+    partition, offset = page.locator(".panel ul a").inner_text().split(" ")[1].split("@")
+    assert record_at(system.bootstrap, "driver-pings.v1", int(partition), int(offset))["driver_id"] == "mended"
+
+
+def test_a_viewer_may_not_put_anything_back(system: Running, open_page: OpenPage) -> None:
+    """Neither is the button there, nor would the server do it."""
+    page = open_page("/messages/driver-pings.v1.dlq", token="look")
+    page.wait_for_selector("tbody tr, .empty")
+    assert page.get_by_role("button", name="Put back").count() == 0
+    answer = page.request.post(
+        f"{system.address}/api/redrive", data=json.dumps({"letters": ["driver-pings.v1.dlq@0@0"]})
+    )
+    assert answer.status == 403
