@@ -214,7 +214,7 @@ def test_people_who_do_not_see_the_page_can_use_it(view: str, open_page: OpenPag
 
 
 def test_a_healthy_minute_wears_no_badge(system: Running, open_page: OpenPage) -> None:
-    """Since the dashboard began to watch it raised none, and it has watched for a minute; `make incidents` takes ten."""
+    """The dashboard raised none since it began to watch, a minute ago or more; `make incidents` waits ten."""
     page = open_page("/lineage")
     page.wait_for_selector(".node.service")
     until(lambda: time.monotonic() - system.shown_since_s > HEALTHY_S, "a minute passes", HEALTHY_S + 5)
