@@ -82,9 +82,7 @@ class Drops:
         distance = upstream_of(DECISIONS if drop.outcome == "accepted" else ANSWERS, values)
         from_ms = max(drop.at_ms - LOOK_BACK_MS, self.trends.began_ms + LEAST_USUAL_S * 1000)
         moves = (
-            self.trends.move_of(measure, from_ms=from_ms)
-            for measure in self.trends.series
-            if measure[0] in distance
+            self.trends.move_of(measure, from_ms=from_ms) for measure in self.trends.series if measure[0] in distance
         )
         trail = sorted((move for move in moves if move is not None), key=lambda move: move.at_ms)
         return Drop(
