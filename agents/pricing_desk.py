@@ -209,6 +209,7 @@ class PricingDesk:
             previous_offset=known.tick_offset,
             memory=known.memory,
             memory_offset=known.memory_offset,
+            behaviour=self.models.behaviour(market.name),
         )
         return tick_inputs(self._counts(zone, known, market), by, now_ms)
 

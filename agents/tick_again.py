@@ -15,7 +15,7 @@ from typing import Any
 from agents.pricing_desk import PricingDesk
 from pricing.explanation import Recomputed, differing
 from pricing.markets import MarketBook
-from pricing.models import ModelBook
+from pricing.models import CHAMPION, ModelBook
 from pricing.policy import PolicyBook
 from pricing.sources import Source, TopicProgress
 from pricing.tick import TickInputs, TickOffsets, price_zone
@@ -32,7 +32,7 @@ Log = Sequence[tuple[int, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TickRecords:
-    """What a tick at `partition` of surge.v1 names.
+    """What a tick at `partition` of surge.v1 names; `small_models` are those of pickup time, acceptance and supply.
 
     `supply`, `demand` and `city` reach from before the longest window to the tick's offsets; records of other zones
     may be left out but for the last 30 s. `markets` and `policies` begin with the first version there is.
@@ -48,6 +48,7 @@ class TickRecords:
     supply: Log
     demand: Log
     city: Log
+    small_models: Log = ()
 
 
 def tick_again(records: TickRecords, *, zone_partitions: int, city_from_snapshot: bool = False) -> Recomputed | None:
@@ -84,6 +85,8 @@ def _desk(records: TickRecords, zone_partitions: int) -> PricingDesk:
     _learn(policies.learn, records.policies)
     if records.model is not None:
         models.learn(records.model, tick.models_offset)
+    for offset, announced in records.small_models:
+        models.learn(replace(announced, alias=CHAMPION), offset)
     desk = PricingDesk(markets=markets, policies=policies, models=models, zone_partitions=zone_partitions)
     epoch = Epoch(tick.epoch_generation, tick.epoch_started_ms)
     desk.assigned(epoch, [PartitionState(records.partition)])
@@ -117,7 +120,7 @@ def _stand(progress: TopicProgress, log: Log) -> None:
 
 
 def as_named(inputs: TickInputs, tick: SurgeTicked) -> TickInputs:
-    """The inputs under the names the tick gives them: offsets, and why no model was applied."""
+    """The inputs under the names the tick gives them: offsets, and why models were not applied."""
     offsets = TickOffsets(
         previous=tick.previous_offset,
         supply=tick.supply_offset,
@@ -126,4 +129,6 @@ def as_named(inputs: TickInputs, tick: SurgeTicked) -> TickInputs:
         models=tick.models_offset,
         forecast=tick.forecast_offset,
     )
-    return replace(inputs, offsets=offsets, fallback=tick.fallback)
+    return replace(
+        inputs, offsets=offsets, fallback=tick.fallback, behaviour=inputs.behaviour.as_named(tick.models_used)
+    )

@@ -103,6 +103,8 @@ class TickGathering:
             "memory": (FORECAST_STATE, partition, tick.forecast_offset),
             "model": (MODELS, 0, tick.models_offset),
         }
+        small = {use.model: (MODELS, 0, use.offset) for use in tick.models_used if use.offset >= 0}
+        named |= small
         found = await self.records.at(place for place in named.values() if place[2] >= 0)
         lost = [
             f"the tick's {part}, {topic.name} {number}@{offset}, is no longer kept"
@@ -122,7 +124,7 @@ class TickGathering:
         if lost:
             self.gone += [f"{said}: {UNTOLD}" for said in lost]
             return None
-        previous, memory, model = (
+        previous, memory, model, *others = (
             found[topic.name, number, offset].decoded() if offset >= 0 else None
             for topic, number, offset in named.values()
         )
@@ -132,6 +134,7 @@ class TickGathering:
             previous=previous,
             memory=memory,
             model=model,
+            small_models=[(place[2], one) for place, one in zip(small.values(), others, strict=True)],
             markets=await self._log(MARKETS, 0, (0, tick.markets_offset + 1)),
             policies=await self._log(PRICING_POLICY, 0, (0, tick.policy_offset + 1)),
             supply=[],

@@ -5,6 +5,8 @@ For cars scattered at random the mean distance to the nearest is 1 / (2 sqrt(den
 chase").
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,27 +18,40 @@ LONGEST_S = 1800.0
 _S_PER_ROOT = STREET_DETOUR / 2.0 / PICKUP_KM_PER_H * 3600.0
 
 
-def eta_s(cars_per_km2: NDArray[np.float64]) -> NDArray[np.float64]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """wait = match_s + s_per_root / sqrt(idle cars per km²), seconds; the defaults are the assumptions above."""
+
+    match_s: float = MATCH_S
+    s_per_root: float = _S_PER_ROOT
+
+
+ASSUMED = Waits()
+
+
+def eta_s(cars_per_km2: NDArray[np.float64], waits: Waits = ASSUMED) -> NDArray[np.float64]:
     """Mean wait in seconds, at most half an hour, never longer where there are more cars; elementwise, density >= 0.
 
     >>> eta_s(np.array([0.0, 0.25, 1.0, 4.0])).tolist()
     [1800.0, 320.0, 190.0, 125.0]
     """
-    return np.minimum(LONGEST_S, MATCH_S + _S_PER_ROOT / np.sqrt(np.maximum(cars_per_km2, 1e-9)))
+    return np.minimum(LONGEST_S, waits.match_s + waits.s_per_root / np.sqrt(np.maximum(cars_per_km2, 1e-9)))
 
 
-def cars_per_km2_for(wait_s: float) -> float:
+def cars_per_km2_for(wait_s: float, waits: Waits = ASSUMED) -> float:
     """Density at which the mean wait is `wait_s`; infinite if no density is enough.
 
     >>> cars_per_km2_for(190.0)
     1.0
     """
-    if wait_s <= MATCH_S:
+    if wait_s <= waits.match_s:
         return float("inf")
-    return (_S_PER_ROOT / (wait_s - MATCH_S)) ** 2
+    return (waits.s_per_root / (wait_s - waits.match_s)) ** 2
 
 
-def crowding_of(rides_per_km2_s: NDArray[np.float64], idle_per_km2: NDArray[np.float64]) -> NDArray[np.float64]:
+def crowding_of(
+    rides_per_km2_s: NDArray[np.float64], idle_per_km2: NDArray[np.float64], waits: Waits = ASSUMED
+) -> NDArray[np.float64]:
     """Car-seconds of pickups a second that one more idle car would save; infinite where none is left; elementwise.
 
     Rides begun per km² and second times the slope of the wait: 1 is where further riders complete no further ride.
@@ -45,5 +60,5 @@ def crowding_of(rides_per_km2_s: NDArray[np.float64], idle_per_km2: NDArray[np.f
     [0.1625, 1.3]
     """
     safe = np.maximum(idle_per_km2, 1e-9)
-    slope: NDArray[np.float64] = 0.5 * _S_PER_ROOT / (safe * np.sqrt(safe))
+    slope: NDArray[np.float64] = 0.5 * waits.s_per_root / (safe * np.sqrt(safe))
     return np.where(idle_per_km2 > 0.0, rides_per_km2_s * slope, np.inf)

@@ -20,6 +20,8 @@ from pricing.zone_view import layout_of
 from topics.events import QuoteRequested
 from topics.prices import QuoteAnswered, SurgeTicked
 
+TOLD_WITH_MODELS = {"models_used", "idle_near_milli", "driver_surge_minor", "currency"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
@@ -101,8 +103,12 @@ def explanation_of(evidence: Evidence) -> Explanation:
 
 
 def differing(again: SurgeTicked, recorded: SurgeTicked) -> list[str]:
-    """Fields in which a tick computed again differs from the recorded one; empty if it is the same."""
-    return [one.name for one in fields(recorded) if getattr(again, one.name) != getattr(recorded, one.name)]
+    """Fields in which a tick computed again differs from the recorded one; empty if it is the same.
+
+    One of a release before `models_used` has none of the fields that came with it.
+    """
+    told = [one.name for one in fields(recorded) if recorded.models_used or one.name not in TOLD_WITH_MODELS]
+    return [name for name in told if getattr(again, name) != getattr(recorded, name)]
 
 
 def named_by(quote: QuoteAnswered, partition: int) -> list[Place]:
@@ -128,6 +134,10 @@ def _of_tick(evidence: Evidence) -> list[Place]:
         Place(part="previous tick", topic="surge.v1", partition=partition, offset=tick.previous_offset),
         Place(part="memory", topic="forecast-state.v1", partition=partition, offset=tick.forecast_offset),
         Place(part="model", topic="models.v1", partition=0, offset=tick.models_offset),
+        *(
+            Place(part=f"model of {use.name}", topic="models.v1", partition=0, offset=use.offset)
+            for use in tick.models_used
+        ),
         Place(part="policy of the tick", topic="pricing-policy.v1", partition=0, offset=tick.policy_offset),
         Place(part="market of the tick", topic="markets.v1", partition=0, offset=tick.markets_offset),
     ]

@@ -7,7 +7,7 @@ import numpy as np
 from h3.api import basic_int as h3
 from numpy.typing import NDArray
 
-from pricing.routes import KM_PER_H, great_circle_m
+from pricing.routes import KM_PER_H, USUAL_RIDE, Route, great_circle_m
 from pricing.timetable import Timetable
 from pricing.versions import Succession
 from topics.control import LatLon, MarketDefined, Product
@@ -21,8 +21,8 @@ class Market:
     """One version of a market, compiled.
 
     `jurisdiction_of`: the market's cells, each with the id of the first jurisdiction that holds its centre.
-    `km_per_h` is the usual speed of a ride by local hour. `products` keep the order of the definition, which is the
-    product axis everywhere; `product_index` inverts it.
+    `km_per_h` is the usual speed of a ride by local hour, `usual_ride` what drivers' surge is measured by. `products`
+    keep the order of the definition, which is the product axis everywhere; `product_index` inverts it.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Market:
     product_index: dict[str, int]
     jurisdiction_of: dict[int, str]
     km_per_h: tuple[int, ...] = KM_PER_H
+    usual_ride: Route = USUAL_RIDE
 
     @property
     def product_ids(self) -> tuple[str, ...]:
@@ -55,6 +56,10 @@ def market_of(defined: MarketDefined, offset: int) -> Market:
     if defined.km_per_h_by_hour and (len(defined.km_per_h_by_hour) != 24 or min(defined.km_per_h_by_hour) <= 0):
         raise ValueError(f"km_per_h_by_hour must be 24 positive speeds or none, got {defined.km_per_h_by_hour}")
     _refuse_unknown_zone(defined.time_zone)
+    if min(defined.usual_ride_m, defined.usual_ride_s) < 0:
+        raise ValueError(
+            f"usual_ride_m and usual_ride_s must not be negative, got {defined.usual_ride_m} and {defined.usual_ride_s}"
+        )
     ids = [product.product for product in defined.products]
     if not ids or len(set(ids)) != len(ids):
         raise ValueError(f"products must be one or more, each once, got {ids}")
@@ -67,6 +72,7 @@ def market_of(defined: MarketDefined, offset: int) -> Market:
         product_index={product: index for index, product in enumerate(ids)},
         jurisdiction_of=_jurisdictions(defined),
         km_per_h=tuple(defined.km_per_h_by_hour) or KM_PER_H,
+        usual_ride=Route(defined.usual_ride_m or USUAL_RIDE.distance_m, defined.usual_ride_s or USUAL_RIDE.duration_s),
     )
 
 

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from pricing.artefact import BrokenModelError
+from pricing.behaviour_models import KINDS, NONE_ANNOUNCED, BehaviourChoice, SmallChoice, none_of, small_choice
 from pricing.demand_model import DemandModel, model_of
 from topics.control import ModelAnnounced
 
 CHAMPION = "champion"
 DEMAND = "demand"
-NONE_ANNOUNCED = "no-model"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,14 +34,20 @@ class ModelBook:
     A broken newest one is not replaced by an older one in silence: ticks fall back and say why.
     """
 
-    __slots__ = ("_champions",)
+    __slots__ = ("_behaviours", "_champions", "_small")
 
     def __init__(self) -> None:
         self._champions: dict[str, Choice] = {}
+        self._small: dict[str, SmallChoice] = {name: none_of(name) for name in KINDS}
+        self._behaviours: dict[str, BehaviourChoice] = {}
 
     def learn(self, announced: ModelAnnounced, offset: int) -> None:
         """Take in an announcement read from `models.v1`."""
         if announced.alias != CHAMPION:
+            return
+        if announced.name in KINDS:
+            self._small[announced.name] = small_choice(announced, offset)
+            self._behaviours.clear()
             return
         self._champions[announced.name] = choice_of(announced, offset)
 
@@ -52,3 +58,9 @@ class ModelBook:
         'no-model'
         """
         return self._champions.get(name, Choice(None, -1, NONE_ANNOUNCED))
+
+    def behaviour(self, market: str) -> BehaviourChoice:
+        """How cars and riders of the market answer: its fitted models, and why none where there is none."""
+        if market not in self._behaviours:
+            self._behaviours[market] = BehaviourChoice(tuple(one.usable_in(market) for one in self._small.values()))
+        return self._behaviours[market]

@@ -23,13 +23,13 @@ riders take so few of the cars that a higher price could not shorten the wait.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pricing.behaviour import ASSUMED, Behaviour, grid_of
 from pricing.catchment import CATCHMENT_KM2
-from pricing.conversion import WAIT_COST_PER_MIN, chance_at_rest, price_factor
+from pricing.conversion import WAIT_COST_PER_MIN
 from pricing.eta import cars_per_km2_for, crowding_of, eta_s
 
 HORIZON_S = 300.0
@@ -53,17 +53,6 @@ class Optimum:
     eta_s: NDArray[np.float64]
 
 
-@lru_cache(64)
-def grid_of(floor: int, cap: int) -> NDArray[np.int64]:
-    """Every multiplier from floor to cap in steps of 0.01, hundredths, int64[g]."""
-    return np.arange(floor, cap + 1, dtype=np.int64)
-
-
-@lru_cache(64)
-def _price_factors(floor: int, cap: int) -> NDArray[np.float64]:
-    return price_factor(grid_of(floor, cap) / 100.0)
-
-
 def best_multipliers(
     requests: NDArray[np.float64],
     cars: NDArray[np.float64],
@@ -72,28 +61,46 @@ def best_multipliers(
     wait_target_s: int,
     floor: int,
     cap: int,
+    behaviour: Behaviour = ASSUMED,
 ) -> Optimum:
     """Best multiplier of each cell and product on the grid from floor to cap, hundredths.
 
     `requests`, `cars`, `idle` float64[n, P] are catchment sums: requests and cars of the next five minutes, idle cars
-    now. Raises ValueError if `floor` is above `cap`.
+    now. `behaviour` is how cars and riders answer, fitted or assumed. Raises ValueError if `floor` is above `cap`.
     """
     if floor > cap:
         raise ValueError(f"floor must be at most cap {cap}, got {floor}")
-    wait = eta_s((idle + SPARE_CARS) / CATCHMENT_KM2)
-    accepted = requests * chance_at_rest(wait)
+    wait = eta_s(idle_per_km2(idle), behaviour.waits)
+    accepted = requests * behaviour.chance_at_rest(wait, wait_target_s)
     first = np.zeros(accepted.shape, np.int64)
     # Most cells need no rise at all: only the others are held against the whole grid.
-    at_floor = is_enough(accepted, cars, wait_target_s=wait_target_s, floor=floor, cap=floor)[..., 0]
+    bounds = {"wait_target_s": wait_target_s, "floor": floor}
+    at_floor = is_enough(accepted, cars, behaviour, cap=floor, **bounds)[..., 0]
     rising = np.nonzero(~at_floor)
     if rising[0].size:
-        good = is_enough(accepted[rising], cars[rising], wait_target_s=wait_target_s, floor=floor, cap=cap)
+        good = is_enough(accepted[rising], cars[rising], behaviour, cap=cap, **bounds)
         first[rising] = np.where(good.any(axis=-1), np.argmax(good, axis=-1), cap - floor)
     return Optimum(hundredths=grid_of(floor, cap)[first], eta_s=wait)
 
 
+def idle_per_km2(idle: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The density a wait is told by, of idle cars summed over a catchment; elementwise.
+
+    >>> idle_per_km2(np.array([0.0, 9.0])).round(3).tolist()
+    [0.104, 1.044]
+    """
+    density: NDArray[np.float64] = (idle + SPARE_CARS) / CATCHMENT_KM2
+    return density
+
+
 def is_enough(
-    accepted: NDArray[np.float64], cars: NDArray[np.float64], *, wait_target_s: int, floor: int, cap: int
+    accepted: NDArray[np.float64],
+    cars: NDArray[np.float64],
+    behaviour: Behaviour,
+    *,
+    wait_target_s: int,
+    floor: int,
+    cap: int,
 ) -> NDArray[np.bool_]:
     """Whether a multiplier needs no further rise: false, then true along the grid.
 
@@ -101,10 +108,12 @@ def is_enough(
     returns bool[..., g].
     """
     supply = (cars + REACHED_CARS)[..., None]
-    taken = accepted[..., None] * _price_factors(floor, cap)
+    taken = accepted[..., None] * behaviour.price_factors(floor, cap, wait_target_s)
     left_per_km2 = (supply - taken) / CATCHMENT_KM2
-    crowding = crowding_of(taken / HORIZON_S / CATCHMENT_KM2, left_per_km2)
+    crowding = crowding_of(taken / HORIZON_S / CATCHMENT_KM2, left_per_km2, behaviour.waits)
     spare = grid_of(floor, cap) / 100.0 - COST
     covers = (crowding < 1.0) & (spare * (1.0 - crowding) >= CONGESTION * crowding)
-    waits = (left_per_km2 < cars_per_km2_for(float(wait_target_s))) & (taken > TAKEN_IS_SCARCE * supply)
+    waits = (left_per_km2 < cars_per_km2_for(float(wait_target_s), behaviour.waits)) & (
+        taken > TAKEN_IS_SCARCE * supply
+    )
     return covers & ~waits

@@ -20,7 +20,7 @@ from pricing.demand_features import FeatureInputs, feature_matrix
 from pricing.demand_model import DemandModel
 from pricing.fitted_forecast import CORRECTION_BAND
 from pricing.nowcast import WINDOW, live_requests
-from pricing.supply_forecast import cars_expected
+from pricing.supply_forecast import ASSUMED, SupplyShares, cars_expected
 from pricing.zone_view import CityView, ZoneLayout, ZoneView
 from windows.panes import MINUTE_MS
 
@@ -44,14 +44,20 @@ class Outlook:
 
 
 def outlook_of(
-    view: ZoneView, city: CityView, layout: ZoneLayout, model: DemandModel, demand_shares: NDArray[np.float64]
+    view: ZoneView,
+    city: CityView,
+    layout: ZoneLayout,
+    model: DemandModel,
+    demand_shares: NDArray[np.float64],
+    *,
+    supply: SupplyShares = ASSUMED,
 ) -> Outlook:
     """What the next five minutes bring to each home cell."""
     seen = observed_of(view, city, layout)
     level = live_level(seen, yielding=model.trees is None)
     requests = requests_by_product(view, seen, level, model, demand_shares)
     correction = _correction(model, seen, level, layout)[:, None]
-    cars = cars_expected(view.idle, view.busy, view.soon_free, demand_shares)
+    cars = cars_expected(view.idle, view.busy, view.soon_free, demand_shares, supply)
     products = len(view.products)
     seen_lately = view.requests[:, :, WINDOW]
     near = catchment_sums(np.concatenate([requests, cars, view.idle, seen_lately], axis=1), layout.neighbours)

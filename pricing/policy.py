@@ -16,13 +16,15 @@ HIGHEST = 2_000
 class Policy:
     """One version of a market's policy; multipliers in hundredths.
 
-    `bounds` floor and cap per jurisdiction; `overrides` by (cell, product), product empty for all.
+    `bounds` floor and cap per jurisdiction, `driver_minimum_share` the least part of a fare for
+    the driver; `overrides` by (cell, product), product empty for all.
     """
 
     rules: PricingPolicySet
     offset: int
     bounds: dict[str, tuple[int, int]]
     overrides: dict[tuple[int, str], int]
+    driver_minimum_share: dict[str, int]
 
     def override_of(self, cell: int, product: str) -> int | None:
         """Multiplier set by hand for the product in the cell, before bounds; None if none is."""
@@ -40,12 +42,15 @@ def policy_of(rules: PricingPolicySet, offset: int) -> Policy:
     for cap in rules.caps:
         if not 0 < cap.floor_hundredths <= cap.cap_hundredths <= HIGHEST:
             raise ValueError(f"caps must have 0 < floor <= cap <= {HIGHEST}, got {cap}")
+        if not 0 <= cap.driver_minimum_share_hundredths <= UNMOVED:
+            raise ValueError(f"driver_minimum_share_hundredths must be from 0 to {UNMOVED}, got {cap}")
     _refuse_negative(rules)
     return Policy(
         rules=rules,
         offset=offset,
         bounds={cap.jurisdiction: (cap.floor_hundredths, cap.cap_hundredths) for cap in rules.caps},
         overrides={(one.cell, one.product): one.multiplier_hundredths for one in rules.overrides},
+        driver_minimum_share={cap.jurisdiction: cap.driver_minimum_share_hundredths for cap in rules.caps},
     )
 
 
@@ -63,6 +68,8 @@ def _refuse_negative(rules: PricingPolicySet) -> None:
         value = getattr(rules, name)
         if value < 0:
             raise ValueError(f"{name} must not be negative, got {value}")
+    if not 0 <= rules.driver_share_hundredths <= UNMOVED:
+        raise ValueError(f"driver_share_hundredths must be from 0 to {UNMOVED}, got {rules.driver_share_hundredths}")
     if any(one.multiplier_hundredths <= 0 for one in rules.overrides):
         raise ValueError("multiplier_hundredths of an override must be positive")
 

@@ -17,6 +17,7 @@ RANGES: dict[str, tuple[int, int]] = {
     "max_step_between_neighbours_hundredths": (0, HIGHEST),
     "lock_ms": (1_000, 600_000),
     "stale_hold_ms": (1_000, 60_000),
+    "driver_share_hundredths": (0, 100),
 }
 
 
@@ -80,6 +81,11 @@ def _of_caps(rules: PricingPolicySet, market: Market) -> Iterator[str]:
             yield f"{at}.floor_hundredths must be from 1 to {HIGHEST}, got {floor}"
         if not floor <= high <= HIGHEST:
             yield f"{at}.cap_hundredths must be from its floor {floor} to {HIGHEST}, got {high}"
+        if not 0 <= cap.driver_minimum_share_hundredths <= 100:
+            yield (
+                f"{at}.driver_minimum_share_hundredths must be from 0, which means none, to 100, "
+                f"got {cap.driver_minimum_share_hundredths}"
+            )
 
 
 def _of_overrides(rules: PricingPolicySet, market: Market) -> Iterator[str]:

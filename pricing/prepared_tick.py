@@ -1,6 +1,6 @@
 """A tick made ready to answer quotes: the row of a cell and the reasons of a position without a search."""
 
-from topics.prices import SurgeTicked
+from topics.prices import ModelFallback, SurgeTicked
 
 
 class PreparedTick:
@@ -9,13 +9,16 @@ class PreparedTick:
     Reasons are indexed by position on first use: most ticks answer few quotes.
     """
 
-    __slots__ = ("_reasons", "_row", "offset", "partition", "products", "tick")
+    __slots__ = ("_reasons", "_row", "model_fallbacks", "offset", "partition", "products", "tick")
 
     def __init__(self, tick: SurgeTicked, partition: int, offset: int) -> None:
         self.tick = tick
         self.partition = partition
         self.offset = offset
         self.products = {product: index for index, product in enumerate(tick.products)}
+        self.model_fallbacks = [
+            ModelFallback(name=use.name, fallback=use.fallback) for use in tick.models_used if use.fallback
+        ]
         self._row = {cell: index for index, cell in enumerate(tick.cells)}
         self._reasons: dict[int, list[tuple[int, int, int]]] | None = None
 

@@ -11,12 +11,13 @@ No model runs here. Ids derive from the request's id, so a request answered twic
 import hashlib
 from dataclasses import dataclass
 
+from pricing.driver_pay import driver_pay
 from pricing.fares import amount_of, fare_lines
 from pricing.markets import Market
 from pricing.policy import Policy
 from pricing.prepared_tick import PreparedTick
 from pricing.quoted_multiplier import quoted_multiplier
-from pricing.routes import great_circle_m, route_of
+from pricing.routes import Route, great_circle_m, route_of
 from topics.events import QuoteRequested
 from topics.prices import QuoteAnswered, QuoteOutcome
 from windows.panes import is_from_future
@@ -40,6 +41,7 @@ class QuoteContext:
 
     `cell` and `zone` hold the pickup, both 0 if its coordinates are none. `market` is the one in force there, None if
     there is none; `policy` rules it and must be given with it. `tick` is the zone's newest acknowledged one.
+    `route` is what a routing engine says of the ride; None for the estimate of `pricing.routes`.
     """
 
     cell: int
@@ -47,6 +49,7 @@ class QuoteContext:
     market: Market | None
     policy: Policy | None
     tick: PreparedTick | None
+    route: Route | None = None
 
 
 def quote_id_of(request_id: str) -> str:
@@ -160,7 +163,7 @@ def _priced(
         jurisdiction=market.jurisdiction_of[where.cell],
         now_ms=now_ms,
     )
-    route = route_of(far_m, request.at_ms, market.time_zone, market.km_per_h)
+    route = where.route or route_of(far_m, request.at_ms, market.time_zone, market.km_per_h)
     lines = fare_lines(market.products[market.product_index[request.product]], route, quoted.hundredths)
     tick = where.tick if quoted.eta_s >= 0 else None
     return QuoteAnswered(
@@ -190,4 +193,15 @@ def _priced(
         tick_now_ms=tick.tick.now_ms if tick else 0,
         policy_offset=policy.offset,
         markets_offset=market.offset,
+        idle_near_milli=quoted.idle_near_milli,
+        model_fallbacks=quoted.model_fallbacks,
+        driver_pay=driver_pay(
+            market,
+            policy,
+            product=request.product,
+            jurisdiction=market.jurisdiction_of[where.cell],
+            route=route,
+            multiplier_hundredths=quoted.hundredths,
+        ),
+        route_source=route.source,
     )

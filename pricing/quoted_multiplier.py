@@ -4,13 +4,13 @@ A tick that is too old steps down to 1.00 at the policy's rate; no tick means 1.
 newest policy apply at once, before any tick knows of them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pricing.policy import UNMOVED, Policy
 from pricing.prepared_tick import PreparedTick
 from pricing.reasons import Reason, wire_name_of
 from pricing.standing_orders import STANDING, followed, orders_of
-from topics.prices import PriceReason
+from topics.prices import ModelFallback, PriceReason
 from windows.panes import MINUTE_MS
 
 NO_TICK = "no-tick"
@@ -25,6 +25,8 @@ class QuotedMultiplier:
     reasons: list[PriceReason]
     fallback: str
     eta_s: int
+    idle_near_milli: int = -1
+    model_fallbacks: list[ModelFallback] = field(default_factory=list)
 
     def move(self, reason: Reason, after: int, *, standing: bool = False) -> None:
         """Go on with `after`; say so if it differs, or once in any case for what is standing."""
@@ -61,6 +63,8 @@ def _ticked(tick: PreparedTick | None, cell: int, product: str) -> QuotedMultipl
         reasons=[_reason(wire_name_of(code), before, after) for code, before, after in tick.reasons_at(position)],
         fallback=tick.tick.fallback,
         eta_s=tick.tick.eta_s[position],
+        idle_near_milli=tick.tick.idle_near_milli[position] if tick.tick.idle_near_milli else -1,
+        model_fallbacks=tick.model_fallbacks,
     )
 
 

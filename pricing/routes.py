@@ -17,13 +17,20 @@ STREET_DETOUR = 1.3
 # Assumption, after New York taxi trips: km/h by local hour, 0 to 23, weekdays and weekends alike.
 KM_PER_H = (27, 29, 30, 31, 32, 29, 25, 20, 17, 17, 17, 17, 17, 17, 17, 16, 16, 16, 16, 18, 20, 21, 22, 24)
 
+GREAT_CIRCLE = ""
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Estimated distance and duration of a ride."""
+    """Estimated distance and duration of a ride; `source` names the engine that gave them, empty for this module."""
 
     distance_m: int
     duration_s: int
+    source: str = GREAT_CIRCLE
+
+
+# Assumption, after New York taxi trips: the ride that stands for all where a price is told before the ride is known.
+USUAL_RIDE = Route(4_700, 780)
 
 
 def great_circle_m(lat: float, lon: float, to_lat: float, to_lon: float) -> float:

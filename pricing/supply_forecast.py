@@ -8,6 +8,8 @@ relative to the largest, stands in for it, a constant, so that one more car neve
 smaller.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,16 +18,28 @@ SOON_FREE_SHARE = 0.5
 INFLOW_SHARE = 0.05
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupplyShares:
+    """Which part of busy cars will be there: of those soon free, and of the others; the defaults are assumptions."""
+
+    soon_free: float = SOON_FREE_SHARE
+    other_busy: float = INFLOW_SHARE
+
+
+ASSUMED = SupplyShares()
+
+
 def cars_expected(
     idle: NDArray[np.float64],
     busy: NDArray[np.float64],
     soon_free: NDArray[np.float64],
     demand_shares: NDArray[np.float64],
+    shares: SupplyShares = ASSUMED,
 ) -> NDArray[np.float64]:
     """Cars available in the next five minutes, float64[n, P].
 
     `idle` float64[n, P], `busy` and `soon_free` (part of busy) float64[n], `demand_shares` float64[P] of the market.
     """
     eligible = demand_shares / np.max(demand_shares)
-    coming = SOON_FREE_SHARE * soon_free + INFLOW_SHARE * np.maximum(busy - soon_free, 0.0)
+    coming = shares.soon_free * soon_free + shares.other_busy * np.maximum(busy - soon_free, 0.0)
     return idle + coming[:, None] * eligible[None, :]

@@ -7,11 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demand.base import flat_base
+from pricing.behaviour import Behaviour
+from pricing.behaviour_models import ASSUMED, BehaviourChoice
 from pricing.demand_model import DemandModel, unfitted_model
+from pricing.driver_pay import driver_surge
 from pricing.guarded import Guarded, guard, unsure_because
 from pricing.guardrails import Hundredths, Trail
 from pricing.markets import Market
-from pricing.optimiser import best_multipliers
+from pricing.optimiser import best_multipliers, idle_per_km2
 from pricing.outlook import Outlook, outlook_of
 from pricing.policy import UNMOVED, Policy
 from pricing.priced_zone import PricedZone, priced_zone
@@ -55,6 +58,7 @@ class TickInputs:
     previous: SurgeTicked | None
     epoch: Epoch
     offsets: TickOffsets
+    behaviour: BehaviourChoice = ASSUMED
 
 
 def price_zone(inputs: TickInputs) -> SurgeTicked:
@@ -66,9 +70,12 @@ def price_zone(inputs: TickInputs) -> SurgeTicked:
         raise ValueError(f"products must be {inputs.market.product_ids}, got {inputs.view.products}")
     zone = priced_zone(inputs.view.zone, inputs.market, inputs.policy)
     model = inputs.model or unmeasured_model(inputs.market.time_zone)
-    outlook = outlook_of(inputs.view, inputs.city, zone.layout, model, inputs.market.demand_shares())
+    behaviour = inputs.behaviour.behaviour
+    outlook = outlook_of(
+        inputs.view, inputs.city, zone.layout, model, inputs.market.demand_shares(), supply=behaviour.supply
+    )
     trail = Trail(np.full((zone.rows.size, len(inputs.market.products)), UNMOVED, np.int64))
-    eta = _wanted(trail, zone, outlook, inputs.policy)
+    eta = _wanted(trail, zone, outlook, inputs.policy, behaviour)
     guarded = guard(
         trail,
         zone,
@@ -104,7 +111,9 @@ def previous_of(previous: SurgeTicked | None, zone: PricedZone) -> Hundredths:
     return start
 
 
-def _wanted(trail: Trail, zone: PricedZone, outlook: Outlook, policy: Policy) -> NDArray[np.float64]:
+def _wanted(
+    trail: Trail, zone: PricedZone, outlook: Outlook, policy: Policy, behaviour: Behaviour
+) -> NDArray[np.float64]:
     """Take the best multipliers, whatever the law caps; return the waits they rest on, float64[n, P] seconds."""
     best = best_multipliers(
         outlook.requests_near[zone.rows],
@@ -113,6 +122,7 @@ def _wanted(trail: Trail, zone: PricedZone, outlook: Outlook, policy: Policy) ->
         wait_target_s=policy.rules.wait_target_s,
         floor=int(np.min(zone.floor, initial=UNMOVED)),
         cap=int(np.max(zone.cap, initial=HIGHEST_WANTED)),
+        behaviour=behaviour,
     )
     trail.take(Reason.DEMAND_AND_SUPPLY, best.hundredths)
     return best.eta_s
@@ -172,6 +182,10 @@ def _ticked(
         reason_code=codes,
         reason_before=before,
         reason_after=after,
+        models_used=inputs.behaviour.uses,
+        idle_near_milli=_scaled(idle_per_km2(outlook.idle_near[zone.rows]), 1000.0),
+        driver_surge_minor=driver_surge(inputs.market, inputs.policy, trail.value).reshape(-1).tolist(),
+        currency=inputs.market.currency,
     )
 
 

@@ -7,6 +7,7 @@ the two can only differ in what they are given.
 from dataclasses import dataclass
 
 from demand.ratios import Sums
+from pricing.behaviour_models import ASSUMED, BehaviourChoice
 from pricing.city_totals import CityTotals
 from pricing.demand_model import DemandModel
 from pricing.markets import Market
@@ -35,7 +36,7 @@ class ZoneCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PricedBy:
-    """What a zone is priced by at one instant; `choice` is usable in the market, or says why none is.
+    """What a zone is priced by at one instant; `choice` and `behaviour` are usable in the market, or say why not.
 
     `previous` and `memory` are the zone's newest tick and long memory with their offsets, None and -1 if it has none.
     """
@@ -48,6 +49,7 @@ class PricedBy:
     previous_offset: int = -1
     memory: ForecastStateKept | None = None
     memory_offset: int = -1
+    behaviour: BehaviourChoice = ASSUMED
 
 
 def tick_inputs(counts: ZoneCounts, by: PricedBy, now_ms: int) -> TickInputs:
@@ -67,6 +69,7 @@ def tick_inputs(counts: ZoneCounts, by: PricedBy, now_ms: int) -> TickInputs:
         previous=by.previous,
         epoch=by.epoch,
         offsets=_offsets(counts, by),
+        behaviour=by.behaviour,
     )
 
 

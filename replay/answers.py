@@ -14,6 +14,7 @@ import numpy as np
 from pricing.bookings import judge
 from pricing.quote import QuoteContext, answer
 from pricing.quote_memory import QuoteMemory
+from pricing.routes import Route
 from replay.archive import Archive
 from replay.contracts import Contracts
 from replay.control import ControlHistory, NotHeldError
@@ -137,6 +138,7 @@ class AnswerLog:
             market=market,
             policy=self.control.policy(market.name, quote.policy_offset) if market else None,
             tick=tick,
+            route=Route(quote.distance_m, quote.duration_s, quote.route_source) if quote.route_source else None,
         )
 
     # ---- decisions

@@ -36,8 +36,9 @@ class Contracts:
             return None
 
     def encode(self, topic: Topic, record: Any, like: bytes | None) -> bytes:  # noqa: ANN401  as above
-        """The record as this version writes it, under the schema id of the value it stands beside."""
-        return self._codec(topic, schema_id(like or b"") or 0).encode(record)
+        """The record by the schema of the value it stands beside: fields its writer did not know are left out."""
+        number = schema_id(like or b"") or 0
+        return self._codec(topic, number).encode(record, self._schemas.get(number))
 
     def _codec(self, topic: Topic, number: int) -> ObjectCodec:
         key = topic.name, number

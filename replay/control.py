@@ -1,9 +1,10 @@
 """Markets, policies and models of a recording, as ticks and quotes name them: by offset."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from pricing.behaviour_models import KINDS, BehaviourChoice, SmallChoice, none_of, small_choice
 from pricing.markets import Market, market_of
 from pricing.model_coverage import usable_in
 from pricing.models import Choice, choice_of
@@ -13,6 +14,7 @@ from replay.change import UNCHANGED, Change
 from replay.contracts import Contracts
 from topics.catalogue import MARKETS, MODELS, PRICING_POLICY, Topic
 from topics.control import ModelAnnounced
+from topics.prices import ModelUse
 from windows.hexagons import zone_of
 
 K = TypeVar("K")
@@ -34,6 +36,7 @@ class ControlHistory:
     _markets: dict[int, Market] = field(default_factory=dict)
     _policies: dict[tuple[str, int], Policy] = field(default_factory=dict)
     _models: dict[int, Choice] = field(default_factory=dict)
+    _small: dict[int, SmallChoice] = field(default_factory=dict)
     _zones: dict[int, frozenset[int]] = field(default_factory=dict)
 
     def market(self, offset: int) -> Market:
@@ -53,12 +56,27 @@ class ControlHistory:
 
         Another model takes the place of whatever was applied. Raises NotHeldError.
         """
-        if self.change.model is not None:
-            model = self.change.model
+        model = self.change.model
+        if model is not None and model.name not in KINDS:
             return usable_in(_once(self._models, -1, lambda: choice_of(model, offset)), market)
         if offset < 0:
             return Choice(None, -1, fallback)
         return usable_in(_once(self._models, offset, lambda: choice_of(self._record(MODELS, offset), offset)), market)
+
+    def behaviour(self, uses: Sequence[ModelUse], market: Market) -> BehaviourChoice:
+        """How cars and riders answered by the models a tick names; another model takes the place of that name.
+
+        Raises NotHeldError.
+        """
+        return BehaviourChoice(tuple(self._small_choice(use).usable_in(market.name) for use in uses))
+
+    def _small_choice(self, use: ModelUse) -> SmallChoice:
+        model = self.change.model
+        if model is not None and model.name == use.name:
+            return _once(self._small, -1, lambda: small_choice(model, use.offset))
+        if use.offset < 0:
+            return none_of(use.name, use.fallback)
+        return _once(self._small, use.offset, lambda: small_choice(self._record(MODELS, use.offset), use.offset))
 
     def announced(self, label: str) -> ModelAnnounced:
         """The model NAME@VERSION, as last announced. Raises NotHeldError naming those there are."""

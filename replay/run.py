@@ -164,7 +164,8 @@ def _judged(
         return
     value = contracts.encode(topic, again.own, raw.value)
     made.append(Raw(raw.offset, raw.appended_ms, key, value))
-    judge.compare(raw, key, value, (again.recorded, again.own))
+    own = again.own if value == raw.value else contracts.decode(topic, value)
+    judge.compare(raw, key, value, (again.recorded, own))
 
 
 def _opened(order: Order) -> tuple[Archive, Contracts, ControlHistory]:

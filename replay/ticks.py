@@ -132,6 +132,7 @@ class TickLog:
             previous_offset=tick.previous_offset,
             memory=self._memory(tick.forecast_offset),
             memory_offset=tick.forecast_offset,
+            behaviour=self.control.behaviour(tick.models_used, market),
         )
         counts = self.counts.of_zone(tick.zone, self.control.zones(market), market.product_ids)
         return as_named(tick_inputs(counts, by, tick.now_ms), tick)

@@ -50,17 +50,18 @@ class ObjectCodec:
         self._plain = _plain_form(topic.record)
         self._record = _record_form(topic.record)
 
-    def encode(self, record: Any) -> bytes:  # noqa: ANN401 - the topic's record class
-        """`record` as a framed value.
+    def encode(self, record: Any, writer_schema: Schema | None = None) -> bytes:  # noqa: ANN401 - the topic's record class
+        """`record` as a framed value, by `writer_schema` (None: the current one), which may lack some of its fields.
 
         Raises ValueError naming the field if a number does not fit its type: a value nobody could read is not
         published.
         """
         out = io.BytesIO()
         out.write(wire.frame(self.schema_id, b""))
-        schemaless_writer(out, self.schema, self._plain(record))
+        writer = self._own if writer_schema is None else self._writer(writer_schema)
+        schemaless_writer(out, writer.schema, self._plain(record))
         value = out.getvalue()
-        status, field = fault(value, wire.FRAME_BYTES, self._own.layout)
+        status, field = fault(value, wire.FRAME_BYTES, writer.layout)
         if status != OK:
             raise ValueError(f"{field} must fit its Avro type in {self.topic.name}, got {getattr(record, field)!r:.80}")
         return value

@@ -31,6 +31,7 @@ class JurisdictionCap:
     jurisdiction: str
     floor_hundredths: int
     cap_hundredths: int
+    driver_minimum_share_hundredths: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,7 @@ class PricingPolicySet:
     rounding_salt: str = ""
     lock_ms: int = 120000
     stale_hold_ms: int = 15000
+    driver_share_hundredths: int = 75
     based_on_offset: int | None = None
 
 
@@ -109,6 +111,8 @@ class MarketDefined:
     jurisdictions: list[Jurisdiction] = field(default_factory=list)
     products: list[Product] = field(default_factory=list)
     km_per_h_by_hour: list[int] = field(default_factory=list)
+    usual_ride_m: int = 0
+    usual_ride_s: int = 0
     author: str = ""
     reason: str = ""
     based_on_offset: int | None = None

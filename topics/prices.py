@@ -8,6 +8,16 @@ from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelUse:
+    """A model a tick applied beside the demand model, or why it applied none of that name."""
+
+    name: str
+    model: str = ""
+    offset: int = -1
+    fallback: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SurgeTicked:
     """Multipliers of all cells of one zone at one instant: a pure function of the inputs it names."""
 
@@ -41,6 +51,10 @@ class SurgeTicked:
     reason_code: list[int] = field(default_factory=list)
     reason_before: list[int] = field(default_factory=list)
     reason_after: list[int] = field(default_factory=list)
+    models_used: list[ModelUse] = field(default_factory=list)
+    idle_near_milli: list[int] = field(default_factory=list)
+    driver_surge_minor: list[int] = field(default_factory=list)
+    currency: str = ""
 
 
 class QuoteOutcome(StrEnum):
@@ -67,6 +81,14 @@ class PriceReason:
     code: str
     before_hundredths: int
     after_hundredths: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFallback:
+    """A model that did not take part in a price, and why."""
+
+    name: str
+    fallback: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +122,10 @@ class QuoteAnswered:
     tick_now_ms: int = 0
     policy_offset: int = -1
     markets_offset: int = -1
+    idle_near_milli: int = -1
+    model_fallbacks: list[ModelFallback] = field(default_factory=list)
+    driver_pay: list[FareLine] = field(default_factory=list)
+    route_source: str = ""
 
 
 class BookingOutcome(StrEnum):

@@ -13,8 +13,11 @@ from pricing.defaults import new_york_market, new_york_policy
 from pricing.markets import MarketBook
 from pricing.models import ModelBook
 from pricing.policy import PolicyBook
+from pricing.prepared_tick import PreparedTick
+from pricing.quoted_multiplier import quoted_multiplier
 from pricing.zone_join import PartitionState
-from tests.unit.pricing.worlds import NOON_MS, ZONE
+from tests.unit.pricing.small_models import announced
+from tests.unit.pricing.worlds import NOON_MS, ZONE, policy
 from windows.epochs import Epoch
 
 
@@ -86,3 +89,52 @@ def test_a_broken_champion_falls_back_with_its_reason_until_the_next(code):
     assert said(of, 1) == ("", code, -1)
     of.models.learn(replace(shipped(), version=10), 6)
     assert said(of, 2) == ("demand@10", "", 6)
+
+
+def used(of, seconds):
+    """What the zone's tick says of pickup time, acceptance and supply: model or reason, and offset."""
+    tick = of.tick(ZONE, NOON_MS + 1_000 * seconds)
+    of.ticked(tick, seconds)
+    return tick, {use.name: (use.model or use.fallback, use.offset) for use in tick.models_used}
+
+
+def test_small_models_are_swapped_between_two_ticks():
+    """Each by its name and alias, and named with its offset; a challenger and a demand model change nothing of them."""
+    of = desk()
+    none = ("no-model", -1)
+    assert used(of, 1)[1] == {"eta": none, "acceptance": none, "supply": none}
+    of.models.learn(announced("eta"), 4)
+    of.models.learn(announced("acceptance", alias="challenger"), 5)
+    of.models.learn(shipped(), 6)
+    assert used(of, 2)[1] == {"eta": ("eta@1", 4), "acceptance": none, "supply": none}
+    of.models.learn(announced("eta", version=2), 7)
+    of.models.learn(announced("supply"), 8)
+    assert used(of, 3)[1] == {"eta": ("eta@2", 7), "acceptance": none, "supply": ("supply@1", 8)}
+
+
+def test_a_fitted_wait_is_what_the_tick_tells():
+    """The empty zone: one spare car in 9.6 km², so 30 s and 180 s over the root of its density."""
+    of = desk()
+    assumed = used(of, 1)[0].eta_s[0]
+    of.models.learn(announced("eta"), 4)
+    fitted = used(of, 2)[0]
+    assert (assumed, fitted.eta_s[0], fitted.idle_near_milli[0]) == (462, 587, 104)
+
+
+def test_what_fell_back_is_told_in_tick_and_quote():
+    """Broken, of another market, and none: each model its own reason, and the assumed form prices."""
+    of = desk()
+    of.models.learn(replace(announced("eta"), artefact=b"{}"), 4)
+    of.models.learn(announced("acceptance", market="london"), 5)
+    tick, said = used(of, 1)
+    reasons = {"eta": "model-hash-mismatch", "acceptance": "model-of-another-market", "supply": "no-model"}
+    assert said == {name: (reason, -1) for name, reason in reasons.items()}
+    quoted = quoted_multiplier(
+        PreparedTick(tick, 0, 1),
+        policy(),
+        cell=tick.cells[0],
+        product="standard",
+        jurisdiction="us-ny-nyc",
+        now_ms=tick.now_ms,
+    )
+    assert {one.name: one.fallback for one in quoted.model_fallbacks} == reasons

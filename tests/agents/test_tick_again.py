@@ -19,6 +19,7 @@ from pricing.prepared_tick import PreparedTick
 from pricing.quote import QuoteContext, answer
 from pricing.zone_join import PartitionState
 from tests.unit.pricing.counts_log import CELLS, SOURCES, city, demand, supply
+from tests.unit.pricing.small_models import announced
 from tests.unit.pricing.worlds import MARKET, NOON_MS, TIMES_SQUARE, ZONE, policy, request_of
 from topics.counts import CountKind
 from windows.epochs import Epoch
@@ -54,6 +55,9 @@ def logs():
     return cars, riders, [city(one) for one in riders]
 
 
+SMALL_MODELS = [(5, announced("eta")), (6, announced("acceptance")), (7, announced("supply"))]
+
+
 @lru_cache(2)
 def lived(*, with_model):
     """The ticks of a desk that lived through the logs, with their offsets: the last of them, and the one before."""
@@ -62,6 +66,8 @@ def lived(*, with_model):
     policies.learn(POLICIES[0][1], 0)
     if with_model:
         models.learn(shipped_model(NOON_MS), 4)
+        for offset, small in SMALL_MODELS:
+            models.learn(small, offset)
     desk = PricingDesk(markets=markets, policies=policies, models=models, zone_partitions=1)
     desk.assigned(Epoch(3, NOON_MS), [PartitionState(0)])
     desk.follow_markets(NOON_MS)
@@ -99,6 +105,7 @@ def records_of(tick, *, since=0, with_model=True, **changes):
         supply=parts[0],
         demand=parts[1],
         city=parts[2],
+        small_models=SMALL_MODELS if with_model else (),
     )
     return replace(named, **changes)
 
@@ -116,6 +123,12 @@ def test_reading_from_before_the_longest_window_is_enough():
     tick = lived(with_model=True)[0][-1]
     since = 2 * SOURCES * (SECONDS - 35 * 60) // STEP_S
     assert tick_again(records_of(tick, since=since), zone_partitions=1).differing == []
+
+
+def test_without_a_model_it_names_the_tick_is_another():
+    """The wait rests on the model of pickup time: computed again without it, the tick tells another one."""
+    tick = lived(with_model=True)[0][-1]
+    assert "eta_s" in tick_again(records_of(tick, small_models=()), zone_partitions=1).differing
 
 
 def test_what_is_missing_shows_as_the_fields_that_differ():

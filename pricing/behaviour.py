@@ -1,0 +1,60 @@
+"""How cars and riders answer: what the optimiser weighs a price by, fitted on recorded rides or assumed.
+
+    waits         pickup time from idle density                       pricing.eta
+    acceptance    P(accept | multiplier, wait); None is the assumed   pricing.acceptance, pricing.conversion
+    supply        which busy cars will be there                       pricing.supply_forecast
+
+A fitted acceptance is asked for the share of riders who take a ride *at the wait target*, not at the wait of the cars
+standing now. Else one idle car more, which shortens the wait, could bring more riders than it takes and raise a price;
+so, whatever was fitted, more supply never raises one.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pricing.acceptance import Acceptance
+from pricing.conversion import chance_at_rest, price_factor
+from pricing.eta import Waits
+from pricing.supply_forecast import SupplyShares
+
+Floats = NDArray[np.float64]
+
+
+@lru_cache(64)
+def grid_of(floor: int, cap: int) -> NDArray[np.int64]:
+    """Every multiplier from floor to cap in steps of 0.01, hundredths, int64[g]."""
+    return np.arange(floor, cap + 1, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """Fitted or assumed; equal values are equal, so that what depends on one alone can be remembered."""
+
+    waits: Waits = Waits()  # noqa: RUF009  a frozen value
+    acceptance: Acceptance | None = None
+    supply: SupplyShares = SupplyShares()  # noqa: RUF009  a frozen value
+
+    def chance_at_rest(self, eta_s: Floats, wait_target_s: int) -> Floats:
+        """Share of requests that would become rides at 1.00; elementwise over `eta_s`, seconds."""
+        if self.acceptance is None:
+            return chance_at_rest(eta_s)
+        return np.full(eta_s.shape, self.acceptance.chance(np.ones(1), float(wait_target_s))[0])
+
+    def price_factors(self, floor: int, cap: int, wait_target_s: int) -> Floats:
+        """What each multiplier of the grid leaves of that share, float64[g]; falls along the grid."""
+        return _price_factors(floor, cap, self.acceptance, wait_target_s)
+
+
+ASSUMED = Behaviour()
+
+
+@lru_cache(64)
+def _price_factors(floor: int, cap: int, acceptance: Acceptance | None, wait_target_s: int) -> Floats:
+    multipliers = grid_of(floor, cap) / 100.0
+    if acceptance is None:
+        return price_factor(multipliers)
+    wait_s = float(wait_target_s)
+    return acceptance.chance(multipliers, wait_s) / acceptance.chance(np.ones(1), wait_s)
