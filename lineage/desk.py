@@ -154,6 +154,7 @@ class Desk:
     async def _marks(self, asked: Asked) -> Any:  # noqa: ANN401
         """When policy, market and model were set and workers began, for the time line."""
         until = int(asked.get("to_ms") or now_ms())
+        self.marks.heard(worker.newest for worker in self.state.flows.samples.workers.values())
         return await self.marks.between(int(asked.get("from_ms") or until - HOUR_MS), until)
 
     async def _at(self, asked: Asked) -> Any:  # noqa: ANN401

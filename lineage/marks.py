@@ -53,14 +53,16 @@ class Marks:
             if at_ms not in self._looked:
                 self.told(await self.reader.between([TELEMETRY], at_ms - MOMENT_MS, at_ms, most=MOST))
                 self._looked.add(at_ms)
-        self.told(await self.reader.between([TELEMETRY], to_ms - MOMENT_MS, to_ms, most=MOST))
 
     def told(self, entries: Iterable[Entry]) -> None:
         """Take in records of telemetry.v1, in any order."""
-        for entry in entries:
-            sample: TelemetrySampled | None = entry.record
-            began_ms = int(sample.gauges.get("started_ms", 0)) if sample else 0
-            if sample and began_ms:
+        self.heard(entry.record for entry in entries if entry.record is not None)
+
+    def heard(self, samples: Iterable[TelemetrySampled]) -> None:
+        """Take in what workers told, such as those live now, in any order."""
+        for sample in samples:
+            began_ms = int(sample.gauges.get("started_ms", 0))
+            if began_ms:
                 runs = ", ".join(f"{what} {version}" for what, version in sorted(sample.versions.items()))
                 about = {"kind": "deploy", "name": sample.service, "worker": sample.worker, "runs": runs}
                 self._began[sample.worker, began_ms] = {"at_ms": began_ms, **about}

@@ -153,8 +153,9 @@ def test_marks_tell_what_was_set_and_which_worker_began():
         )
         for ago_ms in (1_200, 200)
     ]
-    topics = Topics(policy, *(entry(TELEMETRY, one, at_ms=one.now_ms) for one in told))
-    marks = asyncio.run(Marks(topics).between(NOW_MS - 60_000, NOW_MS))
+    held = Marks(Topics(policy))
+    held.told(entry(TELEMETRY, one, at_ms=one.now_ms) for one in told)
+    marks = asyncio.run(held.between(NOW_MS - 60_000, NOW_MS))
     assert [(mark["kind"], mark["name"]) for mark in marks] == [("policy", "nyc"), ("deploy", "supply")]
     assert marks[1]["runs"] == "faretide 0.1.0"
 
