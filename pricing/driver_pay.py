@@ -10,6 +10,9 @@ ride, it costs over all rides what one in proportion would. A least share brings
 where a jurisdiction demands it.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +25,8 @@ from topics.control import Product
 from topics.prices import FareLine
 
 SHARE, SURGE, MINIMUM_SHARE = "share", "surge", "minimum_share"
+PLAIN = {"base", "distance", "time", "minimum"}
+"""Fare lines of which a driver has a share."""
 
 
 def metered_minor(product: Product, route: Route) -> int:
@@ -37,20 +42,38 @@ def driver_surge(market: Market, policy: Policy, multipliers: NDArray[np.int64])
     return (doubled + UNMOVED * UNMOVED) // (2 * UNMOVED * UNMOVED)
 
 
-def driver_pay(
-    market: Market, policy: Policy, *, product: str, jurisdiction: str, route: Route, multiplier_hundredths: int
-) -> list[FareLine]:
-    """What the driver of a quoted ride gets: share, then surge and minimum_share where they are not zero."""
+@dataclass(frozen=True, slots=True)
+class PayTerms:
+    """What all rides of one product from one cell at one multiplier have in common: `surge_minor`, and two shares."""
+
+    multiplier_hundredths: int
+    share_hundredths: int
+    surge_minor: int
+    least_hundredths: int
+
+
+def pay_terms(
+    market: Market, policy: Policy, *, product: str, jurisdiction: str, multiplier_hundredths: int
+) -> PayTerms:
+    """The terms of a quoted multiplier."""
     place = market.product_index[product]
-    fare = metered_minor(market.products[place], route)
-    multipliers = np.full((1, len(market.products)), multiplier_hundredths, np.int64)
-    share = divided_half_up(fare * policy.rules.driver_share_hundredths, UNMOVED)
-    surge = int(driver_surge(market, policy, multipliers)[0, place])
-    least = policy.driver_minimum_share.get(jurisdiction, 0)
-    paid = fare + divided_half_up(fare * (multiplier_hundredths - UNMOVED), UNMOVED)
-    missing = max(0, -(-paid * least // UNMOVED) - share - surge)
+    usual = metered_minor(market.products[place], market.usual_ride)
+    share = policy.rules.driver_share_hundredths
+    over = max(multiplier_hundredths - UNMOVED, 0)
+    surge = divided_half_up(usual * share * over, UNMOVED * UNMOVED)
+    return PayTerms(multiplier_hundredths, share, surge, policy.driver_minimum_share.get(jurisdiction, 0))
+
+
+def driver_pay(terms: PayTerms, fare: Sequence[FareLine]) -> list[FareLine]:
+    """What the driver of a ride with that fare gets: share, then surge and minimum_share where they are not zero."""
+    plain = sum(line.amount_minor for line in fare if line.code in PLAIN)
+    share = divided_half_up(plain * terms.share_hundredths, UNMOVED)
     lines = [FareLine(code=SHARE, amount_minor=share)]
-    for code, amount in ((SURGE, surge), (MINIMUM_SHARE, missing)):
-        if amount:
-            lines.append(FareLine(code=code, amount_minor=amount))
+    if terms.surge_minor:
+        lines.append(FareLine(code=SURGE, amount_minor=terms.surge_minor))
+    if terms.least_hundredths:
+        paid = plain + divided_half_up(plain * (terms.multiplier_hundredths - UNMOVED), UNMOVED)
+        missing = -(-paid * terms.least_hundredths // UNMOVED) - share - terms.surge_minor
+        if missing > 0:
+            lines.append(FareLine(code=MINIMUM_SHARE, amount_minor=missing))
     return lines

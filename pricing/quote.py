@@ -11,7 +11,7 @@ No model runs here. Ids derive from the request's id, so a request answered twic
 import hashlib
 from dataclasses import dataclass
 
-from pricing.driver_pay import driver_pay
+from pricing.driver_pay import driver_pay, pay_terms
 from pricing.fares import amount_of, fare_lines
 from pricing.markets import Market
 from pricing.policy import Policy
@@ -165,6 +165,13 @@ def _priced(
     )
     route = where.route or route_of(far_m, request.at_ms, market.time_zone, market.km_per_h)
     lines = fare_lines(market.products[market.product_index[request.product]], route, quoted.hundredths)
+    terms = pay_terms(
+        market,
+        policy,
+        product=request.product,
+        jurisdiction=market.jurisdiction_of[where.cell],
+        multiplier_hundredths=quoted.hundredths,
+    )
     tick = where.tick if quoted.eta_s >= 0 else None
     return QuoteAnswered(
         quote_id=quote_id_of(request.request_id),
@@ -195,13 +202,6 @@ def _priced(
         markets_offset=market.offset,
         idle_near_milli=quoted.idle_near_milli,
         model_fallbacks=quoted.model_fallbacks,
-        driver_pay=driver_pay(
-            market,
-            policy,
-            product=request.product,
-            jurisdiction=market.jurisdiction_of[where.cell],
-            route=route,
-            multiplier_hundredths=quoted.hundredths,
-        ),
+        driver_pay=driver_pay(terms, lines),
         route_source=route.source,
     )

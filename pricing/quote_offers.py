@@ -12,12 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from pricing.driver_pay import PayTerms, driver_pay, pay_terms
 from pricing.fares import amount_of, fare_lines
 from pricing.markets import Market
 from pricing.policy import Policy
 from pricing.prepared_tick import PreparedTick
 from pricing.quote import LONGEST_DEADLINE_MS, LONGEST_RIDE_M, SAME_PLACE_M, QuoteContext, distance_m, quote_id_of
-from pricing.quote_values import PRICED, lines_of, long_of, reasons_of, text_of, text_of_name
+from pricing.quote_values import PRICED, fallbacks_of, lines_of, long_of, reasons_of, text_of, text_of_name
 from pricing.quoted_multiplier import NO_TICK, quoted_multiplier
 from pricing.routes import route_of
 from topics.control import Product
@@ -32,7 +33,7 @@ class Offer:
     """Multiplier and product of one cell by one tick, policy and market, good until `until_ms`.
 
     The bytes are fields of the record, in the order of `pricing.quote_values`: market to currency in `place`, reasons
-    and fallback in `why`, tick to market offsets in `sources`.
+    and fallback in `why`, tick offset to models that fell back in `sources`. `pay` are the driver's terms.
     """
 
     market: Market
@@ -47,6 +48,7 @@ class Offer:
     eta: bytes
     why: bytes
     sources: bytes
+    pay: PayTerms
 
     def holds(self, where: QuoteContext, now_ms: int) -> bool:
         """Whether it is still what `where` offers at `now_ms`."""
@@ -84,7 +86,19 @@ def offer_of(where: QuoteContext, product: str, now_ms: int) -> Offer | None:
         multiplier=long_of(quoted.hundredths),
         eta=long_of(quoted.eta_s),
         why=reasons_of(quoted.reasons) + text_of_name(quoted.fallback),
-        sources=b"".join(map(long_of, (*named, policy.offset, market.offset))),
+        sources=b"".join(
+            (
+                *map(long_of, (*named, policy.offset, market.offset, quoted.idle_near_milli)),
+                fallbacks_of(quoted.model_fallbacks),
+            )
+        ),
+        pay=pay_terms(
+            market,
+            policy,
+            product=product,
+            jurisdiction=market.jurisdiction_of[where.cell],
+            multiplier_hundredths=quoted.hundredths,
+        ),
     )
 
 
@@ -183,6 +197,8 @@ def priced_values(
                 offer.why,
                 long_of(offset),
                 offer.sources,
+                lines_of(driver_pay(offer.pay, lines)),
+                text_of_name(route.source),
             )
         )
         made.append(PricedValue(quote_id, offer.fallback, value))

@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricing.driver_pay import driver_pay, driver_surge, metered_minor
+from pricing.driver_pay import driver_pay, driver_surge, metered_minor, pay_terms
+from pricing.fares import fare_lines
 from pricing.routes import Route
 from tests.unit.pricing.worlds import MARKET, policy
 
@@ -19,14 +20,8 @@ def paid(route, multiplier, *, least=0, share=75):
     """Lines by code."""
     caps = [replace(cap, driver_minimum_share_hundredths=least) for cap in policy().rules.caps]
     rules = policy(caps=caps, driver_share_hundredths=share)
-    lines = driver_pay(
-        MARKET,
-        rules,
-        product="standard",
-        jurisdiction="us-ny-nyc",
-        route=route,
-        multiplier_hundredths=multiplier,
-    )
+    terms = pay_terms(MARKET, rules, product="standard", jurisdiction="us-ny-nyc", multiplier_hundredths=multiplier)
+    lines = driver_pay(terms, fare_lines(STANDARD, route, multiplier))
     return {line.code: line.amount_minor for line in lines}
 
 
@@ -72,12 +67,11 @@ def test_a_tick_says_the_surge_a_quote_pays():
     multipliers = np.array([[100, 130, 250], [80, 100, 175]])
     said = driver_surge(MARKET, policy(), multipliers)
     for row, column in np.ndindex(multipliers.shape):
-        lines = driver_pay(
+        terms = pay_terms(
             MARKET,
             policy(),
             product=MARKET.product_ids[column],
             jurisdiction="us-ny-nyc",
-            route=Route(3_000, 600),
             multiplier_hundredths=int(multipliers[row, column]),
         )
-        assert said[row, column] == next((line.amount_minor for line in lines if line.code == "surge"), 0)
+        assert said[row, column] == terms.surge_minor
