@@ -68,6 +68,11 @@ class DemandPartition:
         self._completed_ms = 0
         self._meter = worker.meter
 
+    def know_products(self, products: Iterable[str]) -> None:
+        """Begin with products met before, in that order, as a replay does that starts in the middle of an epoch."""
+        for product in products:
+            self._axis.index_of(product)
+
     def observe(self, batch: Batch) -> Iterable[Outgoing]:
         """Take in requests or decisions; return what is refused or late."""
         intake = self._intakes[batch.topic]

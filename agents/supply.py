@@ -53,6 +53,15 @@ class SupplyPartition:
         self._intake, self._meter, self._partition = intake, meter, source.partition
         self._offset = -1
 
+    def know_products(self, products: Iterable[str]) -> None:
+        """Begin with products met before, in that order, as a replay does that starts in the middle of an epoch."""
+        mask = self._mask(list(products))
+        one, nobody = np.zeros(1, np.int64), np.zeros(1, np.int8)
+        # A ping as old as time counts nowhere; the fleet learns from it which products there are.
+        self._fleet.observe(
+            driver=one, at_ms=one, cell=one, status=nobody, products=np.array([mask], np.uint64), free_at_ms=one
+        )
+
     def observe(self, batch: Batch) -> Iterable[Outgoing]:
         """Take in pings; return what is refused or late."""
         taken = self._intake.take(batch)

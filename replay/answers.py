@@ -127,7 +127,7 @@ class AnswerLog:
 
     def _where(self, request: QuoteRequested, quote: QuoteAnswered) -> QuoteContext:
         """What the worker knew by the offsets the quote names. Raises NotHeldError."""
-        cell = _cell_of(request)
+        cell = cell_of(request)
         market = self.control.market(quote.markets_offset) if quote.markets_offset >= 0 else None
         tick = self.ticks.at(quote.tick_partition, quote.tick_offset) if quote.tick_offset >= 0 else None
         if tick is None and quote.tick_offset >= 0:
@@ -189,7 +189,7 @@ def _forget(seen: dict[Any, int], before_ms: int) -> None:
         del seen[next(iter(seen))]
 
 
-def _cell_of(request: QuoteRequested) -> int:
+def cell_of(request: QuoteRequested) -> int:
     """Cell of the pickup; 0 where the coordinates are none."""
     lat, lon = request.pickup_lat, request.pickup_lon
     if not (-90.0 <= lat <= 90.0 and -180.0 <= lon <= 180.0):

@@ -22,13 +22,15 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from replay.records import Raw, packed, unpacked
-from topics.catalogue import MODELS
+from topics.catalogue import MODELS, Topic
 from topics.schemas import Schema, parse
 
 FORMAT = "faretide-replay/1"
 ABOUT = "about.json"
 _DATE = (1980, 1, 1, 0, 0, 0)
 _PIECE = 1 << 20
+# Fields that files of earlier versions do not have: left out where they say nothing.
+_LATER = frozenset({"partitions", "events_from_ms"})
 # What reading a zip raises whose bytes were changed: sizes, methods and flags may be anything then.
 _BROKEN = (
     zipfile.BadZipFile,
@@ -65,7 +67,8 @@ class About:
     """What the file is.
 
     Outputs appended in [from_ms, to_ms) are expected; what was appended before warms up. `zones` empty means all.
-    `pseudonymised` says that ids were replaced.
+    `pseudonymised` says that ids were replaced. A file from whose events counts can be made says how many `partitions`
+    each topic has, and the append time from which every event of a topic is held.
     """
 
     code: str
@@ -74,11 +77,17 @@ class About:
     zones: list[int] = field(default_factory=list)
     quote_id: str = ""
     pseudonymised: bool = False
+    partitions: dict[str, int] = field(default_factory=dict)
+    events_from_ms: dict[str, int] = field(default_factory=dict)
     parts: list[Held] = field(default_factory=list)
 
     def numbers(self, topic: str) -> list[int]:
         """Partition numbers the file holds of a topic."""
         return sorted(one.partition for one in self.parts if one.topic == topic)
+
+    def held_from_ms(self, topics: Iterable[Topic]) -> int:
+        """Append time from which every event of these topics is held."""
+        return max(self.events_from_ms.get(topic.name, 0) for topic in topics)
 
     def part(self, topic: str, partition: int) -> Held | None:
         """What it holds of one partition."""
@@ -118,7 +127,8 @@ class ArchiveWriter:
 
     def about(self, about: About) -> None:
         """Say what the file is: the last member, since it holds the hashes of the others."""
-        document = {"format": FORMAT, **asdict(about), "parts": [asdict(one) for one in self._parts]}
+        said = {name: value for name, value in asdict(about).items() if value or name not in _LATER}
+        document = {"format": FORMAT, **said, "parts": [asdict(one) for one in self._parts]}
         self._add(ABOUT, json.dumps({**document, "sha256": self._sha256}, indent=1, sort_keys=True).encode())
 
     def _add(self, name: str, content: bytes) -> None:

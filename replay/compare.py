@@ -4,8 +4,11 @@ Money and riders are estimated, and said to be: an expected quote brings its amo
 it at that multiplier and wait (`pricing.conversion`). Riders who would have asked otherwise are not.
 """
 
+import heapq
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,9 @@ import numpy as np
 from pricing.conversion import chance_at_rest, price_factor
 from pricing.policy_effect import Changes
 from replay.contracts import Contracts
+from replay.flushes import COUNTED
 from replay.outputs import made
+from replay.records import Raw
 from replay.verdict import differing
 from topics.catalogue import QUOTES, SURGE
 from topics.prices import QuoteAnswered, QuoteOutcome, SurgeTicked
@@ -61,6 +66,7 @@ class Comparison:
     """Everything two runs differ in; numbers within their tolerance do not count as changed.
 
     `prices` are multipliers of ticks in hundredths, `amounts` quotes in minor units. `unmatched` stand in one run only.
+    `counts` were compared if both runs began at events. `ignored` fields only name what was to be otherwise.
     """
 
     tolerances: dict[str, int] = field(default_factory=dict)
@@ -70,6 +76,9 @@ class Comparison:
     unmatched: int = 0
     ticks_changed: int = 0
     ticks: int = 0
+    counts_changed: int = 0
+    counts: int = 0
+    ignored: frozenset[str] = frozenset()
     changed: list[Mover] = field(default_factory=list)
     before: Estimate = field(default_factory=Estimate)
     after: Estimate = field(default_factory=Estimate)
@@ -77,7 +86,7 @@ class Comparison:
     @property
     def is_same(self) -> bool:
         """Whether nothing changed beyond its tolerance."""
-        return not (self.changed or self.ticks_changed or self.unmatched)
+        return not (self.changed or self.ticks_changed or self.counts_changed or self.unmatched)
 
     @property
     def top(self) -> list[Mover]:
@@ -115,7 +124,8 @@ class Comparison:
             )
 
     def _changed(self, before: object, after: object) -> list[str]:
-        return [name for name in differing(before, after) if not self._is_tolerated(name, before, after)]
+        named = (name for name in differing(before, after) if name not in self.ignored)
+        return [name for name in named if not self._is_tolerated(name, before, after)]
 
     def _is_tolerated(self, name: str, before: object, after: object) -> bool:
         if name not in self.tolerances:
@@ -138,9 +148,13 @@ def compared(
     from_ms: int,
     partitions: dict[str, list[int]],
     tolerances: dict[str, int],
+    ignored: frozenset[str] = frozenset(),
 ) -> Comparison:
     """Compare the outputs two runs left in these directories, made from `from_ms` on."""
-    comparison = Comparison(tolerances=tolerances)
+    comparison = Comparison(tolerances=tolerances, ignored=ignored)
+    for topic in COUNTED:
+        for number in partitions.get(topic.name, ()):
+            _compare_counts(comparison, before, after, (topic.name, number), from_ms)
     for topic in (SURGE, QUOTES):
         for number in partitions[topic.name]:
             later = {}
@@ -162,3 +176,20 @@ def compared(
                     comparison.quote(old, new, f"{number}@{raw.offset}")
             comparison.unmatched += len(later) + sum(1 for _ in others)
     return comparison
+
+
+def _compare_counts(comparison: Comparison, before: Path, after: Path, place: tuple[str, int], from_ms: int) -> None:
+    """Count the records that one run made and the other did not, offset by offset."""
+    tagged = [_by_offset(made(root, *place), run) for run, root in enumerate((before, after))]
+    for _, found in groupby(heapq.merge(*tagged, key=lambda one: one[:2]), key=lambda one: one[0]):
+        said: list[Counter[tuple[bytes | None, bytes | None]]] = [Counter(), Counter()]
+        for _, run, raws in found:
+            said[run].update((raw.key, raw.value) for raw in raws if raw.appended_ms >= from_ms)
+        comparison.counts += said[0].total()
+        comparison.counts_changed += max((said[0] - said[1]).total(), (said[1] - said[0]).total())
+
+
+def _by_offset(raws: Iterator[Raw], run: int) -> Iterator[tuple[int, int, list[Raw]]]:
+    """Records that stand at one offset together, with that offset and the number of the run."""
+    for offset, found in groupby(raws, key=lambda raw: raw.offset):
+        yield offset, run, list(found)

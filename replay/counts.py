@@ -13,7 +13,7 @@ totals before it or begin anew; its first tick shows which it was.
 """
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,14 +23,16 @@ from pricing.tick_inputs import ZoneCounts
 from pricing.windows_of_zone import WindowsOfZone
 from pricing.zone_join import PartitionState, apply_demand, apply_supply
 from pricing.zone_state import KEPT_MS
-from replay.archive import Archive
 from replay.contracts import Contracts
-from replay.records import Cursor
+from replay.records import Cursor, Raw
 from topics.catalogue import CITY_DEMAND, DEMAND_CELLS, SUPPLY_CELLS, Topic
 from topics.counts import CountKind, DemandCellsCounted, SupplyCellsCounted
 from topics.prices import SurgeTicked
 from windows.epochs import Epoch
 from windows.panes import MINUTE_MS, pane_start
+
+ReadLog = Callable[[str, int], Iterator[Raw]]
+"""Records of a topic and partition, in order of offset."""
 
 CITY_BACK_MS = KEPT_MS + MINUTE_MS
 """How far back a worker that starts reads city totals, as in `agents.pricing`."""
@@ -38,11 +40,16 @@ CITY_BACK_MS = KEPT_MS + MINUTE_MS
 
 @dataclass(slots=True)
 class PartitionCounts:
-    """The counts of one zone partition, as far as the last tick names them."""
+    """The counts of one zone partition, as far as the last tick names them.
 
-    archive: Archive
+    `log` reads the records of a topic and partition. Where up to `places` of them stand at one offset, as made from
+    events they may, each is applied under a number of its own: offset x places, and on from there.
+    """
+
     contracts: Contracts
     number: int
+    log: ReadLog
+    places: int = 1
     state: PartitionState = field(init=False)
     city: CityTotals = field(default_factory=CityTotals)
     _logs: dict[str, Cursor] = field(default_factory=dict)
@@ -52,7 +59,7 @@ class PartitionCounts:
     def __post_init__(self) -> None:
         self.state = PartitionState(self.number)
         for topic, number in ((SUPPLY_CELLS, self.number), (DEMAND_CELLS, self.number), (CITY_DEMAND, 0)):
-            self._logs[topic.name] = Cursor(self.archive.log(topic.name, number))
+            self._logs[topic.name] = Cursor(self.log(topic.name, number))
 
     def read(self, tick: SurgeTicked) -> None:
         """Apply what the tick names and was not applied yet."""
@@ -68,22 +75,27 @@ class PartitionCounts:
 
     def read_city(self, offset: int) -> None:
         """Apply city totals up to that offset."""
-        for raw in self._logs[CITY_DEMAND.name].through(offset):
+        for place, raw in self._numbered(self._logs[CITY_DEMAND.name].through(offset)):
             record = self.contracts.decode(CITY_DEMAND, raw.value)
             if record is not None:
-                self.city.apply(_standing(self.city.progress, record), raw.offset)
+                self.city.apply(_standing(self.city.progress, record), place)
 
     def city_anew(self, epoch: Epoch) -> CityTotals:
         """What a worker that started with the epoch knows of the city's totals at the offset applied last."""
         anew = CityTotals()
-        for raw in self.archive.log(CITY_DEMAND.name, 0):
-            if raw.offset > self.city.progress.applied_offset:
+        for place, raw in self._numbered(self.log(CITY_DEMAND.name, 0)):
+            if place > self.city.progress.applied_offset:
                 break
             if raw.appended_ms >= epoch.started_ms - CITY_BACK_MS:
                 record = self.contracts.decode(CITY_DEMAND, raw.value)
                 if record is not None:
-                    anew.apply(record, raw.offset)
+                    anew.apply(record, place)
         return anew
+
+    @property
+    def city_offset(self) -> int:
+        """Offset up to which the city's totals were read."""
+        return self.city.progress.applied_offset // self.places
 
     def of_zone(self, zone: int, city_zones: frozenset[int], products: tuple[str, ...]) -> ZoneCounts:
         """The counts of one zone of a market with these zones and products."""
@@ -99,11 +111,18 @@ class PartitionCounts:
         apply_demand(self.state, record, offset)
 
     def _apply(self, topic: Topic, offset: int, progress: TopicProgress, take: Callable[[Any, int], None]) -> None:
-        for raw in self._logs[topic.name].through(offset):
+        for place, raw in self._numbered(self._logs[topic.name].through(offset)):
             record = self.contracts.decode(topic, raw.value)
             if record is not None:
                 with contextlib.suppress(ValueError):  # arrays that contradict each other: it was dead-lettered
-                    take(_standing(progress, record), raw.offset)
+                    take(_standing(progress, record), place)
+
+    def _numbered(self, records: Iterator[Raw]) -> Iterator[tuple[int, Raw]]:
+        last, repeats = -1, 0
+        for raw in records:
+            repeats = repeats + 1 if raw.offset == last else 0
+            last = raw.offset
+            yield raw.offset * self.places + min(repeats, self.places - 1), raw
 
     def _forget(self, now_ms: int) -> None:
         """Drop what is out of the longest window, as the service does when it saves."""

@@ -7,7 +7,7 @@ recorded memory is taken; if none does, the memory differs.
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pricing.tick_inputs import memory_of
 from replay.archive import Archive
@@ -70,7 +70,7 @@ class MemoryLog:
         counts.read_demand(memory.demand_offset)
         of_zone = counts.of_zone(memory.zone, self.control.zones(market), market.product_ids)
         own: ForecastStateKept | None = None
-        for offset in range(counts.city.progress.applied_offset, following.city_offset + 1):
+        for offset in range(counts.city_offset, following.city_offset + 1):
             counts.read_city(offset)
             own = memory_of(
                 of_zone,
@@ -79,6 +79,7 @@ class MemoryLog:
                 epoch=Epoch(memory.epoch_generation, memory.epoch_started_ms),
                 now_ms=memory.now_ms,
             )
+            own = replace(own, demand_offset=own.demand_offset // counts.places)
             if own == memory:
                 break
         return MemoryAgain(raw=raw, recorded=memory, own=own)

@@ -7,6 +7,9 @@ surge                                      2 min  ···············
 forecast-state                     2.5 h          ·················   expected
 requests, ride events, quotes, decisions  11 min  ·················   the last two expected
 policy, markets, models   whole
+
+Where counts are to be made again, pings from two minutes before on, and of pings, requests and decisions one record
+more, which tells of a partition that was quiet how far it was read.
 """
 
 from collections.abc import Iterable
@@ -20,6 +23,7 @@ from topics.catalogue import (
     BOOKING_DECISIONS,
     CITY_DEMAND,
     DEMAND_CELLS,
+    DRIVER_PINGS,
     FORECAST_STATE,
     MARKETS,
     MODELS,
@@ -49,6 +53,12 @@ WARM_UP_MS: dict[Topic, int] = {
     BOOKING_DECISIONS: REACH_MS,
 }
 TOPICS = (*CONTROL, *WARM_UP_MS)
+EVENTS_BACK_MS: dict[Topic, int] = {
+    DRIVER_PINGS: 2 * MINUTE_MS,
+    QUOTE_REQUESTS: REACH_MS,
+    BOOKING_DECISIONS: REACH_MS,
+}
+"""How far back events are held to make counts of: longer than services read back when they start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +86,15 @@ class Plan:
     to_ms: int
     zones: frozenset[int] = frozenset()
     quote_id: str = ""
+    from_events: bool = False
+    partitions: dict[str, int] = field(default_factory=dict)
     spans: list[Span] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+
+    @property
+    def events_from_ms(self) -> dict[str, int]:
+        """Append time from which every event of a topic is read, where counts are to be made again."""
+        return {topic.name: self.from_ms - back for topic, back in EVENTS_BACK_MS.items()} if self.from_events else {}
 
     @property
     def expected(self) -> int:
@@ -99,17 +116,26 @@ class Offsets(Protocol):
 
 
 async def planned(
-    offsets: Offsets, from_ms: int, to_ms: int, *, zones: frozenset[int] = frozenset(), quote_id: str = ""
+    offsets: Offsets,
+    from_ms: int,
+    to_ms: int,
+    *,
+    zones: frozenset[int] = frozenset(),
+    quote_id: str = "",
+    from_events: bool = False,
 ) -> Plan:
     """The plan for outputs appended in [from_ms, to_ms)."""
-    plan = Plan(from_ms=from_ms, to_ms=to_ms, zones=zones, quote_id=quote_id)
-    for topic in TOPICS:
+    plan = Plan(from_ms=from_ms, to_ms=to_ms, zones=zones, quote_id=quote_id, from_events=from_events)
+    for topic in (*TOPICS, DRIVER_PINGS) if from_events else TOPICS:
         begins, ends = await offsets.begins(topic), await offsets.at(topic, to_ms)
-        warm_up_ms = WARM_UP_MS.get(topic)
+        warm_up_ms = EVENTS_BACK_MS.get(topic) if from_events else None
+        warm_up_ms = WARM_UP_MS.get(topic) if warm_up_ms is None else warm_up_ms
         warm = begins if warm_up_ms is None else await offsets.at(topic, from_ms - warm_up_ms)
         starts = begins if warm_up_ms is None else await offsets.at(topic, from_ms)
+        plan.partitions[topic.name] = len(begins)
+        one_more = from_events and topic in EVENTS_BACK_MS
         for number in _numbers(topic, begins, zones):
-            first = begins[number] if topic is SUPPLY_CELLS else max(begins[number], warm[number])
+            first = begins[number] if topic is SUPPLY_CELLS else max(begins[number], warm[number] - one_more)
             span = Span(
                 topic=topic,
                 partition=number,

@@ -17,6 +17,7 @@ from replay.contracts import Contracts
 from replay.records import Raw
 from topics.catalogue import (
     BOOKING_DECISIONS,
+    DRIVER_PINGS,
     MARKETS,
     PRICING_POLICY,
     QUOTE_REQUESTS,
@@ -30,7 +31,7 @@ from topics.prices import BookingJudged
 from topics.schemas import schema_of
 from topics.wire import schema_id
 
-ABOUT_PEOPLE = (QUOTES, QUOTE_REQUESTS, RIDE_EVENTS, BOOKING_DECISIONS, PRICING_POLICY, MARKETS)
+ABOUT_PEOPLE = (QUOTES, QUOTE_REQUESTS, RIDE_EVENTS, BOOKING_DECISIONS, PRICING_POLICY, MARKETS, DRIVER_PINGS)
 
 
 @dataclass(slots=True)
@@ -61,21 +62,24 @@ class Pseudonyms:
         return blake2b(identity.encode(), key=self.key, digest_size=16).hexdigest() if identity else ""
 
     def alter(self, name: str, raw: Raw) -> Raw | None:
-        """The record without people; one that nobody can read is left out. Raises ArchiveError."""
+        """The record without people; of one that nobody can read the place is left. Raises ArchiveError."""
         topic = topic_named(name)
         if topic not in ABOUT_PEOPLE:
             return raw._replace(headers=())
         record = self._contracts.decode(topic, raw.value)
         if record is None:
-            return None
+            return Raw(raw.offset, raw.appended_ms, None, b"")
         self._refuse_other_schemas(topic, raw)
         altered = self._record(topic, record)
-        key = raw.key if topic in {PRICING_POLICY, MARKETS} else altered.rider_id.encode()
+        about = altered.driver_id if topic is DRIVER_PINGS else getattr(altered, "rider_id", None)
+        key = raw.key if about is None else about.encode()
         return raw._replace(key=key, value=self._contracts.encode(topic, altered, raw.value), headers=())
 
     def _record(self, topic: Topic, record: Any) -> Any:  # noqa: ANN401  the topic's record class
         if topic in {PRICING_POLICY, MARKETS}:
             return replace(record, author=self.name(record.author))
+        if topic is DRIVER_PINGS:
+            return replace(record, driver_id=self.name(record.driver_id))
         altered = replace(record, rider_id=self.name(record.rider_id))
         if topic is QUOTE_REQUESTS:
             return replace(altered, request_id=self.name(record.request_id))
@@ -85,7 +89,9 @@ class Pseudonyms:
 
     def _event(self, event: RideEventHappened) -> RideEventHappened:
         quote_id = None if event.quote_id is None else self._quote_id(event.quote_id)
-        return replace(event, event_id=self.name(event.event_id), ride_id=self.name(event.ride_id), quote_id=quote_id)
+        driver_id = None if event.driver_id is None else self.name(event.driver_id)
+        event_id, ride_id = self.name(event.event_id), self.name(event.ride_id)
+        return replace(event, event_id=event_id, ride_id=ride_id, quote_id=quote_id, driver_id=driver_id)
 
     def _decision(self, recorded: BookingJudged, altered: BookingJudged) -> BookingJudged:
         quote_id = self._quote_id(recorded.quote_id)

@@ -1,5 +1,6 @@
 """A recording run again: zone partitions first, each on its own, then rider partitions, which quote by their ticks.
 
+    events ──> counts of every source partition, where a run begins there (see `counted_all`)
     file ──> zone partition 0 ─┐                 ┌─> rider partition 0 ─┐
              zone partition 1 ─┼──> own ticks ───┼─> rider partition 1 ─┼──> own outputs, verdict per topic
              …                 ┘                 └─> …                  ┘
@@ -13,6 +14,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,11 @@ from replay.answers import AnswerAgain, AnswerLog
 from replay.archive import Archive
 from replay.change import UNCHANGED, Change
 from replay.contracts import Contracts
-from replay.control import ControlHistory
+from replay.control import ControlHistory, NotHeldError
+from replay.counted_all import AT_ONE_OFFSET, count_again
 from replay.counts import PartitionCounts
 from replay.memories import MemoryAgain, MemoryLog
-from replay.outputs import OutputLog, Ticks
+from replay.outputs import OutputLog, Ticks, made
 from replay.records import Raw
 from replay.ticks import TickAgain, TickLog
 from replay.verdict import Judge, TopicVerdict
@@ -43,7 +46,8 @@ class Order:
     """What to run: a file, where own outputs go, and what is to be otherwise.
 
     With `is_compared` every output is held against the recorded one; without, decisions are not judged again.
-    `known_anew` names epochs by zone partition as a run without the change found them (see `ticks`).
+    `known_anew` names epochs by zone partition as a run without the change found them (see `ticks`). `from_events`
+    makes the counts again, too, and the ticks of those; the file must hold events.
     """
 
     file: Path
@@ -51,6 +55,7 @@ class Order:
     change: Change = UNCHANGED
     is_compared: bool = True
     known_anew: dict[int, frozenset[Epoch]] | None = None
+    from_events: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,11 +82,20 @@ class RunResult:
 
 
 def run(order: Order, *, processes: int = 0, report: Report = lambda _: None) -> RunResult:
-    """Run the file of `order`, in as many processes as the machine has cores (1: in this one)."""
+    """Run the file of `order`, in as many processes as the machine has cores (1: in this one).
+
+    Raises NotHeldError if it is to begin at events and the file holds none.
+    """
     about = Archive.opened(order.file, check=False).about
     result = RunResult()
     zones, riders = about.numbers(SURGE.name), about.numbers(QUOTES.name)
+    if order.from_events and not about.events_from_ms:
+        raise NotHeldError(f"{order.file} holds no events: record it with --from-events")
     with _mapping(processes or min(os.cpu_count() or 1, MOST_PROCESSES), len(zones)) as mapped:
+        if order.from_events:
+            for verdict in count_again(order.file, order.outputs, mapped):
+                result.add([verdict])
+                report(verdict.records)
         for number, verdicts, anew in mapped(_zone_partition, [(order, number) for number in zones]):
             result.add(verdicts)
             result.anew[number] = anew
@@ -105,13 +119,15 @@ def _mapping(processes: int, partitions: int) -> Iterator[Callable[[Callable[[An
 def _zone_partition(task: tuple[Order, int]) -> tuple[int, list[TopicVerdict], frozenset[Epoch]]:
     order, number = task
     archive, contracts, control = _opened(order)
-    counts = PartitionCounts(archive, contracts, number)
+    counts = PartitionCounts(contracts, number, archive.log)
+    if order.from_events:
+        counts = PartitionCounts(contracts, number, partial(made, order.outputs), AT_ONE_OFFSET)
     known = None if order.known_anew is None else order.known_anew.get(number, frozenset())
     log = TickLog(archive, contracts, control, number, counts, zones=frozenset(archive.about.zones), known_anew=known)
     log.memories = MemoryLog(archive, contracts, control, number, counts) if order.is_compared else None
     ticks, memories = Judge(SURGE.name, number), Judge(FORECAST_STATE.name, number)
     with (
-        OutputLog(order.outputs, SURGE.name, number) as made,
+        OutputLog(order.outputs, SURGE.name, number) as ticked,
         OutputLog(order.outputs, FORECAST_STATE.name, number) as remembered,
     ):
         for again in log.outputs():
@@ -119,9 +135,9 @@ def _zone_partition(task: tuple[Order, int]) -> tuple[int, list[TopicVerdict], f
             if isinstance(again, MemoryAgain):
                 _judged(memories, FORECAST_STATE, contracts, again, key, remembered)
             elif again.own is None and not again.problem:
-                made.append(again.raw)
+                ticked.append(again.raw)
             else:
-                _judged(ticks, SURGE, contracts, again, key, made)
+                _judged(ticks, SURGE, contracts, again, key, ticked)
     verdicts = [ticks.ended(), memories.ended()]
     verdicts[0].zombies = log.zombies
     return number, verdicts, frozenset(log.anew)
@@ -155,7 +171,7 @@ def _judged(
     contracts: Contracts,
     again: TickAgain | MemoryAgain | AnswerAgain,
     key: bytes,
-    made: OutputLog,
+    written: OutputLog,
 ) -> None:
     """Write down what was made and hold it against what was recorded."""
     raw: Raw = again.raw
@@ -163,7 +179,7 @@ def _judged(
         judge.not_made(raw.offset, again.problem)
         return
     value = contracts.encode(topic, again.own, raw.value)
-    made.append(Raw(raw.offset, raw.appended_ms, key, value))
+    written.append(Raw(raw.offset, raw.appended_ms, key, value))
     own = again.own if value == raw.value else contracts.decode(topic, value)
     judge.compare(raw, key, value, (again.recorded, own))
 

@@ -86,7 +86,7 @@ def stops(archive: Archive, condition: Condition | None) -> Iterator[Stop]:
 def _stops(
     archive: Archive, contracts: Contracts, control: ControlHistory, number: int, condition: Condition | None
 ) -> Iterator[Stop]:
-    counts = PartitionCounts(archive, contracts, number)
+    counts = PartitionCounts(contracts, number, archive.log)
     log = TickLog(archive, contracts, control, number, counts, zones=frozenset(archive.about.zones))
     for again in log.outputs():
         if not isinstance(again, TickAgain) or again.own is None or again.inputs is None:

@@ -1,6 +1,7 @@
 """Whether what was made again is what was recorded: key and value bytes of each topic's effective log."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -8,6 +9,7 @@ from replay.records import Raw
 
 NUMERIC = ("_hundredths", "_minor", "_milli", "_micro", "_s", "_ms", "_m", "_before", "_after")
 TOLD = 20
+_SUMMED = ("records", "decisions_differ", "numbers_differ", "not_made", "not_recorded", "repeats", "zombies")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,8 +27,8 @@ class Difference:
 class TopicVerdict:
     """One topic: `records` compared, how many differ in a decision or in numbers only, and how many were passed over.
 
-    `repeats` were answered before, `zombies` written by a worker that had lost the partition. `differences` holds the
-    first few. `sha256` is of what was made again, partition after partition.
+    `not_recorded` were made and stand nowhere; `repeats` were answered before, `zombies` written by a worker that had
+    lost the partition. `differences` holds the first few. `sha256` is of what was made again, partition by partition.
     """
 
     topic: str
@@ -34,6 +36,7 @@ class TopicVerdict:
     decisions_differ: int = 0
     numbers_differ: int = 0
     not_made: int = 0
+    not_recorded: int = 0
     repeats: int = 0
     zombies: int = 0
     sha256: str = ""
@@ -43,11 +46,11 @@ class TopicVerdict:
     @property
     def differ(self) -> int:
         """Records that differ in any way."""
-        return self.decisions_differ + self.numbers_differ + self.not_made
+        return self.decisions_differ + self.numbers_differ + self.not_made + self.not_recorded
 
     def add(self, other: "TopicVerdict") -> None:
         """Take in the verdict on the next partition."""
-        for name in ("records", "decisions_differ", "numbers_differ", "not_made", "repeats", "zombies"):
+        for name in _SUMMED:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name, times in other.by_field.items():
             self.by_field[name] = self.by_field.get(name, 0) + times
@@ -71,9 +74,7 @@ class Judge:
         """Compare a recorded record with its own key and value; `records` are both decoded, recorded first."""
         verdict = self.verdict
         verdict.records += 1
-        for part in (key or b"", value):
-            self._digest.update(len(part).to_bytes(4, "big"))
-            self._digest.update(part)
+        self._hash(key, value)
         if (raw.key, raw.value) == (key, value):
             return True
         named = differing(*records) or (["key"] if raw.key != key else ["bytes"])
@@ -86,16 +87,33 @@ class Judge:
         self._tell(raw.offset, named, "")
         return False
 
+    def compare_raw(self, raw: Raw, own: Raw, decode: Callable[[Raw], Any]) -> bool:
+        """Compare two records that are decoded only if they differ."""
+        same = (raw.key, raw.value) == (own.key, own.value)
+        records = (None, None) if same else (decode(raw), decode(own))
+        return self.compare(raw, own.key, own.value or b"", records)
+
     def not_made(self, offset: int, problem: str) -> None:
         """Note a record that could not be made again."""
         self.verdict.records += 1
         self.verdict.not_made += 1
         self._tell(offset, [], problem)
 
+    def not_recorded(self, offset: int, key: bytes | None, value: bytes) -> None:
+        """Note a record that was made and stands nowhere; `offset` is the one it follows."""
+        self.verdict.not_recorded += 1
+        self._hash(key, value)
+        self._tell(offset, [], "one more was made here than was recorded")
+
     def ended(self) -> TopicVerdict:
         """The verdict, with its hash."""
         self.verdict.sha256 = self._digest.hexdigest()
         return self.verdict
+
+    def _hash(self, key: bytes | None, value: bytes) -> None:
+        for part in (key or b"", value):
+            self._digest.update(len(part).to_bytes(4, "big"))
+            self._digest.update(part)
 
     def _tell(self, offset: int, named: list[str], problem: str) -> None:
         if len(self.verdict.differences) < TOLD:

@@ -10,7 +10,7 @@ import typer
 
 from infra.cli.exits import CommandError
 from infra.cli.output import say, say_json
-from infra.cli.replay import AsJson, Cell, From, QuoteId, To, Yes, Zone
+from infra.cli.replay import AsJson, Cell, From, FromEvents, QuoteId, To, Yes, Zone
 
 EXAMPLES = (
     "faretide bundle create --quote 5f3a0c9d41e27b86a0d7c3f1e9b24c58 why.faretide",
@@ -34,6 +34,7 @@ def create_command(
     quote: QuoteId = "",
     key: PseudonymKey = "",
     *,
+    from_events: FromEvents = False,
     pseudonymise: Pseudonymise = False,
     yes: Yes = False,
     as_json: AsJson = False,
@@ -50,7 +51,7 @@ def create_command(
         raise CommandError(f"{file} exists already: name another file, or remove it first")
     if not file.resolve().parent.is_dir():
         raise CommandError(f"{file} cannot be written: its directory does not exist")
-    asked = Asked(start=start, end=end, zone=zone, cell=cell, quote=quote)
+    asked = Asked(start=start, end=end, zone=zone, cell=cell, quote=quote, from_events=from_events)
     try:
         with TemporaryDirectory(prefix="faretide-bundle-") as place:
             copied = Path(place) / "copied.faretide" if pseudonymise else file
@@ -73,11 +74,11 @@ def create_command(
         say("ids of riders are in it as they are: --pseudonymise replaces them")
 
 
-def verify_command(file: File, *, as_json: AsJson = False) -> None:
+def verify_command(file: File, *, from_events: FromEvents = False, as_json: AsJson = False) -> None:
     """Make every output of a bundle again with the installed code, and compare to the byte."""
     from infra.cli.replaying.verdicts import verified
 
-    verified(file, as_json=as_json)
+    verified(file, as_json=as_json, from_events=from_events)
 
 
 def _key_of(text: str) -> bytes:

@@ -35,9 +35,19 @@ Zone = Annotated[str, typer.Option(metavar="ZONE", help="Only this zone, hexadec
 Cell = Annotated[str, typer.Option(metavar="CELL", help="Only the zone of this cell, hexadecimal.")]
 QuoteId = Annotated[str, typer.Option("--quote", metavar="ID", help="Only this quote, its tick and its zone.")]
 Keep = Annotated[Path | None, typer.Option(metavar="FILE", help="Keep what was copied from the brokers in this file.")]
+FromEvents = Annotated[
+    bool, typer.Option("--from-events", help="Begin at pings and requests: make the counts again, too.")
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The result as one JSON document.")]
+Speed = Annotated[
+    str,
+    typer.Option(
+        metavar="recorded|xN|max|step",
+        help="How fast outputs are shown: as they were made, N times as fast, not one by one, or at each Enter.",
+    ),
+]
 File = Annotated[
     Path | None, typer.Argument(metavar="[FILE]", help="A recording made before; without it, the brokers are read.")
 ]
@@ -51,7 +61,9 @@ def command(
     cell: Cell = "",
     quote: QuoteId = "",
     keep: Keep = None,
+    speed: Speed = "max",
     *,
+    from_events: FromEvents = False,
     yes: Yes = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -65,8 +77,8 @@ def command(
         return
     from infra.cli.replaying.asking import Asked
 
-    asked = Asked(start=start, end=end, zone=zone, cell=cell, quote=quote)
-    recorded_and_verified(asked, keep, yes=yes, dry_run=dry_run, as_json=as_json)
+    asked = Asked(start=start, end=end, zone=zone, cell=cell, quote=quote, from_events=from_events)
+    recorded_and_verified(asked, keep, speed, yes=yes, dry_run=dry_run, as_json=as_json)
 
 
 def verify_command(
@@ -77,7 +89,9 @@ def verify_command(
     cell: Cell = "",
     quote: QuoteId = "",
     keep: Keep = None,
+    speed: Speed = "max",
     *,
+    from_events: FromEvents = False,
     as_json: AsJson = False,
 ) -> None:
     """Make every tick, quote, decision and memory again and compare key and value, to the byte.
@@ -87,13 +101,13 @@ def verify_command(
     from infra.cli.replaying.asking import Asked
     from infra.cli.replaying.verdicts import verified
 
-    asked = Asked(start=start, end=end, zone=zone, cell=cell, quote=quote)
+    asked = Asked(start=start, end=end, zone=zone, cell=cell, quote=quote, from_events=from_events)
     if file is None:
-        recorded_and_verified(asked, keep, yes=True, dry_run=False, as_json=as_json)
+        recorded_and_verified(asked, keep, speed, yes=True, dry_run=False, as_json=as_json)
         return
     if not asked.is_empty or zone or cell:
         raise CommandError(OWN_SPAN, ExitCode.USAGE)
-    verified(file, as_json=as_json)
+    verified(file, as_json=as_json, from_events=from_events, speed=speed)
 
 
 def diff_command(
@@ -103,7 +117,9 @@ def diff_command(
     zone: Zone = "",
     cell: Cell = "",
     quote: QuoteId = "",
-    model: Annotated[str, typer.Option(metavar="NAME@VERSION", help="Another model of the recording.")] = "",
+    model: Annotated[
+        str, typer.Option(metavar="NAME@VERSION|FILE", help="Another model of the recording, or one in a file.")
+    ] = "",
     policy: Annotated[str, typer.Option(metavar="FILE", help="Another policy, a file of policy show --as-file.")] = "",
     settings: Annotated[
         list[str] | None, typer.Option(metavar="FIELD=VALUE", help="Single settings of the policies; repeatable.")
@@ -114,6 +130,7 @@ def diff_command(
     ] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with pictures.")] = None,
     *,
+    from_events: FromEvents = False,
     as_json: AsJson = False,
 ) -> None:
     """Price the same records otherwise, and say what changes: which quotes, by how much, and what that brings.
@@ -128,14 +145,14 @@ def diff_command(
     otherwise = Otherwise(model=model, policy=policy, settings=tuple(settings or ()), code=code)
     otherwise.refuse_unless_one()
     allowed = tolerances_of(tolerance or [])
-    asked = Asked(start=start, end=end, zone=zone, cell=cell, quote=quote)
+    asked = Asked(start=start, end=end, zone=zone, cell=cell, quote=quote, from_events=from_events)
     with TemporaryDirectory(prefix="faretide-replay-") as place:
         if file is None:
             file = Path(place) / "recording.faretide"
             asyncio.run(captured(asked, file, yes=True, as_json=True))
         elif not asked.is_empty or zone or cell:
             raise CommandError(OWN_SPAN, ExitCode.USAGE)
-        told(file, otherwise, allowed, as_json=as_json, html=html)
+        told(file, otherwise, allowed, as_json=as_json, html=html, from_events=from_events)
 
 
 def show_command(
@@ -175,15 +192,19 @@ def tolerances_of(pairs: list[str]) -> dict[str, int]:
     return found
 
 
-def recorded_and_verified(asked: object, keep: Path | None, *, yes: bool, dry_run: bool, as_json: bool) -> None:
+def recorded_and_verified(
+    asked: object, keep: Path | None, speed: str, *, yes: bool, dry_run: bool, as_json: bool
+) -> None:
     """Copy what was asked for, then run it. Raises CommandError."""
     from infra.cli.replaying.asking import Asked, captured
+    from infra.cli.replaying.pace import Pace
     from infra.cli.replaying.verdicts import verified
 
     assert isinstance(asked, Asked)
+    Pace.read(speed)
     with TemporaryDirectory(prefix="faretide-replay-") as place:
         file = keep or Path(place) / "recording.faretide"
         if asyncio.run(captured(asked, file, yes=yes, as_json=as_json, dry_run=dry_run)):
-            verified(file, as_json=as_json)
+            verified(file, as_json=as_json, from_events=asked.from_events, speed=speed)
         elif not dry_run:
             say("nothing was done")

@@ -26,6 +26,7 @@ class Asked:
     zone: str = ""
     cell: str = ""
     quote: str = ""
+    from_events: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -76,13 +77,13 @@ async def capturing(asked: Asked) -> AsyncIterator["Capture"]:
     from infra.clients.consumer import open_consumer, places_of
     from infra.clients.registry import Registry
     from replay.capture import BrokerOffsets, Capture
-    from replay.plan import TOPICS, planned
+    from replay.plan import EVENTS_BACK_MS, TOPICS, planned
 
     if asked.is_empty or (not asked.quote and not (asked.start and asked.end)):
         raise CommandError("name a span with --from and --to, a quote with --quote, or a file", ExitCode.USAGE)
     connection = open_session("replay").connection
     async with Registry(connection) as registry, open_consumer(connection) as consumer:
-        places = await places_of(consumer, TOPICS)
+        places = await places_of(consumer, tuple(dict.fromkeys((*TOPICS, *EVENTS_BACK_MS))))
         consumer.assign([place for held in places.values() for place in held])
         consumer.pause(*consumer.assignment())
         await consumer.end_offsets(list(consumer.assignment()))
@@ -90,7 +91,7 @@ async def capturing(asked: Asked) -> AsyncIterator["Capture"]:
         (from_ms, to_ms), zones = await _range(asked, registry), zones_of(asked)
         if asked.quote:
             zones = await _zones_of_quote(asked, registry)
-        plan = await planned(offsets, from_ms, to_ms, zones=zones, quote_id=asked.quote)
+        plan = await planned(offsets, from_ms, to_ms, zones=zones, quote_id=asked.quote, from_events=asked.from_events)
         yield Capture(connection, consumer, registry, plan)
 
 

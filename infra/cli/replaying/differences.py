@@ -1,5 +1,6 @@
 """Two runs over the same records side by side, told to a person, a script or in a page."""
 
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from replay.archive import Archive
     from replay.change import Change
     from replay.compare import Comparison
+    from topics.control import ModelAnnounced
 
 ASSUMED = (
     "riders and cars are as recorded: nobody asks, accepts or drives otherwise for another price",
@@ -37,7 +39,16 @@ class Otherwise:
             raise CommandError("name one of --model, --policy, --settings and --code", ExitCode.USAGE)
 
 
-def told(file: Path, otherwise: Otherwise, tolerances: dict[str, int], *, as_json: bool, html: Path | None) -> None:
+def told(
+    file: Path,
+    otherwise: Otherwise,
+    tolerances: dict[str, int],
+    *,
+    as_json: bool,
+    html: Path | None,
+    from_events: bool = False,
+    processes: int = 0,
+) -> None:
     """Run the file as it is and otherwise, and tell. Raises CommandError if it cannot be, or anything changed."""
     from replay.archive import ArchiveError
     from replay.contracts import SchemaAbsentError
@@ -45,7 +56,7 @@ def told(file: Path, otherwise: Otherwise, tolerances: dict[str, int], *, as_jso
 
     otherwise.refuse_unless_one()
     try:
-        comparison = _compared(file, otherwise, tolerances)
+        comparison = _compared(file, otherwise, tolerances, from_events=from_events, processes=processes)
     except (ArchiveError, NotHeldError, SchemaAbsentError) as error:
         raise CommandError(str(error)) from None
     said = as_object(comparison)
@@ -61,19 +72,25 @@ def told(file: Path, otherwise: Otherwise, tolerances: dict[str, int], *, as_jso
         )
 
 
-def _compared(file: Path, otherwise: Otherwise, tolerances: dict[str, int]) -> "Comparison":
+def _compared(
+    file: Path, otherwise: Otherwise, tolerances: dict[str, int], *, from_events: bool, processes: int
+) -> "Comparison":
     from replay.archive import Archive
     from replay.compare import compared
     from replay.contracts import Contracts
+    from replay.flushes import COUNTED
     from replay.run import Order, run
     from topics.catalogue import QUOTES, SURGE
 
     archive = Archive.opened(file)
+    topics = (SURGE, QUOTES, *COUNTED) if from_events else (SURGE, QUOTES)
     with TemporaryDirectory(prefix="faretide-replay-") as place:
         before, after = Path(place) / "before", Path(place) / "after"
-        first = run(Order(file=file, outputs=before, is_compared=False))
+        first = run(Order(file=file, outputs=before, is_compared=False, from_events=from_events), processes=processes)
         if otherwise.code is not None:
-            _run_other(otherwise.code, file, after)
+            run_other(
+                otherwise.code, file, after, {"from_events": from_events, "anew": first.anew, "processes": processes}
+            )
         else:
             run(
                 Order(
@@ -82,15 +99,18 @@ def _compared(file: Path, otherwise: Otherwise, tolerances: dict[str, int]) -> "
                     change=change_of(otherwise, archive),
                     is_compared=False,
                     known_anew=first.anew,
-                )
+                    from_events=from_events,
+                ),
+                processes=processes,
             )
         return compared(
             before,
             after,
             Contracts(archive.schemas),
             from_ms=archive.about.from_ms,
-            partitions={topic.name: archive.about.numbers(topic.name) for topic in (SURGE, QUOTES)},
+            partitions={topic.name: archive.about.numbers(topic.name) for topic in topics},
             tolerances=tolerances,
+            ignored=frozenset({"model"}) if otherwise.model else frozenset(),
         )
 
 
@@ -106,13 +126,48 @@ def change_of(otherwise: Otherwise, archive: "Archive") -> "Change":
             change = Change(policy=_policy(otherwise.policy))
         elif otherwise.settings:
             change = Change(settings=settings_of(list(otherwise.settings)))
-        else:
+        elif "@" in otherwise.model and not Path(otherwise.model).exists():
             return Change(model=ControlHistory(archive, Contracts(archive.schemas)).announced(otherwise.model))
+        else:
+            return Change(model=model_in(Path(otherwise.model), archive.about.from_ms))
         if change.policy is not None:
             policy_of(change.policy, 0)
     except ValueError as error:
         raise CommandError(str(error), ExitCode.USAGE) from None
     return change
+
+
+def model_in(file: Path, at_ms: int) -> "ModelAnnounced":
+    """The model in a file as `faretide train` writes it, as if announced at `at_ms`. Raises CommandError."""
+    import hashlib
+
+    from pricing.artefact import FORMAT, BrokenModelError
+    from pricing.demand_model import model_of
+    from pricing.models import CHAMPION, DEMAND
+    from topics.control import ModelAnnounced
+
+    try:
+        artefact = file.read_bytes()
+    except OSError as error:
+        raise CommandError(
+            f"--model must be NAME@VERSION of the recording or a model's file; {file}: {error.strerror}", ExitCode.USAGE
+        ) from None
+    card = file.with_suffix(".json")
+    tried = ModelAnnounced(
+        name=DEMAND,
+        version=0,
+        alias=CHAMPION,
+        format=FORMAT,
+        sha256=hashlib.sha256(artefact).hexdigest(),
+        artefact=artefact,
+        card=card.read_text(encoding="utf-8") if card.exists() else "{}",
+        announced_ms=at_ms,
+    )
+    try:
+        model_of(tried)
+    except BrokenModelError as error:
+        raise CommandError(f"{file} is no usable model: {error}") from None
+    return tried
 
 
 def _policy(name: str) -> Any:  # noqa: ANN401  a policy's record class
@@ -126,13 +181,14 @@ def _policy(name: str) -> Any:  # noqa: ANN401  a policy's record class
     return record_of(PRICING_POLICY, said | values)
 
 
-def _run_other(code: Path, file: Path, outputs: Path) -> None:
+def run_other(code: Path, file: Path, outputs: Path, order: dict[str, Any]) -> None:
     """Run the file by the rules of another checkout, in a process that knows no other. Raises CommandError."""
     root = code.resolve()
     if not (root / "replay" / "__main__.py").is_file():
         raise CommandError(f"{code} is no checkout of a version that can replay: it has no replay/__main__.py")
+    said = json.dumps(order, default=list)
     ran = subprocess.run(  # noqa: S603  the interpreter that runs this
-        [sys.executable, "-P", "-m", "replay", str(file.resolve()), str(outputs)],
+        [sys.executable, "-P", "-m", "replay", str(file.resolve()), str(outputs), said],
         env={**os.environ, "PYTHONPATH": str(root)},
         cwd=root,
         capture_output=True,
@@ -155,6 +211,8 @@ def as_object(comparison: "Comparison") -> dict[str, Any]:
         "quotes_changed": len(comparison.changed),
         "ticks": comparison.ticks,
         "ticks_changed": comparison.ticks_changed,
+        "counts": comparison.counts,
+        "counts_changed": comparison.counts_changed,
         "unmatched": comparison.unmatched,
         "share_changed": len(comparison.changed) / comparison.quotes if comparison.quotes else 0.0,
         "amount_quantiles_minor": dict(zip(heads, comparison.amounts.quantiles(), strict=False)),
@@ -184,6 +242,11 @@ def _tell(comparison: "Comparison", said: dict[str, Any]) -> None:
     say(
         f"{said['quotes_changed']:,} of {said['quotes']:,} quotes ({said['share_changed']:.1%}) and "
         f"{said['ticks_changed']:,} of {said['ticks']:,} ticks change"
+        + (
+            f", made of counts of which {said['counts_changed']:,} of {said['counts']:,} change"
+            if said["counts"]
+            else ""
+        )
     )
     for name, unit in (("amount_quantiles_minor", 100), ("multiplier_quantiles_hundredths", 100)):
         if said[name]:

@@ -13,22 +13,29 @@ if TYPE_CHECKING:
     from replay.run import RunResult
 
 
-def verified(file: Path, *, as_json: bool, processes: int = 0) -> None:
+def verified(file: Path, *, as_json: bool, processes: int = 0, from_events: bool = False, speed: str = "max") -> None:
     """Run the file and tell. Raises CommandError if the file cannot be used, or anything differs."""
+    from infra.cli.replaying.pace import Pace, show_made
     from replay.archive import Archive, ArchiveError
     from replay.contracts import SchemaAbsentError
+    from replay.control import NotHeldError
+    from replay.flushes import COUNTED
     from replay.run import COMPARED, Order, run
 
+    pace = Pace.read(speed)
     try:
         about = Archive.opened(file).about
         began_s = time.monotonic()
-        names = {topic.name for topic in COMPARED}
+        names = {topic.name for topic in ((*COMPARED, *COUNTED) if from_events else COMPARED)}
         progress = Progress(sum(part.records for part in about.parts if part.topic in names))
         with TemporaryDirectory(prefix="faretide-replay-") as place:
-            result = run(Order(file=file, outputs=Path(place)), processes=processes, report=progress)
-    except (ArchiveError, SchemaAbsentError) as error:
+            order = Order(file=file, outputs=Path(place), from_events=from_events)
+            result = run(order, processes=processes, report=progress)
+            seconds = max(time.monotonic() - began_s, 1e-3)
+            if pace is not None:
+                show_made(file, Path(place), pace, as_json=as_json)
+    except (ArchiveError, SchemaAbsentError, NotHeldError) as error:
         raise CommandError(str(error)) from None
-    seconds = max(time.monotonic() - began_s, 1e-3)
     said = {
         "file": str(file),
         "code": about.code,
@@ -55,9 +62,18 @@ def hash_of(result: "RunResult") -> str:
 
 
 def _tell(result: "RunResult", said: dict[str, Any]) -> None:
-    heads = ("topic", "outputs", "decisions differ", "numbers differ", "not made", "repeats", "zombies")
+    heads = ("topic", "outputs", "decisions differ", "numbers differ", "not made", "not recorded", "repeats", "zombies")
     rows = [
-        (one.topic, one.records, one.decisions_differ, one.numbers_differ, one.not_made, one.repeats, one.zombies)
+        (
+            one.topic,
+            one.records,
+            one.decisions_differ,
+            one.numbers_differ,
+            one.not_made,
+            one.not_recorded,
+            one.repeats,
+            one.zombies,
+        )
         for one in result.topics.values()
     ]
     say_table(heads, rows, title="made again")

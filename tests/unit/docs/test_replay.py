@@ -4,9 +4,10 @@ import re
 from pathlib import Path
 
 from replay.answers import REACH_MS
-from replay.plan import CONTROL, OUTPUTS, WARM_UP_MS
+from replay.flushes import COUNTED
+from replay.plan import CONTROL, EVENTS_BACK_MS, OUTPUTS, WARM_UP_MS
 from replay.stops import FIELDS
-from topics.catalogue import CITY_DEMAND, DEMAND_CELLS, FORECAST_STATE, QUOTES, SUPPLY_CELLS, SURGE
+from topics.catalogue import CITY_DEMAND, DEMAND_CELLS, DRIVER_PINGS, FORECAST_STATE, QUOTES, SUPPLY_CELLS, SURGE
 from windows.panes import MINUTE_MS
 
 PAGE = (Path(__file__).parents[3] / "docs/replay.md").read_text()
@@ -22,7 +23,9 @@ def test_every_topic_compared_and_every_field_of_a_condition_is_on_the_page():
     """Those, and no others."""
     assert set(table("topic")) == {topic.name for topic in OUTPUTS}
     assert table("field") == list(FIELDS)
-    assert table("option") == ["--settings FIELD=VALUE", "--policy FILE", "--model NAME@VERSION", "--code PATH"]
+    options = ["--settings FIELD=VALUE", "--policy FILE", "--model NAME@VERSION", "--model FILE", "--code PATH"]
+    assert table("option") == options
+    assert table("count") == [topic.name for topic in COUNTED]
 
 
 def test_the_warm_up_is_that_of_the_page():
@@ -30,6 +33,7 @@ def test_the_warm_up_is_that_of_the_page():
     minutes = {topic: ms / MINUTE_MS for topic, ms in WARM_UP_MS.items()}
     assert {round(minutes[topic]) for topic in (SUPPLY_CELLS, DEMAND_CELLS, CITY_DEMAND)} == {34}
     assert (minutes[SURGE], minutes[FORECAST_STATE], minutes[QUOTES]) == (2, 150, REACH_MS / MINUTE_MS)
+    assert EVENTS_BACK_MS[DRIVER_PINGS] == 2 * MINUTE_MS
     assert REACH_MS == 11 * MINUTE_MS
     assert len(CONTROL) == 3
     for said in ("| 34 min |", "| 2 min |", "| 150 min |", "| 11 min |"):

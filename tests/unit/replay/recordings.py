@@ -20,9 +20,9 @@ def ran(file: Path, place: Path, **order: Any) -> RunResult:
     return run(Order(file=file, outputs=place, **order), processes=1)
 
 
-def altered(target: Path, topic: Topic, change: Callable[[Any], dict[str, Any] | None]) -> Path:
-    """The golden recording with the last record of `topic` changed for which `change` names fields."""
-    archive = Archive.opened(GOLDEN)
+def altered(target: Path, topic: Topic, change: Callable[[Any], dict[str, Any] | None], of: Path = GOLDEN) -> Path:
+    """The recording `of` with the last record of `topic` changed for which `change` names fields."""
+    archive = Archive.opened(of)
     contracts = Contracts(archive.schemas)
     chosen: Raw | None = None
     for number in archive.about.numbers(topic.name):

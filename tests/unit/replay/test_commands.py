@@ -8,13 +8,17 @@ import pytest
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.replay import tolerances_of
 from infra.cli.replaying.asking import Asked, refuse_gone, span_of, zones_of
-from infra.cli.replaying.differences import Otherwise, told
+from infra.cli.replaying.differences import Otherwise, model_in, told
+from infra.cli.replaying.pace import Pace, show_made
 from infra.cli.replaying.stopping import shown
 from infra.cli.replaying.verdicts import verified
+from replay.archive import Archive
+from replay.contracts import Contracts
+from replay.control import ControlHistory
 from replay.plan import TOPICS, WARM_UP_MS, Plan, planned
 from replay.stops import Condition
-from tests.unit.replay.recordings import GOLDEN, altered
-from topics.catalogue import DEMAND_CELLS, QUOTE_REQUESTS, SUPPLY_CELLS, SURGE
+from tests.unit.replay.recordings import GOLDEN, altered, ran
+from topics.catalogue import DEMAND_CELLS, MODELS, QUOTE_REQUESTS, SUPPLY_CELLS, SURGE
 
 ROOT = Path(__file__).parents[3]
 
@@ -134,3 +138,31 @@ def test_zones_cells_and_tolerances_are_read():
         tolerances_of(["outcome=1"])
     with pytest.raises(CommandError, match="name one of"):
         Otherwise(model="a@1", policy="b").refuse_unless_one()
+
+
+def test_a_model_may_be_a_file_and_a_file_that_is_none_is_named(tmp_path, capsys):
+    """The champion of the recording, from a file, changes no price that it made; another file is refused."""
+    archive = Archive.opened(GOLDEN)
+    models = list(ControlHistory(archive, Contracts(archive.schemas))._log(MODELS).values())
+    (tmp_path / "one.faretide").write_bytes(models[0].artefact)
+    tried = model_in(tmp_path / "one.faretide", 0)
+    assert tried.sha256 == models[0].sha256
+    with pytest.raises(CommandError, match="is no usable model"):
+        model_in(Path(__file__), 0)
+    with pytest.raises(CommandError, match="NAME@VERSION"):
+        told(GOLDEN, Otherwise(model=str(tmp_path / "none")), {}, as_json=True, html=None, processes=1)
+
+
+def test_outputs_are_shown_in_order_at_the_pace_asked_for(tmp_path, capsys):
+    """Ten times as fast as they were made: each waits until a tenth of the recorded time has passed."""
+    ran(GOLDEN, tmp_path)
+    waits = []
+    show_made(GOLDEN, tmp_path, Pace(10.0), as_json=True, wait=waits.append)
+    said = [json.loads(line)["at"] for line in capsys.readouterr().out.splitlines()]
+    assert said == sorted(said)
+    about = Archive.opened(GOLDEN).about
+    assert 0.5 < max(waits) * 10_000 / (about.to_ms - about.from_ms) <= 1.0
+    with pytest.raises(CommandError, match="--speed must be"):
+        Pace.read("fast")
+    with pytest.raises(CommandError, match="press Enter"):
+        show_made(GOLDEN, tmp_path, Pace(0.0), as_json=True)

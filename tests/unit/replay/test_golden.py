@@ -154,7 +154,7 @@ def test_a_source_that_is_alive_has_said_that_its_snapshot_is_complete(tmp_path)
     copied(source, tmp_path / "late.faretide", alter)
     archive = Archive.opened(tmp_path / "late.faretide")
     number = archive.about.numbers(SURGE.name)[0]
-    counts = PartitionCounts(archive, contracts, number)
+    counts = PartitionCounts(contracts, number, archive.log)
     ticks = [contracts.decode(SURGE, raw.value) for raw in archive.log(SURGE.name, number)]
     counts.read(ticks[-1])
     assert counts.state.is_complete(ticks[-1].now_ms)
