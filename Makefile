@@ -12,7 +12,7 @@ SEEDS ?= 20
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test check unit broker faults soak mutants golden simulations incidents bench web audit format lock jars results clean
+.PHONY: help run test check unit broker faults soak mutants recording golden simulations incidents bench web audit format lock jars results clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -62,6 +62,9 @@ faults: $(VENV)/.dev ## Kill services and servers under load by seeded plans, re
 
 soak: $(VENV)/.dev ## Half an hour of steady load, does anything grow? Writes docs/results/soak.* (ARGS="--minutes 1440")
 	$(BIN)/python -m tests.faults.soak --report docs/results $(ARGS)
+
+recording: $(VENV)/.dev ## Record ten minutes with a kill of every service, verify it to the byte, write docs/results/replay-recording.*
+	$(BIN)/python -m tests.faults.recording --report docs/results $(ARGS)
 
 mutants: $(VENV)/.dev ## Take out one rule of the services at a time: the faults must turn red
 	$(BIN)/python -m tests.faults.mutants $(ARGS)

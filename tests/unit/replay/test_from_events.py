@@ -168,7 +168,7 @@ def test_one_line_of_a_guardrail_names_exactly_the_quotes_above_it(tmp_path, cap
 
 
 def test_one_line_of_a_window_rule_shows_from_events(tmp_path, capsys, city, ours):
-    """Without grace fewer riders count: exactly the quotes named differ when both runs are decoded by fastavro alone."""
+    """Without grace fewer riders count; those quotes are named that differ when fastavro alone decodes both runs."""
     line = "return appended_ms > grace_end(at_ms)"
     code = checkout(tmp_path / "other", "windows/panes.py", line, "return appended_ms > pane_start(at_ms) + PANE_MS")
     said = said_by_diff(capsys, city, code, from_events=True)
