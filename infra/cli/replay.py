@@ -27,6 +27,7 @@ SHOW_EXAMPLES = (
     "faretide replay show hour.faretide --until 'wait_s >= 600' --step",
 )
 
+DASHBOARD = "http://127.0.0.1:8787"
 OWN_SPAN = "a file holds its own span: leave --from, --to, --zone, --cell and --quote out"
 
 From = Annotated[str, typer.Option("--from", metavar="WHEN", help="First instant, or an age such as -20m.")]
@@ -129,6 +130,7 @@ def diff_command(
         list[str] | None, typer.Option(metavar="FIELD=N", help="A number may move so far; repeatable.")
     ] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with pictures.")] = None,
+    dashboard: Annotated[str, typer.Option(metavar="URL", help="Where the page links to explanations.")] = DASHBOARD,
     *,
     from_events: FromEvents = False,
     as_json: AsJson = False,
@@ -152,7 +154,7 @@ def diff_command(
             asyncio.run(captured(asked, file, yes=True, as_json=True))
         elif not asked.is_empty or zone or cell:
             raise CommandError(OWN_SPAN, ExitCode.USAGE)
-        told(file, otherwise, allowed, as_json=as_json, html=html, from_events=from_events)
+        told(file, otherwise, allowed, as_json=as_json, html=html, from_events=from_events, dashboard=dashboard)
 
 
 def show_command(

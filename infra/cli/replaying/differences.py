@@ -33,6 +33,12 @@ class Otherwise:
     settings: tuple[str, ...] = ()
     code: Path | None = None
 
+    @property
+    def said(self) -> str:
+        """What changes, in words."""
+        named = {"Model": self.model, "Policy": self.policy, "Settings": ", ".join(self.settings), "Code of": self.code}
+        return ", ".join(f"{name} {what}" for name, what in named.items() if what)
+
     def refuse_unless_one(self) -> None:
         """Raise CommandError unless exactly one thing changes, so that a difference has one cause."""
         if sum(map(bool, (self.model, self.policy, self.settings, self.code))) != 1:
@@ -48,6 +54,7 @@ def told(
     html: Path | None,
     from_events: bool = False,
     processes: int = 0,
+    dashboard: str = "",
 ) -> None:
     """Run the file as it is and otherwise, and tell. Raises CommandError if it cannot be, or anything changed."""
     from replay.archive import ArchiveError
@@ -63,7 +70,7 @@ def told(
     if html is not None:
         from infra.cli.replaying.page import write_page
 
-        write_page(html, comparison, said)
+        write_page(html, comparison, said, f"{otherwise.said} over {file.name}.", dashboard)
     say_json(said) if as_json else _tell(comparison, said)
     if not comparison.is_same:
         raise CommandError(
