@@ -29,6 +29,7 @@ from pricing.defaults import new_york_market, new_york_policy
 from pricing.markets import MarketBook
 from pricing.models import ModelBook
 from pricing.policy import PolicyBook
+from pricing.quote import QuoteContext, answer
 from pricing.zone_join import PartitionState
 from pricing.zone_rows import dirty_rows
 from replay.answers import cell_of
@@ -234,17 +235,16 @@ class RecordedCity:
     def _answer(self, partition: int, offset: int, request: QuoteRequested) -> QuoteAnswered | None:
         """The quote, if its rider will take it."""
         cell = cell_of(request)
-        quote = self._quotes.answer(
-            partition,
-            request,
+        zone = zone_of(cell) if cell else 0
+        market = self._books[MARKETS].holding(cell, self.now_ms) if cell else None
+        where = QuoteContext(
             cell=cell,
-            zone=zone_of(cell) if cell else 0,
-            appended_ms=self.now_ms,
-            now_ms=self.now_ms,
-            offset=offset,
+            zone=zone,
+            market=market,
+            policy=self._books[PRICING_POLICY].at(market.name, self.now_ms) if market else None,
+            tick=self._quotes.ticks.get(zone),
         )
-        if quote is None:
-            return None
+        quote = answer(request, where, appended_ms=self.now_ms, now_ms=self.now_ms, request_offset=offset)
         at = self._append(QUOTES, partition, request.rider_id.encode(), quote)
         self._quotes.partitions[partition].quote_read(quote, at)
         takes = quote.outcome is QuoteOutcome.PRICED and self._dice.integers(0, self._traffic.accepted_of) == 0

@@ -27,7 +27,6 @@ SHOW_EXAMPLES = (
     "faretide replay show hour.faretide --until 'wait_s >= 600' --step",
 )
 
-DASHBOARD = "http://127.0.0.1:8787"
 OWN_SPAN = "a file holds its own span: leave --from, --to, --zone, --cell and --quote out"
 
 From = Annotated[str, typer.Option("--from", metavar="WHEN", help="First instant, or an age such as -20m.")]
@@ -130,7 +129,9 @@ def diff_command(
         list[str] | None, typer.Option(metavar="FIELD=N", help="A number may move so far; repeatable.")
     ] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with pictures.")] = None,
-    dashboard: Annotated[str, typer.Option(metavar="URL", help="Where the page links to explanations.")] = DASHBOARD,
+    dashboard: Annotated[
+        str, typer.Option(metavar="URL", help="Address of the dashboard: the page links each quote to its explanation.")
+    ] = "",
     *,
     from_events: FromEvents = False,
     as_json: AsJson = False,

@@ -117,7 +117,7 @@ def _compared(
             from_ms=archive.about.from_ms,
             partitions={topic.name: archive.about.numbers(topic.name) for topic in topics},
             tolerances=tolerances,
-            ignored=frozenset({"model"}) if otherwise.model else frozenset(),
+            ignored=frozenset({"model", "models_used"}) if otherwise.model else frozenset(),
         )
 
 
