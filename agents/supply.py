@@ -142,4 +142,4 @@ def register(app: WorkerApp, worker: Worker) -> None:
             meter=worker.meter,
         )
 
-    wire_counting(app, worker, {DRIVER_PINGS: rewind_start}, open_partition)
+    wire_counting(app, worker, {DRIVER_PINGS: rewind_start}, open_partition, raw=True)

@@ -11,13 +11,13 @@ from typing import NamedTuple
 import numpy as np
 
 from topics.arrays import Bools, Float64s, Int64s
-from topics.columns_chunk import Chunk, Joined, defaults_of, empty_chunk, join, list_of
+from topics.columns_chunk import Chunk, Joined, defaults_of, empty_chunk, join, joined, list_of
 from topics.columns_plan import INTEGER, LIST, REAL, SYMBOL, TEXT, Column, Plan, columns_of, plan_for
 from topics.columns_rows import fill_rows
 from topics.compiled import NO_ID, decode_rows, equal_spans, frame_ids
 from topics.hashing import hash_list, hash_text
 from topics.layout import Layout, layout_of
-from topics.refusals import NO_FRAME, NULL_VALUE, OK, SCHEMA_UNKNOWN, UNRESOLVED, BadRow, bad_row
+from topics.refusals import BROKEN_RECORD, NO_FRAME, NULL_VALUE, OK, SCHEMA_UNKNOWN, UNRESOLVED, BadRow, bad_row
 from topics.schemas import Schema, parse
 
 __all__ = ["ColumnDecoder", "Columns", "hash_list", "hash_text"]
@@ -86,15 +86,15 @@ class Columns:
         known = {coded: list_of(coded) for coded in set(said)}
         return [known[coded] for coded in said]
 
-    def equals(self, name: str, others: Sequence[bytes | None]) -> Bools:
+    def equals(self, name: str, others: Joined | Sequence[bytes | None]) -> Bools:
         """Whether a text field is, byte for byte, the one of `others` at the same row bool[rows]; None equals nothing.
 
         Raises ValueError if there are not as many `others` as rows: compiled code would read beyond them.
         """
-        if len(others) != self.rows:
-            raise ValueError(f"others must have {self.rows} entries, one per row, got {len(others)}")
+        theirs = joined(others)
+        if theirs.starts.size != self.rows:
+            raise ValueError(f"others must have {self.rows} entries, one per row, got {theirs.starts.size}")
         first, last = self._spans[:, self._column(name, TEXT).span]
-        theirs = join(others)
         same = equal_spans(np.frombuffer(self._data, np.uint8), first, last, theirs.buf, theirs.starts, theirs.ends)
         return same & ~theirs.absent & self.present(name)
 
@@ -140,14 +140,22 @@ class ColumnDecoder:
         assert own is not None, "a schema with columns reads itself"
         nothing = join([])
         frame_ids(nothing.buf, nothing.starts, nothing.ends)
-        self._read(nothing, nothing.starts, own, empty_chunk(self._columns, 0))  # compiles now, not on the first chunk
+        self._read(
+            nothing, nothing.starts, own, chunk=empty_chunk(self._columns, 0), data=b""
+        )  # compiles now, not on the first chunk
 
-    def decode(self, values: Sequence[bytes | None]) -> Columns:
-        """The columns of `values`, each a framed value or None. Nothing about a value raises."""
-        joined = join(values, self._tail)
-        chunk = empty_chunk(self._columns, len(values))
-        ids = frame_ids(joined.buf, joined.starts, joined.ends)
-        data = joined.data
+    def decode(self, values: Joined | Sequence[bytes | None], broken: Bools | None = None) -> Columns:
+        """The columns of `values`, each a framed value or None. Nothing about a value raises.
+
+        Values that already lie end to end are read where they stand. `broken` bool[values] marks those that are no
+        values, but what is left of a record that Kafka's format cannot explain.
+        """
+        given = joined(values)
+        chunk = empty_chunk(self._columns, given.starts.size)
+        ids = frame_ids(given.buf, given.starts, given.ends)
+        if broken is not None:
+            ids[broken] = NO_ID
+        data = given.data
         for schema_id in _distinct(ids):
             rows = np.flatnonzero(ids == schema_id)
             writer = None if schema_id == NO_ID else self._writer(schema_id)
@@ -155,21 +163,24 @@ class ColumnDecoder:
                 known = schema_id in self.registry
                 chunk.status[rows] = NO_FRAME if schema_id == NO_ID else UNRESOLVED if known else SCHEMA_UNKNOWN
             elif writer.plan is None:
-                data = fill_rows(
-                    values, rows.tolist(), writer[:2], (self.schema, self._columns), chunk=chunk, data=data
-                )
+                data = fill_rows(given, rows.tolist(), writer[:2], (self.schema, self._columns), chunk=chunk, data=data)
             else:
-                self._read(joined, rows, writer.plan, chunk)
-        chunk.status[joined.absent] = NULL_VALUE
+                data = self._read(given, rows, writer.plan, chunk=chunk, data=data)
+        chunk.status[given.absent] = NULL_VALUE
+        if broken is not None:
+            chunk.status[broken] = BROKEN_RECORD
         bad = [self._named(row, int(ids[row]), chunk) for row in np.flatnonzero(chunk.status).tolist()]
         return Columns(self._by_name, data, chunk, bad)
 
-    def _read(self, joined: Joined, rows: Int64s, plan: Plan, chunk: Chunk) -> None:
-        """Decode `rows` by `plan`, then give columns the writer did not know their defaults."""
-        places = (joined.buf, joined.starts, joined.ends, rows)
+    def _read(self, given: Joined, rows: Int64s, plan: Plan, *, chunk: Chunk, data: bytes) -> bytes:
+        """Decode `rows` by `plan`, then give columns the writer did not know their defaults.
+
+        Returns `data`, with the texts of the defaults added if any row needs them.
+        """
+        places = (given.buf, given.starts, given.ends, rows)
         how = (plan.ops, plan.symbols, plan.layout.nodes, plan.layout.children)
         decode_rows(*places, *how, chunk.ints, chunk.present, chunk.spans, chunk.status, chunk.fault)
-        tail = len(joined.data) - len(self._tail)
+        tail = len(data)
         for column in plan.missing:
             default = self._defaults[column.name]
             chunk.ints[column.slot, rows] = default.bits
@@ -177,6 +188,7 @@ class ColumnDecoder:
             if column.span >= 0:
                 chunk.spans[0, column.span, rows] = tail + default.first
                 chunk.spans[1, column.span, rows] = tail + default.last
+        return data + self._tail if any(column.span >= 0 for column in plan.missing) else data
 
     def _writer(self, schema_id: int) -> _Writer | None:
         """The schema of that id, made ready once; None if the registry does not know it or nothing can read it."""

@@ -23,6 +23,14 @@ class Joined(NamedTuple):
         """`data` as an array uint8[bytes]."""
         return np.frombuffer(self.data, np.uint8)
 
+    def part(self, row: int) -> bytes | None:
+        """Byte string number `row`."""
+        return None if self.absent[row] else self.data[self.starts[row] : self.ends[row]]
+
+    def chosen(self, rows: Int64s) -> "Joined":
+        """Those numbered `rows`, in that order, of the same data."""
+        return Joined(self.data, self.starts[rows], self.ends[rows], self.absent[rows])
+
 
 class Chunk(NamedTuple):
     """Arrays of one chunk, a row per value; see `topics.compiled` for their shapes."""
@@ -43,8 +51,8 @@ class Default(NamedTuple):
     last: int
 
 
-def join(parts: Sequence[bytes | None], tail: bytes = b"") -> Joined:
-    """`parts` end to end, then `tail`."""
+def join(parts: Sequence[bytes | None]) -> Joined:
+    """`parts` end to end."""
     absent = np.zeros(len(parts), np.bool_)
     whole = parts
     if None in parts:
@@ -52,7 +60,12 @@ def join(parts: Sequence[bytes | None], tail: bytes = b"") -> Joined:
         whole = [part or b"" for part in parts]
     sizes = np.fromiter(map(len, whole), np.int64, len(parts))  # type: ignore[arg-type]  # no None is left
     ends = np.cumsum(sizes)
-    return Joined(b"".join([*whole, tail]), ends - sizes, ends, absent)  # type: ignore[list-item]  # as above
+    return Joined(b"".join(whole), ends - sizes, ends, absent)  # type: ignore[arg-type]  # as above
+
+
+def joined(parts: Joined | Sequence[bytes | None]) -> Joined:
+    """`parts`, end to end if they are not yet."""
+    return parts if isinstance(parts, Joined) else join(parts)
 
 
 def empty_chunk(columns: tuple[Column, ...], count: int) -> Chunk:

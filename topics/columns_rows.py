@@ -4,13 +4,13 @@ It also is the oracle the compiled way is tested against.
 """
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from fastavro import schemaless_reader
 from fastavro.read import SchemaResolutionError
 
-from topics.columns_chunk import Chunk, held
+from topics.columns_chunk import Chunk, Joined, held
 from topics.columns_plan import Column
 from topics.layout import Layout
 from topics.refusals import OK, UNRESOLVED
@@ -20,7 +20,7 @@ from topics.wire import FRAME_BYTES
 
 
 def fill_rows(
-    values: Sequence[bytes | None],
+    values: Joined,
     rows: Iterable[int],
     writer: tuple[Schema, Layout],
     reader: tuple[Schema, tuple[Column, ...]],
@@ -33,7 +33,7 @@ def fill_rows(
     added = [data]
     size = len(data)
     for row in rows:
-        value = values[row]
+        value = values.part(row)
         assert value is not None
         status, field = fault(value, FRAME_BYTES, layout)
         record = _record(value, schema, reader[0]) if status == OK else None

@@ -52,7 +52,7 @@ class Undecodable(ValueError):  # noqa: N818 - named for what the value is, as d
 
 
 # Outcomes of the compiled readers. They are array values, hence plain integers.
-OK, NULL_VALUE, NO_FRAME, SCHEMA_UNKNOWN, MISMATCH, NOT_UTF8, NO_SYMBOL, TRAILING, UNRESOLVED = range(9)
+OK, NULL_VALUE, NO_FRAME, SCHEMA_UNKNOWN, MISMATCH, NOT_UTF8, NO_SYMBOL, TRAILING, UNRESOLVED, BROKEN_RECORD = range(10)
 
 _SAYS: dict[int, tuple[ErrorClass, str, str]] = {
     NULL_VALUE: (ErrorClass.UNDECODABLE, "value-present", "the value is null; this topic has no tombstones"),
@@ -70,6 +70,11 @@ _SAYS: dict[int, tuple[ErrorClass, str, str]] = {
         ErrorClass.UNDECODABLE,
         "schema-compatible",
         "a record of this schema cannot be read as the current one",
+    ),
+    BROKEN_RECORD: (
+        ErrorClass.UNDECODABLE,
+        "kafka-record",
+        "the bytes do not follow Kafka's record format; all of them are kept as the value",
     ),
 }
 

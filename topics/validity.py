@@ -13,6 +13,7 @@ import numpy as np
 
 from topics.arrays import Bools, Float64s, Int64s
 from topics.columns import Columns, hash_list
+from topics.columns_chunk import Joined, joined
 from topics.events import RideEventKind
 from topics.prices import BookingOutcome
 from topics.refusals import BadRow, ErrorClass
@@ -25,7 +26,7 @@ LONGEST_TEXT_BYTES = 256
 LONGEST_LIST_BYTES = 1024
 TOO_LONG = "not-too-long"
 
-Keys = Sequence[bytes | None]
+Keys = Joined | Sequence[bytes | None]
 Checked = tuple[Bools, list[BadRow]]
 
 
@@ -127,11 +128,13 @@ def _judged(columns: Columns, rules: list[_Rule]) -> Checked:
 
 def _key_rules(columns: Columns, field: str, keys: Keys) -> list[_Rule]:
     """The record key is there and is the id the payload states."""
-    mine = keys if not columns.bad else [keys[row] for row in columns.source_row.tolist()]
-    present = np.fromiter(map(bool, mine), np.bool_, columns.rows)
+    mine = joined(keys)
+    if columns.bad:
+        mine = mine.chosen(columns.source_row)
+    present = mine.ends > mine.starts
 
     def differs(row: int) -> str:
-        said, key = columns.texts(field, [row])[0], mine[row] or b""
+        said, key = columns.texts(field, [row])[0], mine.part(row) or b""
         return f"key must be {field} {said!r}, got {key.decode(errors='replace')!r}"
 
     def lacks(row: int) -> str:

@@ -21,6 +21,7 @@ import faust
 from aiokafka import ConsumerRecord
 from faust.types import TP, AppT, ConsumerMessage, Message
 
+from agents.runtime.record_run import RecordRun
 from agents.runtime.rewind import Rewind
 from agents.runtime.schema_ids import SchemaIds
 from windows.epochs import Epoch
@@ -31,15 +32,14 @@ _OFFSET = attrgetter("offset")
 class Batch(ConsumerMessage):
     """Consecutive records of one partition; for Faust one message, with the offset of its last record.
 
-    `records` are in offset order and never empty unless a raw transport delivers decoded `columns` in their place.
+    `records` are in offset order and never empty: a list, or of a raw topic a `RecordRun`.
     `count` is their number, of which the first `replayed` lie below the offset committed at the assignment: they
     rebuild state and have no other effect. `append_ms` is the append time of the last one.
     """
 
-    __slots__ = ("append_ms", "columns", "count", "epoch", "first_offset", "records", "replayed")
+    __slots__ = ("append_ms", "count", "epoch", "first_offset", "records", "replayed")
 
     records: Sequence[ConsumerRecord]
-    columns: object | None
     epoch: Epoch
     count: int
     replayed: int
@@ -51,8 +51,11 @@ class Batch(ConsumerMessage):
         """Return `records` as a batch of `epoch`, in which everything below offset `resume` is replayed."""
         last = records[-1]
         batch = cls.spanning(tp, records[0].offset, last.offset, append_ms=last.timestamp, epoch=epoch)
-        batch.records, batch.columns, batch.count = records, None, len(records)
-        batch.replayed = bisect_left(records, resume, key=_OFFSET)
+        batch.records, batch.count = records, len(records)
+        if isinstance(records, RecordRun):
+            batch.replayed = records.below(resume)
+        else:
+            batch.replayed = bisect_left(records, resume, key=_OFFSET)
         return batch
 
     @classmethod
@@ -87,12 +90,14 @@ class Reading:
 
     `rewind` None means that reading resumes at the committed offset. With `schema_ids`, records whose schema id is not
     known yet wait, and with them only their partition, until the registry has answered. `max_records` bounds a batch
-    and thereby the time for which one step of an agent holds the event loop.
+    and thereby the time for which one step of an agent holds the event loop. A `raw` topic's records come as arrays
+    over the fetched bytes: for agents that take in whole batches as columns and look at single records seldom.
     """
 
     rewind: Rewind | None = None
     schema_ids: SchemaIds | None = None
     max_records: int = 1000
+    raw: bool = False
 
     def __post_init__(self) -> None:
         if self.max_records < 1:

@@ -86,7 +86,7 @@ class Consumer(aiokafka.Consumer):
         if fetched.epoch == self.epoch:
             self._read_to(fetched)
 
-    def _current(self, fetched: Fetched) -> dict[TP, Sequence[ConsumerRecord]]:
+    def _current(self, fetched: Fetched) -> dict[TP, list[Sequence[ConsumerRecord]]]:
         """Return what was fetched without batched records of a former assignment."""
         if not self.flow_active:
             return {}

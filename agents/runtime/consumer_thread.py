@@ -4,7 +4,8 @@ Overridden of `AIOKafkaConsumerThread` (pinned by `pins`), each for one reason:
 
 _create_worker_consumer  short fetch waits, commit notes, and no assignor but Faust's co-partitioning one
 on_start                 a held partition may not hold back the others' fetches; the fence of `fencing`
-_fetch_records           each fetch is marked with the epoch it was made under; one that a seek overtook is undone
+_fetch_records           each fetch is marked with the epoch it was made under; one that a seek overtook is undone;
+                         records of raw topics come as runs
 _complain                aiokafka keeps fatal errors of the group (refused session timeout, no permission) to itself
                          until asked, and Faust never asks: the worker would look healthy and read nothing
 """
@@ -13,7 +14,7 @@ _complain                aiokafka keeps fatal errors of the group (refused sessi
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,9 @@ from faust.transport.drivers import aiokafka
 from faust.types import TP
 from mode import Service
 
-from agents.runtime import fencing
+from agents.runtime import fencing, raw_fetch
+from agents.runtime.raw_fetch import RawTopics
+from agents.runtime.record_run import RecordRun
 from agents.runtime.rewind import CommitNote, Log, Rewind, Span, epoch_start, span, stamp_of
 from windows.epochs import Epoch
 
@@ -38,8 +41,8 @@ COMPLAIN_EVERY_S = 0.5
 """How often the group is asked for fatal errors."""
 
 
-class Fetched(dict[TP, list[Any]]):
-    """Records by partition, the epoch they were fetched under, and the fetch positions after them."""
+class Fetched(dict[TP, list[Sequence[Any]]]):
+    """Runs of records by partition, the epoch they were fetched under, and the fetch positions after them."""
 
     epoch: Epoch | None = None
     positions: Mapping[TP, int] = {}
@@ -79,6 +82,8 @@ class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
                 "gives one partition number of two topics to two workers"
             )
         consumer._fetch_max_wait_ms = self.consumer.app.settings.fetch_wait_ms
+        raw_fetch.install()
+        consumer._value_deserializer = RawTopics(self._is_raw)
         commit = consumer.commit
 
         async def commit_with_notes(offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
@@ -88,6 +93,10 @@ class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
 
         consumer.commit = commit_with_notes
         return consumer
+
+    def _is_raw(self, topic: str) -> bool:
+        reading = self.consumer.reading(topic)
+        return reading is not None and reading.raw
 
     @Service.task
     async def _complain(self) -> None:
@@ -101,9 +110,10 @@ class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
         records = await super()._fetch_records(consumer, *args, **kwargs)
         if self.epoch != under:  # it waited since before the seek: what it got is of an epoch that has yet to begin
             for tp, early in records.items():
-                consumer.seek(tp, early[0].offset)
+                first = early[0]
+                consumer.seek(tp, first[0].offset if isinstance(first, RecordRun) else first.offset)
             records = {}
-        fetched = Fetched({TP(*tp): r for tp, r in records.items()})
+        fetched = Fetched({TP(*tp): r if isinstance(r[0], RecordRun) else [r] for tp, r in records.items()})
         fetched.epoch = self.epoch  # seeks happen in this thread, so the mark cannot be of another one
         assignment = consumer._subscription.subscription.assignment
         if assignment is not None and assignment.active:

@@ -10,10 +10,12 @@ from aiokafka import ConsumerRecord
 
 from agents.runtime.batches import Batch
 from agents.runtime.counting import Outgoing
+from agents.runtime.record_run import parts_of
 from agents.runtime.worker import Worker
 from topics.arrays import Bools, Int64s
 from topics.catalogue import LATE_EVENTS, Topic, dead_letters_of
 from topics.columns import ColumnDecoder, Columns
+from topics.columns_chunk import Joined
 from topics.dead_letters import dead_letter, letter_key
 from topics.partitioner_mixture import PartitionerMixture
 from topics.partitioners import partitioner_of
@@ -25,7 +27,7 @@ _log = structlog.get_logger(__name__)
 LOOKED_AT = 4
 """Records of a batch whose partitioner is looked at: enough to meet every client, cheap enough for each batch."""
 
-Check = Callable[[Columns, Sequence[bytes | None], Int64s], tuple[Bools, list[BadRow]]]
+Check = Callable[[Columns, Joined, Int64s], tuple[Bools, list[BadRow]]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,32 +65,30 @@ class Intake:
 
     def take(self, batch: Batch) -> Taken:
         """Columns of the batch, the rows that may be used, and what was refused."""
-        records = batch.records
+        records, parts = batch.records, parts_of(batch.records)
         self.look_at_producers(records, batch.partition)
-        values = [record.value for record in records]
-        columns = self._decoder.decode(values)
-        appended = np.fromiter((record.timestamp for record in records), np.int64, len(records))
-        good, broken = self._check(columns, [record.key for record in records], appended)
+        columns = self._decoder.decode(parts.values, parts.broken)
+        good, broken = self._check(columns, parts.keys, parts.appended_ms)
         rows = np.flatnonzero(good)
         refused = [self._dead(records[bad.row], bad) for bad in (*columns.bad, *broken) if bad.row >= batch.replayed]
         if refused:
             self._meter.count("dead_letters", len(refused))
-        size = sum(len(value) for value in values if value is not None)
         self._meter.read(
             self._topic.name,
             batch.partition,
             records=len(records) - batch.replayed,
-            size=size,
+            size=int((parts.values.ends - parts.values.starts).sum()),
             offset=batch.last_offset,
         )
-        appended_ms = appended[columns.source_row[rows]]
+        appended_ms = parts.appended_ms[columns.source_row[rows]]
         if rows.size:
             self._meter.latency("lateness_ms", max(0, int((appended_ms - columns.ints("at_ms")[rows]).max())))
         return Taken(batch, columns, rows, appended_ms, refused)
 
     def look_at_producers(self, records: Sequence[ConsumerRecord], partition: int) -> None:
         """Look at a few records of the batch: which client wrote them, and by which rule they stand here."""
-        for record in records[:: max(1, len(records) // LOOKED_AT)]:
+        for place in range(0, len(records), max(1, len(records) // LOOKED_AT)):
+            record = records[place]
             event = event_of(record.headers)
             client = event.source if event else "a client without ce_source"
             alert = self._mixture.observe(client, partitioner_of(record.key, partition, self._partitions))

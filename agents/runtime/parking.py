@@ -24,7 +24,7 @@ class Parking:
         self._beginning: set[TP] = set()
         self._held: set[TP] = set()
         self._lookups: dict[TP, asyncio.Task[None]] = {}
-        self._parked: dict[TP, list[ConsumerRecord]] = {}
+        self._parked: dict[TP, list[Sequence[ConsumerRecord]]] = {}
 
     @property
     def blocked(self) -> set[TP]:
@@ -73,17 +73,23 @@ class Parking:
     def park(self, tp: TP, records: Sequence[ConsumerRecord]) -> None:
         """Keep records behind those already parked."""
         if records:
-            self._parked.setdefault(tp, []).extend(records)
+            self._parked.setdefault(tp, []).append(records)
 
-    def due(self, fetched: Mapping[TP, Sequence[ConsumerRecord]]) -> Iterator[tuple[TP, Sequence[ConsumerRecord]]]:
-        """Yield what may be delivered now, parked before fetched, and park the rest.
+    def due(
+        self, fetched: Mapping[TP, Iterable[Sequence[ConsumerRecord]]]
+    ) -> Iterator[tuple[TP, Sequence[ConsumerRecord]]]:
+        """Yield the runs of records that may be delivered now, parked before fetched, and park the rest.
 
         Blocks are looked at as the iteration proceeds: the receiver may park what it got again.
         """
         for tp in [*self._parked]:
             if tp not in self.blocked:
-                yield tp, self._parked.pop(tp)
-        for tp, records in fetched.items():
+                yield from self._open(tp, self._parked.pop(tp))
+        for tp, runs in fetched.items():
+            yield from self._open(tp, runs)
+
+    def _open(self, tp: TP, runs: Iterable[Sequence[ConsumerRecord]]) -> Iterator[tuple[TP, Sequence[ConsumerRecord]]]:
+        for records in runs:
             if tp in self.blocked or tp in self._parked:
                 self.park(tp, records)
             else:

@@ -11,7 +11,7 @@ from importlib import metadata
 from typing import Any
 
 import faust
-from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.transport import consumer
 from faust.transport.drivers import aiokafka
@@ -42,6 +42,13 @@ OVERRIDDEN: dict[Callable[..., Any], tuple[str, ...]] = {
     faust.App._crash: ("self", "reason"),
     faust.App._new_transport: _SELF_ONLY,
     faust.App._new_producer_transport: _SELF_ONLY,
+    PartitionRecords.__init__: (
+        "self", "tp", "records", "aborted_transactions", "fetch_offset", "key_deserializer", "value_deserializer",
+        "check_crcs", "isolation_level",
+    ),
+    PartitionRecords._unpack_records: _SELF_ONLY,
+    PartitionRecords._consumer_record: ("self", "tp", "record"),
+    FetchResult.getall: ("self", "max_records"),
     Fetcher.fetched_records: ("self", "partitions", "timeout", "max_records"),
     GroupCoordinator._do_heartbeat: _SELF_ONLY,
     GroupCoordinator.reset_generation: _SELF_ONLY,

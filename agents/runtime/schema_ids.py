@@ -7,7 +7,11 @@ without that frame pass: whether they are acceptable is the decoder's question.
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+import numpy as np
 from aiokafka import ConsumerRecord
+
+from agents.runtime.record_run import RecordRun
+from topics.compiled import NO_ID, frame_ids
 
 _FRAME = 5
 
@@ -33,6 +37,8 @@ class SchemaIds(Protocol):
 
 def first_unknown(records: Sequence[ConsumerRecord], schema_ids: SchemaIds) -> tuple[int, int] | None:
     """Return (position in `records`, schema id) of the first value with an id not known yet, None if there is none."""
+    if isinstance(records, RecordRun):
+        return _first_unknown_of(records, schema_ids)
     seen: set[bytes] = set()
     for index, record in enumerate(records):
         value = record.value
@@ -44,6 +50,19 @@ def first_unknown(records: Sequence[ConsumerRecord], schema_ids: SchemaIds) -> t
                 return index, schema_id
         seen.add(frame)
     return None
+
+
+def _first_unknown_of(run: RecordRun, schema_ids: SchemaIds) -> tuple[int, int] | None:
+    """The same of a run, whose ids are read in one pass; nearly always there is one."""
+    values = run.values
+    ids = frame_ids(values.buf, values.starts, values.ends)
+    ids[run.broken] = NO_ID
+    same = (ids == ids[0]).all()
+    unknown = [i for i in (ids[:1] if same else np.unique(ids)).tolist() if i != NO_ID and not schema_ids.known(i)]
+    if not unknown:
+        return None
+    first = int(np.isin(ids, unknown).argmax())
+    return first, int(ids[first])
 
 
 def backoff_s(first_s: float = 0.1, most_s: float = 10.0) -> Iterator[float]:

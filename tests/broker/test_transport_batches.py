@@ -16,6 +16,12 @@ from tests.broker.running import new_app, running
 pytestmark = pytest.mark.broker
 
 
+@pytest.fixture(params=[False, True], ids=["objects", "runs"])
+def raw(request):
+    """Whether records come as objects or as runs over the fetched bytes: no agent may see a difference."""
+    return request.param
+
+
 def keep(app, topic, reading=None):
     """Have the app keep every batch of `topic` and return where."""
     got: list[Batch] = []
@@ -42,14 +48,14 @@ async def publish(bootstrap, topic, partition, values):
         await publisher.send([Record(topic, partition, b"k", value) for value in values])
 
 
-async def test_every_record_arrives_once_and_in_order(stack):
+async def test_every_record_arrives_once_and_in_order(stack, raw):
     """Four partitions with records from before and after the start arrive completely, once, in offset order."""
     topic = kafka.named("in")
     await kafka.create(stack.bootstrap, {topic: 4})
     for partition in range(4):
         await publish(stack.bootstrap, topic, partition, [b"%d" % i for i in range(1000 + partition)])
     app = new_app(stack.bootstrap, kafka.named("group"))
-    got = keep(app, topic)
+    got = keep(app, topic, Reading(max_records=100, raw=raw))
     async with running(app):
         for partition in range(4):
             await publish(stack.bootstrap, topic, partition, [b"later"] * 333)
@@ -72,7 +78,7 @@ async def test_what_is_done_is_committed_at_a_clean_stop_with_the_append_time_of
     assert note == CommitNote(got[-1].append_ms, got[-1].epoch.started_ms)
 
 
-async def test_an_unacknowledged_batch_is_neither_committed_nor_passed_over(stack):
+async def test_an_unacknowledged_batch_is_neither_committed_nor_passed_over(stack, raw):
     """While an agent is in its second batch only the first is committed; a later start reads the second again."""
     topic, group = kafka.named("in"), kafka.named("group")
     await kafka.create(stack.bootstrap, {topic: 1})
@@ -86,13 +92,13 @@ async def test_an_unacknowledged_batch_is_neither_committed_nor_passed_over(stac
                 reached.set()
                 await free.wait()
 
-    app.agent(app.batched_topic(topic, Reading(max_records=100)), name="slow")(agent)
+    app.agent(app.batched_topic(topic, Reading(max_records=100, raw=raw)), name="slow")(agent)
     async with running(app):
         await reached.wait()
         await kafka.until(lambda: kafka.has_committed(stack.bootstrap, group, {TP(topic, 0): 100}), "the first batch")
     assert await kafka.committed(stack.bootstrap, group) == {TP(topic, 0): 100}
     again = new_app(stack.bootstrap, group)
-    got = keep(again, topic)
+    got = keep(again, topic, Reading(max_records=100, raw=raw))
     async with running(again):
         await kafka.until(lambda: sum(b.count for b in got) == 200, "the rest arrives")
     assert offsets(got) == {0: list(range(100, 300))}
@@ -127,12 +133,12 @@ async def test_what_agents_hold_is_published_and_committed_before_partitions_go(
     assert got == []
 
 
-async def test_a_rewound_partition_replays_its_horizon_and_says_which_records_are_live(stack):
+async def test_a_rewound_partition_replays_its_horizon_and_says_which_records_are_live(stack, raw):
     """A restart reads again from the horizon before the last committed record; only what is new counts as live."""
     topic, group = kafka.named("in"), kafka.named("group")
     await kafka.create(stack.bootstrap, {topic: 2})
     await publish(stack.bootstrap, topic, 0, [b"old"] * 50)
-    reading = Reading(rewind=back_by(3_600_000))
+    reading = Reading(rewind=back_by(3_600_000), raw=raw)
     first = new_app(stack.bootstrap, group)
     got = keep(first, topic, reading)
     async with running(first):
@@ -197,14 +203,14 @@ def framed(schema_id):
     return b"\0" + schema_id.to_bytes(4, "big") + b"payload"
 
 
-async def test_an_unknown_schema_id_parks_only_its_partition(stack):
+async def test_an_unknown_schema_id_parks_only_its_partition(stack, raw):
     """Records before the unknown id arrive, those from it on wait for the registry, the other partition goes on."""
     topic = kafka.named("in")
     await kafka.create(stack.bootstrap, {topic: 2})
     registry = Registry()
     await publish(stack.bootstrap, topic, 0, [framed(1)] * 3 + [framed(7), framed(1), framed(500), framed(7)])
     app = new_app(stack.bootstrap, kafka.named("group"))
-    got = keep(app, topic, Reading(schema_ids=registry))
+    got = keep(app, topic, Reading(schema_ids=registry, raw=raw))
     async with running(app):
         await kafka.until(lambda: len(registry.asked) >= 2, "the registry is asked again and again")
         await publish(stack.bootstrap, topic, 0, [framed(1)] * 5)
@@ -218,7 +224,7 @@ async def test_an_unknown_schema_id_parks_only_its_partition(stack):
     assert registry.answers == {1: True, 7: True, 500: False}
 
 
-async def test_a_rebalance_while_parked_neither_loses_nor_repeats(stack):
+async def test_a_rebalance_while_parked_neither_loses_nor_repeats(stack, raw):
     """A second worker joins while a partition is parked; afterwards every record was live exactly once."""
     topic, group = kafka.named("in"), kafka.named("group")
     await kafka.create(stack.bootstrap, {topic: 2})
@@ -226,7 +232,10 @@ async def test_a_rebalance_while_parked_neither_loses_nor_repeats(stack):
     for partition in (0, 1):
         await publish(stack.bootstrap, topic, partition, [framed(1)] * 3 + [framed(7)] * 3)
     first, second = new_app(stack.bootstrap, group), new_app(stack.bootstrap, group)
-    got, got_too = keep(first, topic, Reading(schema_ids=registry)), keep(second, topic, Reading(schema_ids=registry))
+    got, got_too = (
+        keep(first, topic, Reading(schema_ids=registry, raw=raw)),
+        keep(second, topic, Reading(schema_ids=registry, raw=raw)),
+    )
     async with running(first):
         await kafka.until(lambda: sum(b.count for b in got) == 6, "what is known arrives")
         async with running(second):

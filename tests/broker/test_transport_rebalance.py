@@ -17,7 +17,7 @@ COUNT = 50
 BEGINNING_S = 0.5
 
 
-def collecting(app, topic, seen):
+def collecting(app, topic, seen, *, raw):
     """Note the offsets of each partition; while an epoch begins, new records arrive, and beginning takes a while."""
 
     async def began(_epoch, spans):
@@ -30,17 +30,18 @@ def collecting(app, topic, seen):
             seen[batch.partition].update(record.offset for record in batch.records)
 
     app.on_began(began)
-    app.agent(app.batched_topic(topic, Reading()), name="collect")(agent)
+    app.agent(app.batched_topic(topic, Reading(raw=raw)), name="collect")(agent)
 
 
-async def test_records_that_arrive_while_an_epoch_begins_are_processed(stack):
+@pytest.mark.parametrize("raw", [False, True], ids=["objects", "runs"])
+async def test_records_that_arrive_while_an_epoch_begins_are_processed(stack, raw):
     """The fetch that waited for news since before the rebalance must not swallow what came after it."""
     topic, group = kafka.named("in"), kafka.named("group")
     await kafka.create(stack.bootstrap, {topic: PARTITIONS})
     seen = defaultdict(set)
     first, second = new_app(stack.bootstrap, group), new_app(stack.bootstrap, group)
     for app in (first, second):
-        collecting(app, topic, seen)
+        collecting(app, topic, seen, raw=raw)
 
     async def all_seen():
         log = await kafka.read_all(stack.bootstrap, topic, PARTITIONS)

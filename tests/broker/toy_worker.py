@@ -85,9 +85,8 @@ def register(app: WorkerApp, toy: Toy, topic: str) -> None:
             if batch.live:
                 await app.publisher.send([Record(toy.out, batch.partition, None, snapshot(batch, counted))])
 
-    app.agent(app.batched_topic(topic, Reading(rewind=back_by(HORIZON_MS), max_records=200)), name=f"count-{topic}")(
-        count
-    )
+    reading = Reading(rewind=back_by(HORIZON_MS), max_records=200, raw=True)
+    app.agent(app.batched_topic(topic, reading), name=f"count-{topic}")(count)
 
 
 async def misbehave(how: str) -> None:

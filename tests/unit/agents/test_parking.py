@@ -55,11 +55,11 @@ def test_what_was_parked_comes_first_and_in_order():
     """Records of a held partition wait, others pass; after the release the parked ones precede the fetched ones."""
     parking = Parking()
     parking.hold(A)
-    assert list(parking.due({A: [1, 2], B: [9]})) == [(B, [9])]
-    assert list(parking.due({A: [3]})) == []
+    assert list(parking.due({A: [[1], [2]], B: [[9]]})) == [(B, [9])]
+    assert list(parking.due({A: [[3]]})) == []
     assert (parking.parked(A), parking.waiting) == (True, True)
     parking.release(A)
-    assert list(parking.due({A: [4]})) == [(A, [1, 2, 3]), (A, [4])]
+    assert list(parking.due({A: [[4]]})) == [(A, [1]), (A, [2]), (A, [3]), (A, [4])]
     assert not parking.waiting
 
 
@@ -89,6 +89,6 @@ def test_nothing_is_delivered_while_an_epoch_begins():
     """Agents that are still being told of their partitions get no record; it waits, in order."""
     parking = Parking()
     parking.begin([A])
-    assert list(parking.due({A: values(b"1"), B: values(b"2")})) == [(B, values(b"2"))]
+    assert list(parking.due({A: [values(b"1")], B: [values(b"2")]})) == [(B, values(b"2"))]
     parking.begun()
     assert [tp for tp, _ in parking.due({})] == [A]

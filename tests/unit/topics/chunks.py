@@ -7,7 +7,7 @@ import fastavro
 
 from topics import wire
 from topics.columns import Columns
-from topics.columns_chunk import empty_chunk
+from topics.columns_chunk import empty_chunk, join
 from topics.columns_plan import INTEGER, LIST, REAL, SYMBOL, TEXT, columns_of
 from topics.columns_rows import fill_rows
 from topics.layout import layout_of
@@ -36,8 +36,9 @@ def slow_columns(values, writer, reader):
     writer, reader = parse(writer), parse(reader)
     columns = columns_of(reader)
     chunk = empty_chunk(columns, len(values))
+    given = join(values)
     data = fill_rows(
-        values, range(len(values)), (writer, layout_of(writer)), (reader, columns), chunk=chunk, data=b"".join(values)
+        given, range(len(values)), (writer, layout_of(writer)), (reader, columns), chunk=chunk, data=given.data
     )
     refused = [row for row, status in enumerate(chunk.status) if status]
     return Columns({column.name: column for column in columns}, data, chunk, refused)
