@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from agents.runtime import raw_fetch
 from agents.runtime.app import WorkerApp
 from agents.runtime.batches import Batch
 from agents.runtime.counting import Outgoing, Source
@@ -28,7 +29,8 @@ from topics.catalogue import DRIVER_PINGS, SUPPLY_CELLS
 from topics.columns import Columns
 from topics.counts import SupplyCellsCounted
 from topics.validity import check_pings
-from windows.hexagons import cells_of, zone_key
+from windows.cell_map import CellMap
+from windows.hexagons import zone_key
 from windows.panes import is_late
 
 SERVICE = "supply"
@@ -38,7 +40,14 @@ class SupplyPartition:
     """Drivers of one source partition."""
 
     def __init__(
-        self, source: Source, *, source_partitions: int, zone_partitions: int, intake: Intake, meter: Meter
+        self,
+        source: Source,
+        *,
+        source_partitions: int,
+        zone_partitions: int,
+        intake: Intake,
+        meter: Meter,
+        cell_map: CellMap,
     ) -> None:
         self._axis = ProductAxis()
         self._masks: dict[int, int] = {}
@@ -51,6 +60,7 @@ class SupplyPartition:
         )
         self._zone_partitions = zone_partitions
         self._intake, self._meter, self._partition = intake, meter, source.partition
+        self._cell_map = cell_map
         self._offset = -1
 
     def know_products(self, products: Iterable[str]) -> None:
@@ -72,7 +82,7 @@ class SupplyPartition:
         self._fleet.observe(
             driver=columns.hashes("driver_id")[kept],
             at_ms=at_ms[~late],
-            cell=cells_of(columns.floats("lat")[kept], columns.floats("lon")[kept]),
+            cell=self._cell_map.cells_of(columns.floats("lat")[kept], columns.floats("lon")[kept]),
             status=columns.ints("status")[kept].astype(np.int8),
             products=self._product_masks(columns, kept),
             free_at_ms=np.where(columns.present("free_at_ms")[kept], columns.ints("free_at_ms")[kept], -1),
@@ -127,10 +137,13 @@ def warm_up() -> None:
         driver=one, at_ms=one, cell=one, status=one.astype(np.int8), products=one.astype(np.uint64), free_at_ms=one
     )
     fleet.counts(1)
+    CellMap().cells_of(np.zeros(2), np.zeros(2))
+    raw_fetch.warm_up()
 
 
 def register(app: WorkerApp, worker: Worker) -> None:
     """Wire the service to its topics."""
+    cell_map = CellMap()  # one for all partitions: drivers of each are everywhere
     intake = Intake(DRIVER_PINGS, worker.contracts.columns(DRIVER_PINGS), check_pings, worker)
 
     def open_partition(source: Source) -> SupplyPartition:
@@ -140,6 +153,7 @@ def register(app: WorkerApp, worker: Worker) -> None:
             zone_partitions=worker.partitions[SUPPLY_CELLS.name],
             intake=intake,
             meter=worker.meter,
+            cell_map=cell_map,
         )
 
     wire_counting(app, worker, {DRIVER_PINGS: rewind_start}, open_partition, raw=True)

@@ -233,3 +233,8 @@ class _PartitionRecords(fetcher.PartitionRecords):
 def install() -> None:
     """Have aiokafka's fetchers know raw topics. Again is no harm."""
     fetcher.MemoryRecords, fetcher.PartitionRecords = _MemoryRecords, _PartitionRecords
+
+
+def warm_up() -> None:
+    """Compile or load the walk before the group counts on this worker."""
+    walk(np.zeros(1, np.uint8), np.zeros((7, 0), np.int64), 0, np.empty((8, 0), np.int64), np.empty(0, np.bool_))

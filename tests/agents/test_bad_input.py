@@ -36,6 +36,7 @@ from topics.dead_letters import KEPT_OF_LARGER_BYTES, KEPT_WHOLE_BYTES, letter_k
 from topics.ledger import DeadLettered, EventArrivedLate
 from topics.schemas import schema_of
 from topics.validity import check_decisions, check_pings, check_requests
+from windows.cell_map import CellMap
 from windows.epochs import Epoch
 
 PAGE = (Path(__file__).parents[2] / "docs" / "bad-input.md").read_text(encoding="utf-8")
@@ -86,7 +87,9 @@ def intake(worker, topic, check):
 def supply(worker):
     """SUPPLY's state of one partition."""
     pings = intake(worker, DRIVER_PINGS, check_pings)
-    return SupplyPartition(SOURCE, source_partitions=1, zone_partitions=1, intake=pings, meter=worker.meter)
+    return SupplyPartition(
+        SOURCE, source_partitions=1, zone_partitions=1, intake=pings, meter=worker.meter, cell_map=CellMap()
+    )
 
 
 @pytest.fixture
