@@ -10,6 +10,7 @@ The rules are supply.fleet and supply.cells; nothing is decided here.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -26,14 +27,24 @@ from supply.fleet import Fleet, rewind_start
 from supply.products import ProductAxis, mask_of
 from topics.arrays import Int64s
 from topics.catalogue import DRIVER_PINGS, SUPPLY_CELLS
+from topics.coded_counts import ZoneRows, coded_supply
 from topics.columns import Columns
 from topics.counts import SupplyCellsCounted
 from topics.validity import check_pings
 from windows.cell_map import CellMap
 from windows.hexagons import zone_key
 from windows.panes import is_late
+from windows.zone_table import ZoneTable
 
 SERVICE = "supply"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What was found out about places: which cells points are in, and which zones need to know a cell."""
+
+    cells: CellMap = field(default_factory=CellMap)
+    zones: ZoneTable = field(default_factory=ZoneTable)
 
 
 class SupplyPartition:
@@ -47,7 +58,8 @@ class SupplyPartition:
         zone_partitions: int,
         intake: Intake,
         meter: Meter,
-        cell_map: CellMap,
+        cells_id: int,
+        places: Places,
     ) -> None:
         self._axis = ProductAxis()
         self._masks: dict[int, int] = {}
@@ -60,7 +72,7 @@ class SupplyPartition:
         )
         self._zone_partitions = zone_partitions
         self._intake, self._meter, self._partition = intake, meter, source.partition
-        self._cell_map = cell_map
+        self._cells_id, self._places = cells_id, places
         self._offset = -1
 
     def know_products(self, products: Iterable[str]) -> None:
@@ -82,7 +94,7 @@ class SupplyPartition:
         self._fleet.observe(
             driver=columns.hashes("driver_id")[kept],
             at_ms=at_ms[~late],
-            cell=self._cell_map.cells_of(columns.floats("lat")[kept], columns.floats("lon")[kept]),
+            cell=self._places.cells.cells_of(columns.floats("lat")[kept], columns.floats("lon")[kept]),
             status=columns.ints("status")[kept].astype(np.int8),
             products=self._product_masks(columns, kept),
             free_at_ms=np.where(columns.present("free_at_ms")[kept], columns.ints("free_at_ms")[kept], -1),
@@ -94,9 +106,12 @@ class SupplyPartition:
         """Counts of the zones that changed."""
         counts = self._fleet.counts(now_ms)
         self._meter.gauge(f"drivers.{self._partition}", len(self._fleet))
-        for record in self._book.changes(counts, pings_offset=self._offset):
-            key = zone_key(record.zone)
-            yield Outgoing(SUPPLY_CELLS, partition_of(key, self._zone_partitions), key, record)
+        coded = self._book.coded_changes(
+            counts, pings_offset=self._offset, schema_id=self._cells_id, table=self._places.zones
+        )
+        for zone, value in coded:
+            key = zone_key(zone)
+            yield Outgoing(SUPPLY_CELLS, partition_of(key, self._zone_partitions), key, value)
 
     def snapshot_complete(self, now_ms: int) -> Iterable[Outgoing]:
         """To every zone partition: all this epoch knows stands above."""
@@ -138,12 +153,14 @@ def warm_up() -> None:
     )
     fleet.counts(1)
     CellMap().cells_of(np.zeros(2), np.zeros(2))
+    zone = ZoneRows(zones=one, bounds=np.array([0, 1]), rows=one - 1)
+    coded_supply(1, (1,), zone, [], one, np.ones((1, 3), np.int64))
     raw_fetch.warm_up()
 
 
 def register(app: WorkerApp, worker: Worker) -> None:
     """Wire the service to its topics."""
-    cell_map = CellMap()  # one for all partitions: drivers of each are everywhere
+    places = Places()  # one for all partitions: drivers of each are everywhere
     intake = Intake(DRIVER_PINGS, worker.contracts.columns(DRIVER_PINGS), check_pings, worker)
 
     def open_partition(source: Source) -> SupplyPartition:
@@ -153,7 +170,8 @@ def register(app: WorkerApp, worker: Worker) -> None:
             zone_partitions=worker.partitions[SUPPLY_CELLS.name],
             intake=intake,
             meter=worker.meter,
-            cell_map=cell_map,
+            cells_id=worker.contracts.schema_id(SUPPLY_CELLS),
+            places=places,
         )
 
     wire_counting(app, worker, {DRIVER_PINGS: rewind_start}, open_partition, raw=True)

@@ -12,13 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from supply.counts import CellCounts
+from topics.coded_counts import ZoneRows, coded_supply
 from topics.counts import CountKind, SupplyCellsCounted
 from windows.epochs import Epoch
 from windows.hexagons import zones_reached
 from windows.products import ProductAxis
+from windows.zone_table import NO_ZONE, ZoneTable
+
+Ints = NDArray[np.int64]
 
 _NO_CELLS = np.empty(0, np.int64)
 _TOTALS = 3
+_CELLS = list(CountKind).index(CountKind.CELLS)  # symbols stand in the order of the schema, as a test of it says
 
 
 class SupplyBook:
@@ -41,17 +46,56 @@ class SupplyBook:
 
         Raises ValueError if the counts have more products than the axis.
         """
+        self._refuse_many(counts)
+        changed = self._taken(counts)
+        zones = sorted({zone for cell in changed.tolist() for zone in zones_reached(cell)})
+        if not zones:
+            return []
+        return self._zones_counted(counts, zones, pings_offset)
+
+    def coded_changes(
+        self, counts: CellCounts, *, pings_offset: int, schema_id: int, table: ZoneTable
+    ) -> list[tuple[int, bytes]]:
+        """The same records as framed values, each with its zone: in a tenth of the time, without objects.
+
+        Raises ValueError as `changes`.
+        """
+        self._refuse_many(counts)
+        changed = self._taken(counts)
+        zones = np.unique(table.zones_of(changed))
+        zones = zones[zones != NO_ZONE]
+        if not zones.size:
+            return []
+        named, rows = table.pairs(counts.cells)
+        firsts, lasts = np.searchsorted(named, zones), np.searchsorted(named, zones, side="right")
+        # Zones that did not change are passed over: their rows stand between the chosen ones.
+        chosen = np.concatenate([rows[first:last] for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True)])
+        of = ZoneRows(zones=zones, bounds=np.concatenate([[0], np.cumsum(lasts - firsts)]), rows=chosen)
+        start = (
+            _CELLS,
+            self._source_partition,
+            self._source_partitions,
+            self._epoch.generation,
+            self._epoch.started_ms,
+            pings_offset,
+            counts.now_ms,
+        )
+        products = list(self._products.ids[: counts.idle_by_product.shape[1]])
+        values = coded_supply(schema_id, start, of, products, counts.cells, self._table.astype(np.int64))
+        return list(zip(zones.tolist(), values, strict=True))
+
+    def _taken(self, counts: CellCounts) -> Ints:
+        """Cells whose counts differ from those taken last, ascending; these are now the last."""
+        table = np.column_stack((counts.idle, counts.busy, counts.soon_free, counts.idle_by_product))
+        changed = _changed(self._cells, self._table, counts.cells, table)
+        self._cells, self._table = counts.cells, table
+        return changed
+
+    def _refuse_many(self, counts: CellCounts) -> None:
         if counts.idle_by_product.shape[1] > len(self._products):
             raise ValueError(
                 f"counts must have at most {len(self._products)} products, got {counts.idle_by_product.shape[1]}"
             )
-        table = np.column_stack((counts.idle, counts.busy, counts.soon_free, counts.idle_by_product))
-        changed = _changed(self._cells, self._table, counts.cells, table)
-        self._cells, self._table = counts.cells, table
-        zones = sorted({zone for cell in changed for zone in zones_reached(cell)})
-        if not zones:
-            return []
-        return self._zones_counted(counts, zones, pings_offset)
 
     def snapshot_complete(self, *, pings_offset: int, now_ms: int) -> SupplyCellsCounted:
         """All that this epoch knows was published before: zones it did not name are empty."""
@@ -112,13 +156,13 @@ def _rows_by_zone(cells: NDArray[np.int64]) -> dict[int, list[int]]:
 
 def _changed(
     old_cells: NDArray[np.int64], old: NDArray[np.int32], new_cells: NDArray[np.int64], new: NDArray[np.int32]
-) -> list[int]:
+) -> Ints:
     """Cells that came, went or have other counts; a product not counted before counted nothing."""
     width = max(old.shape[1], new.shape[1])
     kept, old_rows, new_rows = np.intersect1d(old_cells, new_cells, assume_unique=True, return_indices=True)
     differs = (_widened(old[old_rows], width) != _widened(new[new_rows], width)).any(axis=1)
     came_or_went = np.setxor1d(old_cells, new_cells, assume_unique=True)
-    return [*kept[differs].tolist(), *came_or_went.tolist()]
+    return np.union1d(kept[differs], came_or_went)
 
 
 def _widened(table: NDArray[np.int32], width: int) -> NDArray[np.int32]:

@@ -26,7 +26,9 @@ class Contracts:
         self._codecs: dict[str, ObjectCodec] = {}
 
     def encode(self, topic: Topic, record: Any) -> bytes:  # noqa: ANN401  the topic's record class
-        """`record` as a framed value. Raises ValueError naming a field that does not fit its type."""
+        """`record` as a framed value; bytes are one already. Raises ValueError naming a field that does not fit."""
+        if isinstance(record, bytes):
+            return record
         return self._codec(topic).encode(record)
 
     def record(self, topic: Topic, partition: int, key: bytes | None, record: Any, headers: Headers = ()) -> Record:  # noqa: ANN401
@@ -60,6 +62,10 @@ class Contracts:
     def frame(self, topic: Topic) -> bytes:
         """What every value of `topic` begins with."""
         return frame(self._ids[topic.subject], b"")
+
+    def schema_id(self, topic: Topic) -> int:
+        """The registry's id of the schema this worker writes."""
+        return self._ids[topic.subject]
 
     def _codec(self, topic: Topic) -> ObjectCodec:
         codec = self._codecs.get(topic.subject)

@@ -26,7 +26,7 @@ ALIVE_EVERY_MS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A record on its way out to one partition of a topic."""
+    """A record on its way out to one partition of a topic; as an object, or as the bytes of its framed value."""
 
     topic: Topic
     partition: int

@@ -18,7 +18,7 @@ from agents.runtime.intake import Intake
 from agents.runtime.publisher import MAX_RECORD_BYTES
 from agents.runtime.telemetry import Meter
 from agents.runtime.worker import Worker
-from agents.supply import SupplyPartition
+from agents.supply import Places, SupplyPartition
 from pricing.defaults import new_york_market, new_york_policy
 from tests.agents import bad_records
 from tests.agents.bad_records import NOW_MS, REPEATS, SCHEMA_ID, SOLD_BEFORE, TOO_LATE
@@ -29,6 +29,7 @@ from topics.catalogue import (
     QUOTE_REQUESTS,
     QUOTES,
     RIDE_EVENTS,
+    SUPPLY_CELLS,
     dead_letters_of,
 )
 from topics.codec import ObjectCodec
@@ -36,7 +37,6 @@ from topics.dead_letters import KEPT_OF_LARGER_BYTES, KEPT_WHOLE_BYTES, letter_k
 from topics.ledger import DeadLettered, EventArrivedLate
 from topics.schemas import schema_of
 from topics.validity import check_decisions, check_pings, check_requests
-from windows.cell_map import CellMap
 from windows.epochs import Epoch
 
 PAGE = (Path(__file__).parents[2] / "docs" / "bad-input.md").read_text(encoding="utf-8")
@@ -88,7 +88,7 @@ def supply(worker):
     """SUPPLY's state of one partition."""
     pings = intake(worker, DRIVER_PINGS, check_pings)
     return SupplyPartition(
-        SOURCE, source_partitions=1, zone_partitions=1, intake=pings, meter=worker.meter, cell_map=CellMap()
+        SOURCE, source_partitions=1, zone_partitions=1, intake=pings, meter=worker.meter, cells_id=1, places=Places()
     )
 
 
@@ -137,12 +137,18 @@ def test_the_page_and_the_tests_know_the_same_records():
     assert [*rows(RIDE_EVENTS)] == [*bad_records.rides(quote)]
 
 
+def cells_said(supply, now_ms=NOW_MS):
+    """The zone records SUPPLY would publish now."""
+    codec = ObjectCodec(SUPPLY_CELLS, 1)
+    return [codec.decode(outgoing.record) for outgoing in supply.changes(now_ms)]
+
+
 @pytest.mark.parametrize("case", bad_records.PINGS)
 def test_pings_end_as_the_page_says(supply, case):
     """One spoilt ping: what SUPPLY refuses, notes as late, or counts."""
     bad = record(DRIVER_PINGS, *bad_records.PINGS[case], 7)
     said = refusals(supply.observe(batch(DRIVER_PINGS, bad)), bad)
-    counted = sum(sum(o.record.idle) + sum(o.record.busy) for o in supply.changes(NOW_MS))
+    counted = sum(sum(r.idle) + sum(r.busy) for r in cells_said(supply))
     assert (said or ["counted" if counted else "counted nowhere"]) == [rows(DRIVER_PINGS)[case]]
 
 
@@ -153,8 +159,7 @@ def test_a_teleporting_driver_is_one_car(supply):
     standing = {}
     for moment, ping in enumerate((here, there)):
         supply.observe(batch(DRIVER_PINGS, ping))
-        standing |= {o.record.zone: dict(zip(o.record.cells, o.record.idle, strict=True)) for o in supply.changes(
-            NOW_MS + moment)}  # fmt: skip
+        standing |= {r.zone: dict(zip(r.cells, r.idle, strict=True)) for r in cells_said(supply, NOW_MS + moment)}
     cells = {cell for counts in standing.values() for cell, idle in counts.items() if idle}
     assert len(cells) == 1
 
