@@ -23,6 +23,7 @@ from agents.runtime.partitioning import partition_of
 from agents.runtime.telemetry import Meter
 from agents.runtime.worker import Worker, wire_counting
 from supply.cells import SupplyBook
+from supply.counts import CellCounts
 from supply.fleet import Fleet, rewind_start
 from supply.products import ProductAxis, mask_of
 from topics.arrays import Int64s
@@ -58,9 +59,10 @@ class SupplyPartition:
         zone_partitions: int,
         intake: Intake,
         meter: Meter,
-        cells_id: int,
-        places: Places,
+        cells_id: int | None = None,
+        places: Places | None = None,
     ) -> None:
+        """Zone records are written as framed values of schema `cells_id`; None, as in replays, leaves them objects."""
         self._axis = ProductAxis()
         self._masks: dict[int, int] = {}
         self._fleet = Fleet()
@@ -72,7 +74,7 @@ class SupplyPartition:
         )
         self._zone_partitions = zone_partitions
         self._intake, self._meter, self._partition = intake, meter, source.partition
-        self._cells_id, self._places = cells_id, places
+        self._cells_id, self._places = cells_id, places or Places()
         self._offset = -1
 
     def know_products(self, products: Iterable[str]) -> None:
@@ -106,12 +108,16 @@ class SupplyPartition:
         """Counts of the zones that changed."""
         counts = self._fleet.counts(now_ms)
         self._meter.gauge(f"drivers.{self._partition}", len(self._fleet))
-        coded = self._book.coded_changes(
+        for zone, said in self._zones_said(counts):
+            key = zone_key(zone)
+            yield Outgoing(SUPPLY_CELLS, partition_of(key, self._zone_partitions), key, said)
+
+    def _zones_said(self, counts: CellCounts) -> Iterable[tuple[int, SupplyCellsCounted | bytes]]:
+        if self._cells_id is None:
+            return [(record.zone, record) for record in self._book.changes(counts, pings_offset=self._offset)]
+        return self._book.coded_changes(
             counts, pings_offset=self._offset, schema_id=self._cells_id, table=self._places.zones
         )
-        for zone, value in coded:
-            key = zone_key(zone)
-            yield Outgoing(SUPPLY_CELLS, partition_of(key, self._zone_partitions), key, value)
 
     def snapshot_complete(self, now_ms: int) -> Iterable[Outgoing]:
         """To every zone partition: all this epoch knows stands above."""
