@@ -14,7 +14,7 @@ from pricing.policy import PolicyBook
 from pricing.prepared_tick import PreparedTick
 from pricing.quote import QuoteContext, answer, quote_id_of
 from pricing.quote_memory import QuoteMemory
-from pricing.quote_offers import Asked, Offer, PricedValue, offer_of, priced_values, request_at
+from pricing.quote_offers import Asked, Offer, PricedValue, RoutingEngine, offer_of, priced_values, request_at
 from topics.arrays import Int64s
 from topics.columns import Columns
 from topics.events import RideEventHappened
@@ -74,10 +74,11 @@ class AnsweredPartition:
 
 @dataclass(slots=True)
 class QuoteDesk:
-    """Answers requests and judges acceptances."""
+    """Answers requests and judges acceptances; without an `engine` rides are estimated."""
 
     markets: MarketBook
     policies: PolicyBook
+    engine: RoutingEngine | None = None
     ticks: dict[int, PreparedTick] = field(default_factory=dict)
     partitions: dict[int, AnsweredPartition] = field(default_factory=dict)
     offers: dict[tuple[int, str], Offer] = field(default_factory=dict)
@@ -98,7 +99,8 @@ class QuoteDesk:
         Priced ones are bytes already: `priced_values` equals `answer` encoded. The few others go through `answer`.
         """
         answered: list[PricedValue | QuoteAnswered | None] = []
-        priced = priced_values(asked, partial(self._offer, now_ms=now_ms), frame=frame, now_ms=now_ms)
+        offers = partial(self._offer, now_ms=now_ms)
+        priced = priced_values(asked, offers, frame=frame, now_ms=now_ms, engine=self.engine)
         for place, (partition, request_id) in enumerate(zip(asked.partition, asked.request_id, strict=True)):
             known, made = self.partitions[partition], priced[place]
             quote_id = made.quote_id if made else quote_id_of(request_id)

@@ -10,7 +10,7 @@ and those are few, goes the long way through `pricing.quote`, which is also what
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from pricing.driver_pay import PayTerms, driver_pay, pay_terms
 from pricing.fares import amount_of, fare_lines
@@ -20,7 +20,7 @@ from pricing.prepared_tick import PreparedTick
 from pricing.quote import LONGEST_DEADLINE_MS, LONGEST_RIDE_M, SAME_PLACE_M, QuoteContext, distance_m, quote_id_of
 from pricing.quote_values import PRICED, fallbacks_of, lines_of, long_of, reasons_of, text_of, text_of_name
 from pricing.quoted_multiplier import NO_TICK, quoted_multiplier
-from pricing.routes import route_of
+from pricing.routes import Route, route_of
 from topics.control import Product
 from topics.events import QuoteRequested
 from windows.panes import is_from_future
@@ -109,6 +109,19 @@ def _until(tick: PreparedTick | None, policy: Policy, fallback: str, now_ms: int
     return max(now_ms, tick.tick.now_ms + policy.rules.stale_hold_ms)
 
 
+class RoutingEngine(Protocol):
+    """What may know rides better than the estimate of `pricing.routes`: a road network, a feed of traffic."""
+
+    def route(
+        self, pickup: tuple[float, float], dropoff: tuple[float, float], at_ms: int, market: Market
+    ) -> Route | None:
+        """The ride between two points (latitude, longitude) that begins at `at_ms`; None for the estimate.
+
+        Asked for every request on the event loop, so it answers from memory, in microseconds. Its name stands in
+        `Route.source` and in the quote with what it said: a replay needs no engine.
+        """
+
+
 class Asked(NamedTuple):
     """A chunk of requests in columns, one entry each; `cell` is 0 where the pickup's coordinates are none.
 
@@ -147,11 +160,17 @@ class PricedValue(NamedTuple):
 
 
 def priced_values(
-    asked: Asked, offers: Callable[[int, str], Offer | None], *, frame: bytes, now_ms: int
+    asked: Asked,
+    offers: Callable[[int, str], Offer | None],
+    *,
+    frame: bytes,
+    now_ms: int,
+    engine: RoutingEngine | None = None,
 ) -> list[PricedValue | None]:
     """The priced answer to each request at `now_ms`; None where another answer is due.
 
-    `offers(cell, product)` is what holds at `now_ms`; `frame` begins every value.
+    `offers(cell, product)` is what holds at `now_ms`; `frame` begins every value. Without an `engine`, and where it
+    knows no way, rides are estimated.
     """
     known: dict[tuple[int, str], Offer | None] = {}
     made: list[PricedValue | None] = []
@@ -174,7 +193,9 @@ def priced_values(
         ):
             made.append(None)
             continue
-        route = route_of(far_m, at_ms, offer.market.time_zone, offer.market.km_per_h)
+        market = offer.market
+        route = engine.route((lat, lon), (to_lat, to_lon), at_ms, market) if engine else None
+        route = route or route_of(far_m, at_ms, market.time_zone, market.km_per_h)
         lines = fare_lines(offer.product, route, offer.hundredths)
         quote_id = quote_id_of(request_id)
         value = b"".join(

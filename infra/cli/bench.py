@@ -25,6 +25,7 @@ class Job(StrEnum):
     QUOTES = "quotes"
     FRESHNESS = "freshness"
     RECOVERY = "recovery"
+    INFERENCE = "inference"
 
 
 def command(
@@ -68,6 +69,10 @@ def _measure(job: Job, *, quick: bool) -> "JobResult":
 
     if job is Job.TICK:
         return tick()
+    if job is Job.INFERENCE:
+        from bench import inference
+
+        return inference.measure(quick=quick)
     from infra.settings import read_settings
 
     cache_dir = read_settings().state_dir.resolve() / "cache"

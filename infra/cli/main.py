@@ -26,6 +26,7 @@ from infra.cli import (
     forecast,
     markets,
     models,
+    offers,
     policy,
     publish,
     quote,
@@ -36,6 +37,7 @@ from infra.cli import (
     top,
     topics,
     train,
+    train_behaviour,
     up,
     worker,
 )
@@ -156,8 +158,11 @@ def _markets() -> typer.Typer:
 
 
 def _train() -> typer.Typer:
-    group = _group("Train a model from the shipped pickups.", train.EXAMPLES)
+    group = _group("Train models: demand from pickups, pickup time and acceptance from offers.", train.EXAMPLES)
     group.command("demand", epilog=_examples(train.EXAMPLES))(train.demand_command)
+    group.command("offers", epilog=_examples(offers.EXAMPLES))(offers.offers_command)
+    group.command("eta", epilog=_examples(train_behaviour.EXAMPLES))(train_behaviour.eta_command)
+    group.command("acceptance", epilog=_examples(train_behaviour.EXAMPLES))(train_behaviour.acceptance_command)
     return group
 
 
@@ -170,6 +175,7 @@ def _forecast() -> typer.Typer:
 def _models() -> typer.Typer:
     group = _group("The models announced to the services, by name, version and alias.", models.EXAMPLES)
     group.command("list", epilog=_examples(("faretide models list --json",)))(models.list_command)
+    group.command("show", epilog=_examples(models.SHOW_EXAMPLES))(models.show_command)
     group.command("announce", epilog=_examples(models.ANNOUNCE_EXAMPLES))(models.announce_command)
     group.command("alias", epilog=_examples(models.ALIAS_EXAMPLES))(models.alias_command)
     return group

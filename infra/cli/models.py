@@ -33,6 +33,7 @@ ANNOUNCE_EXAMPLES = (
     "faretide models announce models/demand-2.faretide --as demand@3",
     "faretide models announce mine.faretide --as demand@4 --alias challenger",
 )
+SHOW_EXAMPLES = ("faretide models show demand@2", "faretide models show eta@1 --json | jq .card.scored")
 ALIAS_EXAMPLES = ("faretide models alias demand@2 champion",)
 
 
@@ -97,7 +98,6 @@ def _parted(label: str) -> tuple[str, int]:
 
 
 def _record(file: Path, name: str, version: int, alias: str) -> "ModelAnnounced":
-    from pricing.artefact import FORMAT
     from topics.control import ModelAnnounced
 
     card = file.with_suffix(".json")
@@ -112,7 +112,7 @@ def _record(file: Path, name: str, version: int, alias: str) -> "ModelAnnounced"
         name=name,
         version=version,
         alias=alias,
-        format=FORMAT,
+        format=_format_of(name),
         sha256=hashlib.sha256(artefact).hexdigest(),
         artefact=artefact,
         card=text,
@@ -124,15 +124,50 @@ def _record(file: Path, name: str, version: int, alias: str) -> "ModelAnnounced"
     return record
 
 
+def _format_of(name: str) -> str:
+    """Format and version of artefacts of that name: small ones of behaviour, of demand any other."""
+    from pricing.artefact import FORMAT
+    from pricing.behaviour_models import KINDS
+
+    return KINDS[name].format if name in KINDS else FORMAT
+
+
 def _problem(record: "ModelAnnounced") -> str:
     from pricing.artefact import BrokenModelError
+    from pricing.behaviour_models import KINDS, small_model
     from pricing.demand_model import model_of
 
     try:
-        model_of(record)
+        small_model(record) if record.name in KINDS else model_of(record)
     except BrokenModelError as error:
         return str(error)
     return ""
+
+
+def show_command(
+    label: Annotated[str, typer.Argument(metavar="NAME@VERSION", help="A version announced before.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show a version: what it is used for, what it was fitted on and how good it was there, as its card says."""
+    name, version = _parted(label)
+    announced = asyncio.run(_all())
+    found = [one for one in announced if (one.record.name, one.record.version) == (name, version)]
+    if not found:
+        raise CommandError(f"{label} was never announced; known: {_known(announced)}")
+    newest = {(one.record.name, one.record.alias): one for one in announced}
+    uses = sorted(alias for (_, alias), one in newest.items() if one.label == label)
+    one = found[-1]
+    shown = _shown(one, in_use=bool(uses)) | {"aliases": uses, "format": one.record.format}
+    if as_json:
+        say_json(shown | {"card": json.loads(one.record.card)})
+        return
+    say_table(("", label), [(key, _word(value)) for key, value in shown.items() if key not in {"model", "alias"}])
+    say(json.dumps(json.loads(one.record.card), indent=1, sort_keys=True))
+
+
+def _known(announced: list[Announced]) -> str:
+    return ", ".join(sorted({one.label for one in announced})) or "none"
 
 
 async def _all() -> list[Announced]:
@@ -161,8 +196,7 @@ async def _append(record: "ModelAnnounced | None", known: tuple[str, int, str] |
 def _again(before: list[Announced], name: str, version: int, alias: str) -> "ModelAnnounced":
     found = [one for one in before if (one.record.name, one.record.version) == (name, version)]
     if not found:
-        known = ", ".join(sorted({one.label for one in before})) or "none"
-        raise CommandError(f"{name}@{version} was never announced; known: {known}")
+        raise CommandError(f"{name}@{version} was never announced; known: {_known(before)}")
     if found[-1].problem:
         raise CommandError(f"{name}@{version} cannot be used: {found[-1].problem}")
     return replace(found[-1].record, alias=alias, announced_ms=time.time_ns() // 1_000_000)

@@ -11,6 +11,7 @@ from infra.clients.producer import Publisher
 from infra.clients.registry import Registry
 from infra.clients.schema_ids import SchemaIds
 from pricing.artefact import FORMAT
+from pricing.behaviour_models import ACCEPTANCE, ETA, KINDS
 from pricing.defaults import new_york_market, new_york_policy
 from pricing.models import CHAMPION
 from topics.catalogue import MARKETS, MODELS, PRICING_POLICY, Topic
@@ -18,6 +19,7 @@ from topics.control import ModelAnnounced
 
 MODEL_DIR = Path(__file__).resolve().parents[2] / "models"
 SHIPPED_NAME, SHIPPED_VERSION = "demand", 2
+BEHAVIOUR_VERSION = 1
 
 
 def shipped_model(now_ms: int) -> ModelAnnounced:
@@ -36,17 +38,37 @@ def shipped_model(now_ms: int) -> ModelAnnounced:
     )
 
 
+def shipped_behaviour(now_ms: int) -> list[ModelAnnounced]:
+    """The models of pickup time and acceptance in `models/`, announced at `now_ms`."""
+    return [_small(name, now_ms) for name in (ETA, ACCEPTANCE)]
+
+
+def _small(name: str, now_ms: int) -> ModelAnnounced:
+    shipped = MODEL_DIR / f"{name}-{BEHAVIOUR_VERSION}"
+    artefact = shipped.with_suffix(".faretide").read_bytes()
+    return ModelAnnounced(
+        name=name,
+        version=BEHAVIOUR_VERSION,
+        alias=CHAMPION,
+        format=KINDS[name].format,
+        sha256=hashlib.sha256(artefact).hexdigest(),
+        artefact=artefact,
+        card=shipped.with_suffix(".json").read_text(encoding="utf-8"),
+        announced_ms=now_ms,
+    )
+
+
 async def seed(connection: Connection, now_ms: int) -> list[str]:
     """Publish what is missing and return the names of the topics written to.
 
     A market or policy set by an operator stays; the shipped model is announced unless its very version already was.
     Nothing is back-dated: all of it applies from `now_ms` on.
     """
-    model = shipped_model(now_ms)
+    models = [shipped_model(now_ms), *shipped_behaviour(now_ms)]
     wanted: list[tuple[Topic, Any]] = [
         (MARKETS, replace(new_york_market(), effective_from_ms=now_ms)),
         (PRICING_POLICY, replace(new_york_policy(), effective_from_ms=now_ms)),
-        (MODELS, model),
+        *((MODELS, model) for model in models),
     ]
     async with Registry(connection) as registry:
         ids = await registry.ids_of([topic for topic, _ in wanted])
@@ -55,7 +77,7 @@ async def seed(connection: Connection, now_ms: int) -> list[str]:
     async with Publisher(connection, ids, source="faretide/up") as publisher:
         for topic, record in missing:
             await (await publisher.publish(topic, record))
-    return [topic.name for topic, _ in missing]
+    return list(dict.fromkeys(topic.name for topic, _ in missing))
 
 
 async def _said(connection: Connection, topic: Topic, ids: SchemaIds) -> list[Any]:

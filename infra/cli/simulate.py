@@ -52,7 +52,7 @@ def command(
     from simulation.lockstep.scenarios import SCENARIOS
     from simulation.lockstep.trials import POLICIES, differences, trials
 
-    world = _world(drivers)
+    world = world_of(drivers)
     if tune:
         _tune(world)
         return
@@ -72,7 +72,7 @@ def command(
         say_json(document)
 
 
-def _world(drivers: int) -> "World":
+def world_of(drivers: int) -> "World":
     """New York as shipped, with so many drivers."""
     from infra.cli.seeding import shipped_model
     from pricing.defaults import new_york_market, new_york_policy

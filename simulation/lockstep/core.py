@@ -25,6 +25,7 @@ from simulation.lockstep.ground import NOWHERE, row_of
 from simulation.lockstep.pricers import UNMOVED, Asked, Fleet, Sight
 from topics.control import LatLon, MarketDefined, ModelAnnounced, PricingPolicySet
 from topics.counts import CityDemandCounted, CountKind, DemandCellsCounted, SupplyCellsCounted
+from topics.prices import SurgeTicked
 from windows.epochs import Epoch
 from windows.hexagons import zones_of
 from windows.panes import pane_start
@@ -64,6 +65,7 @@ class Faretide:
         self._panes: dict[int, NDArray[np.int64]] = {}
         self._offset = 0
         self._begun = False
+        self.newest: dict[int, SurgeTicked] = {}
 
     def price(self, sight: Sight) -> NDArray[np.int64]:
         """Multipliers of the newest ticks, int64[C, P]."""
@@ -168,6 +170,7 @@ class Faretide:
             tick = self._desk.tick(zone, now_ms)
             if tick is not None:
                 self._desk.ticked(tick, self._offset)
+                self.newest[zone] = tick
                 rows = row_of(self._cells, np.array(tick.cells, np.int64))
                 prices[rows] = np.array(tick.multiplier_hundredths, np.int64).reshape(len(tick.cells), -1)
         return prices

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pricing.quote import QuoteContext, answer
 from pricing.quote_offers import Asked, offer_of, priced_values, request_at
 from pricing.quote_values import FIELDS, long_of, refuse_other_fields, text_of
+from pricing.routes import Route
 from tests.unit.pricing.test_quote import tick_at
 from tests.unit.pricing.worlds import MARKET, NOON_MS, TIMES_SQUARE, ZONE, policy
 from topics import wire
@@ -69,6 +70,36 @@ def where(cell, rules, tick):
     return QuoteContext(
         cell=cell, zone=ZONE if known else 0, market=market, policy=policy(**rules) if known else None, tick=tick
     )
+
+
+class Ferry:
+    """A routing engine that knows one kind of ride: across the harbour."""
+
+    def route(self, pickup, dropoff, at_ms, market):
+        assert (pickup, at_ms, market.name) == ((40.758, -73.9855), NOON_MS, "nyc")
+        return Route(9_000, 1_500, "ferry") if dropoff[0] < 40.7 else None
+
+
+@pytest.mark.parametrize(("to_lat", "source"), [(40.65, "ferry"), (40.72, "")])
+def test_a_routing_engine_takes_the_place_of_the_estimate_and_is_named(to_lat, source):
+    """Distance, duration and hence the fare are the engine's; where it knows no way the estimate stands, unnamed.
+
+    What the engine said is in the quote, so it is answered again without the engine.
+    """
+    asked = asked_of([(0, 7, NOON_MS, "r-1", "rider", NOON_MS, (40.758, -73.9855), (to_lat, -74.0), "standard", None)])
+    tick = tick_at(150, NOON_MS - 100)
+
+    def offers(cell, product):
+        return offer_of(where(cell, {}, tick), product, NOON_MS)
+
+    [made] = priced_values(asked, offers, frame=FRAME, now_ms=NOON_MS, engine=Ferry())
+    quote = CODEC.decode(made.value)
+    assert quote.route_source == source
+    request, appended_ms, offset = request_at(asked, 0)
+    route = Route(quote.distance_m, quote.duration_s, source) if source else None
+    context = replace(where(TIMES_SQUARE, {}, tick), route=route)
+    assert quote == answer(request, context, appended_ms=appended_ms, now_ms=NOON_MS, request_offset=offset)
+    assert (quote.distance_m == 9_000) == (source == "ferry")
 
 
 @given(

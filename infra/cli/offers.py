@@ -1,0 +1,181 @@
+"""`faretide train offers`: what was offered and what became of it, as a file that models are fitted on."""
+
+import asyncio
+import csv
+import gzip
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+from infra.cli.exits import CommandError, ExitCode
+from infra.cli.output import say, say_json
+
+if TYPE_CHECKING:
+    from pricing.offers import Offers
+
+EXAMPLES = (
+    "faretide train offers --from topics offers.csv.gz",
+    "faretide train offers --from database --days 7 offers.csv.gz",
+    "faretide train offers --from city --first-seed 501 --seeds 1 offers.csv.gz",
+)
+DAY_MS = 86_400_000
+_QUOTES = (
+    "SELECT record FROM quotes WHERE outcome = 'PRICED' AND now_ms >= $1 AND record IS NOT NULL "
+    "ORDER BY day, topic, partition, record_offset"
+)
+_EVENTS = (
+    "SELECT record FROM ride_events WHERE kind IN ('QUOTE_ACCEPTED', 'RIDE_STARTED') AND at_ms >= $1 "
+    "AND record IS NOT NULL ORDER BY day, topic, partition, record_offset"
+)
+
+
+class Source(StrEnum):
+    """Where offers are read from."""
+
+    TOPICS = "topics"
+    DATABASE = "database"
+    CITY = "city"
+
+
+def offers_command(
+    output: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file to write, .gz compresses it.")],
+    *,
+    source: Annotated[
+        Source, typer.Option("--from", help="topics, database, or city: the lockstep one.")
+    ] = Source.TOPICS,
+    days: Annotated[float, typer.Option(min=0.0, help="From topics and database: how many days back.")] = 30.0,
+    first_seed: Annotated[int, typer.Option(min=0, help="From the city: the first seed.")] = 501,
+    seeds: Annotated[int, typer.Option(min=1, help="From the city: seeds, each all scenarios.")] = 1,
+    scenario: Annotated[
+        str, typer.Option(help="From the city: names of scenarios with commas between, or all.")
+    ] = "all",
+    drivers: Annotated[int, typer.Option(min=50, help="From the city: cars on the road.")] = 1_000,
+    as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON document.")] = False,
+) -> None:
+    """Write offers whose fate is settled: price, wait told, idle cars around, taken or not, seconds to pickup.
+
+    Half an hour after its lock ran out an offer is settled. Quotes that name no idle cars are left out.
+    """
+    if source is Source.CITY:
+        found = _of_city(range(first_seed, first_seed + seeds), drivers, scenario)
+    else:
+        since_ms = time.time_ns() // 1_000_000 - round(days * DAY_MS)
+        found = asyncio.run(_of_topics(since_ms) if source is Source.TOPICS else _of_database(since_ms))
+    write_offers(found, output)
+    taken, picked = int(found.accepted.sum()), int(found.picked.sum())
+    if as_json:
+        say_json({"file": str(output), "offers": found.at_ms.size, "accepted": taken, "picked_up": picked})
+    else:
+        say(f"{output}: {found.at_ms.size:,} offers, {taken:,} accepted, {picked:,} picked up")
+
+
+def read_offers(file: Path) -> "Offers":
+    """The offers of a file.
+
+    Raises CommandError naming the file.
+    """
+    from pricing.offers import offers_of_csv
+
+    try:
+        with _opened(file, "r") as lines:
+            return offers_of_csv(lines)
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read: {error.strerror or error}", ExitCode.USAGE) from error
+    except (ValueError, EOFError) as error:
+        raise CommandError(f"{file}: {error}", ExitCode.USAGE) from error
+
+
+def write_offers(offers: "Offers", file: Path) -> None:
+    """Write the file; equal offers give equal bytes."""
+    from pricing.offers import csv_rows
+
+    with _opened(file, "w") as lines:
+        csv.writer(lines, lineterminator="\n").writerows(csv_rows(offers))
+
+
+@contextmanager
+def _opened(file: Path, mode: str) -> Iterator[TextIO]:
+    import io
+
+    with file.open(f"{mode}b") as raw:
+        if file.suffix != ".gz":
+            with io.TextIOWrapper(raw, encoding="utf-8", newline="") as text:
+                yield text
+            return
+        # Neither the name nor the time of writing: the same offers are the same bytes.
+        packed = gzip.GzipFile(filename="", fileobj=raw, mode=f"{mode}b", mtime=0)
+        with packed, io.TextIOWrapper(packed, encoding="utf-8", newline="") as text:
+            yield text
+
+
+async def _of_topics(since_ms: int) -> "Offers":
+    from infra.cli.session import open_session
+    from infra.clients.consumer import tail
+    from infra.clients.registry import Registry
+    from infra.clients.schema_ids import SchemaIds
+    from pricing.offers import offers_of
+    from topics.catalogue import QUOTES, RIDE_EVENTS
+
+    connection = open_session("train").connection
+    until_ms = time.time_ns() // 1_000_000
+    read: dict[str, list[Any]] = {}
+    async with Registry(connection) as registry:
+        for topic in (QUOTES, RIDE_EVENTS):
+            entries = tail(connection, topic, SchemaIds(registry), start=since_ms, follow=False)
+            read[topic.name] = [entry.record async for entry in entries if entry.record is not None]
+    return offers_of(read[QUOTES.name], read[RIDE_EVENTS.name], until_ms=until_ms)
+
+
+async def _of_database(since_ms: int) -> "Offers":
+    import orjson
+
+    from infra.cli.session import open_session
+    from infra.clients.database import connect_database, find_database
+    from pricing.offers import offers_of
+    from topics.events import RideEventHappened, RideEventKind
+    from topics.prices import QuoteAnswered, QuoteOutcome
+
+    connection = await connect_database(find_database(open_session("train").settings))
+    try:
+        quotes = [orjson.loads(row["record"]) for row in await connection.fetch(_QUOTES, since_ms)]
+        events = [orjson.loads(row["record"]) for row in await connection.fetch(_EVENTS, since_ms)]
+    finally:
+        await connection.close()
+    return offers_of(
+        (_record(QuoteAnswered, quote | {"outcome": QuoteOutcome(quote["outcome"])}) for quote in quotes),
+        (_record(RideEventHappened, event | {"kind": RideEventKind(event["kind"])}) for event in events),
+        until_ms=time.time_ns() // 1_000_000,
+    )
+
+
+def _record(kind: Any, said: dict[str, Any]) -> Any:  # noqa: ANN401  a record class of topics
+    """The record of a row; fields of a newer release are passed over."""
+    return kind(**{name: value for name, value in said.items() if name in kind.__dataclass_fields__})
+
+
+def _of_city(seeds: range, drivers: int, wanted: str) -> "Offers":
+    """Offers of the scenarios under the service's own pricing, one run after the other."""
+    import sys
+
+    from infra.cli.simulate import world_of
+    from pricing.offers import joined
+    from simulation.lockstep.offers import recorded
+    from simulation.lockstep.scenarios import SCENARIOS
+
+    names = list(SCENARIOS) if wanted == "all" else wanted.split(",")
+    unknown = sorted(set(names) - set(SCENARIOS))
+    if unknown:
+        raise CommandError(
+            f"--scenario must be of {', '.join(SCENARIOS)}, or all, got {', '.join(unknown)}", ExitCode.USAGE
+        )
+    world, runs = world_of(drivers), []
+    for seed in seeds:
+        for name in names:
+            runs.append(recorded(world, SCENARIOS[name], seed))
+            print(f"{name}, seed {seed}: {runs[-1].at_ms.size:,} offers", file=sys.stderr, flush=True)
+    return joined(runs)

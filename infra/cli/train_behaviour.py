@@ -1,0 +1,164 @@
+"""`faretide train eta` and `faretide train acceptance`: small models fitted on recorded offers, with calibration."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from infra.cli.exits import CommandError
+from infra.cli.offers import read_offers
+from infra.cli.output import say, say_json, say_table
+
+if TYPE_CHECKING:
+    from pricing.behaviour_models import Fitted
+    from pricing.offer_scores import Calibration
+    from pricing.offers import Offers
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+HISTORY, TEST = DATA / "city-offers-history.csv.gz", DATA / "city-offers-test.csv.gz"
+EXAMPLES = (
+    "faretide train eta --offers mine.csv.gz --output /tmp/mine",
+    "faretide train acceptance --check",
+)
+
+Offered = Annotated[Path, typer.Option("--offers", help="Offers to fit on, as `faretide train offers` writes them.")]
+Tested = Annotated[
+    Path | None, typer.Option("--test", help="Offers to score on; without, the last third by time of --offers.")
+]
+Output = Annotated[Path, typer.Option(help="Directory to write the artefact and its card to.")]
+Version = Annotated[int, typer.Option(min=1, help="Version in the file's name.")]
+Market = Annotated[str, typer.Option(help="The market the offers were made in: the model prices there only.")]
+Report = Annotated[Path | None, typer.Option(help="Directory for the calibration picture.")]
+Check = Annotated[bool, typer.Option("--check", help="Write nothing; fail unless the directory holds this result.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The card as one JSON document.")]
+
+
+def eta_command(
+    *,
+    offers: Offered = HISTORY,
+    test: Tested = None,
+    output: Output = Path("models"),
+    version: Version = 1,
+    market: Market = "nyc",
+    report: Report = None,
+    check: Check = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fit pickup time by idle density: wait = match + root / sqrt(idle cars per km²). The same bytes each time."""
+    _train("eta", offers, test, output / f"eta-{version}", market, report, check=check, as_json=as_json)
+
+
+def acceptance_command(
+    *,
+    offers: Offered = HISTORY,
+    test: Tested = None,
+    output: Output = Path("models"),
+    version: Version = 1,
+    market: Market = "nyc",
+    report: Report = None,
+    check: Check = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fit whether riders take an offer: a logit of price and wait told. The same bytes each time."""
+    _train("acceptance", offers, test, output / f"acceptance-{version}", market, report, check=check, as_json=as_json)
+
+
+def _train(
+    name: str,
+    file: Path,
+    test: Path | None,
+    target: Path,
+    market: str,
+    report: Path | None,
+    *,
+    check: bool,
+    as_json: bool,
+) -> None:
+    from pricing.behaviour_models import packed
+
+    history, scored = _split(file, test)
+    try:
+        fitted, calibration = _fit(name, history, scored)
+    except ValueError as error:
+        raise CommandError(f"{file}: {error}") from error
+    artefact = packed(name, market, fitted)
+    card = _card(name, fitted, calibration, history, {"offers": file.name, "test": test.name if test else "last third"})
+    if check:
+        _checked(target.with_suffix(".faretide"), artefact)
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.with_suffix(".faretide").write_bytes(artefact)
+        target.with_suffix(".json").write_text(json.dumps(card, sort_keys=True, indent=1) + "\n", encoding="utf-8")
+    if report is not None:
+        from infra.cli.calibration_picture import picture
+
+        report.mkdir(parents=True, exist_ok=True)
+        (report / f"calibration-{name}.svg").write_text(picture(name, calibration), encoding="utf-8")
+    if as_json:
+        say_json(card | {"artefact": str(target.with_suffix(".faretide"))})
+        return
+    say(f"{target}.faretide: {', '.join(f'{key} {value}' for key, value in asdict(fitted).items())}")
+    rows = [(one, *(f"{value:.4g}" for value in asdict(score).values())) for one, score in calibration.scores.items()]
+    say_table(("model", *ERROR_OF[name]), rows, title=f"{calibration.offers:,} offers it has not seen")
+
+
+ERROR_OF = {
+    "eta": ("RMSE, s", "bias, s", "Gamma deviance"),
+    "acceptance": ("Brier score", "bias", "Bernoulli deviance"),
+}
+
+
+def _split(file: Path, test: Path | None) -> "tuple[Offers, Offers]":
+    """Offers to fit on and to score on; of the shipped file, the shipped test."""
+    history = read_offers(file)
+    if test is None and file == HISTORY:
+        test = TEST
+    if test is not None:
+        return history, read_offers(test)
+    from pricing.offers import cut
+
+    return cut(history)
+
+
+def _fit(name: str, history: "Offers", test: "Offers") -> "tuple[Fitted, Calibration]":
+    from pricing.offer_fits import fitted_acceptance, fitted_waits
+    from pricing.offer_scores import acceptance_scored, waits_scored
+
+    if name == "eta":
+        waits = fitted_waits(history)
+        return waits, waits_scored(waits, history, test)
+    acceptance = fitted_acceptance(history)
+    return acceptance, acceptance_scored(acceptance, history, test)
+
+
+def _card(
+    name: str, fitted: "Fitted", calibration: "Calibration", history: "Offers", files: dict[str, str]
+) -> dict[str, Any]:
+    import numpy as np
+
+    from pricing.behaviour_models import KINDS
+    from pricing.offer_scores import TREE_ROUNDS, TREES
+
+    return {
+        "format": KINDS[name].format,
+        "parameters": asdict(fitted),
+        "data": files
+        | {
+            "first_ms": int(history.at_ms.min()),
+            "last_ms": int(history.at_ms.max()),
+            "offers": history.at_ms.size,
+            "accepted": int(history.accepted.sum()),
+            "picked_up": int(history.picked.sum()),
+        },
+        "scored": asdict(calibration),
+        "trees_for_comparison": TREES | {"rounds": TREE_ROUNDS},
+        "versions": {"numpy": np.__version__},
+    }
+
+
+def _checked(file: Path, artefact: bytes) -> None:
+    if not file.exists() or file.read_bytes() != artefact:
+        raise CommandError(f"{file} is not what training gives here: sha256 {hashlib.sha256(artefact).hexdigest()}")

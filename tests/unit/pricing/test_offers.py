@@ -1,0 +1,195 @@
+"""Offers joined from quotes and rides, and the models fitted on them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from infra.cli.offers import read_offers
+from infra.cli.seeding import shipped_behaviour
+from infra.cli.train_behaviour import HISTORY, TEST
+from pricing.acceptance import Acceptance
+from pricing.behaviour_models import packed, small_model
+from pricing.eta import Waits, eta_s
+from pricing.offer_fits import fitted_acceptance, fitted_waits
+from pricing.offer_scores import acceptance_scored, waits_scored
+from pricing.offers import COLUMNS, NEVER, Offers, csv_rows, cut, offers_of, offers_of_csv
+from topics.events import RideEventHappened, RideEventKind
+from topics.prices import QuoteAnswered, QuoteOutcome
+
+HOUR_MS = 3_600_000
+
+
+def quote(number, **changes):
+    """A priced quote of the first second, locked for two minutes."""
+    made = QuoteAnswered(
+        quote_id=f"q-{number}",
+        request_id=f"r-{number}",
+        rider_id="rider",
+        outcome=QuoteOutcome.PRICED,
+        at_ms=0,
+        now_ms=number,
+        valid_until_ms=120_000,
+        product="standard",
+        multiplier_hundredths=130,
+        eta_s=240,
+        idle_near_milli=500,
+        request_offset=0,
+    )
+    return replace(made, **changes)
+
+
+def event(kind, number, at_ms, **changes):
+    """An event of the ride of that number."""
+    accepts = kind is RideEventKind.QUOTE_ACCEPTED
+    made = RideEventHappened(
+        event_id=f"{kind}-{number}",
+        rider_id="rider",
+        ride_id=f"ride-{number}",
+        kind=kind,
+        at_ms=at_ms,
+        quote_id=f"q-{number}" if accepts else None,
+    )
+    return replace(made, **changes)
+
+
+ACCEPTED, STARTED = RideEventKind.QUOTE_ACCEPTED, RideEventKind.RIDE_STARTED
+
+
+def test_an_offer_is_joined_with_what_became_of_it():
+    """Declined; accepted and never picked up; picked up 90 s after acceptance; repeated records count once."""
+    quotes = [quote(1), quote(2), quote(3), quote(3, multiplier_hundredths=999)]
+    events = [
+        event(STARTED, 3, 95_000),
+        event(ACCEPTED, 2, 4_000),
+        event(ACCEPTED, 3, 5_000),
+        event(ACCEPTED, 3, 9_000),
+    ]
+    found = offers_of(quotes, events, until_ms=HOUR_MS)
+    assert found.accepted.tolist() == [False, True, True]
+    assert found.wait_s.tolist() == [NEVER, NEVER, 90.0]
+    assert found.multiplier.tolist() == [1.3, 1.3, 1.3]
+
+
+@pytest.mark.parametrize(
+    "left_out",
+    [
+        {"outcome": QuoteOutcome.EXPIRED},
+        {"idle_near_milli": -1},
+        {"valid_until_ms": HOUR_MS - 60_000},
+    ],
+    ids=["not priced", "of a release before", "not settled"],
+)
+def test_what_teaches_nothing_is_left_out(left_out):
+    """No price, no idle cars told, or a fate that is still open."""
+    assert offers_of([quote(1, **left_out)], [], until_ms=HOUR_MS).at_ms.size == 0
+
+
+def test_a_file_gives_back_what_was_written():
+    """To the whole second and hundredth."""
+    offers = offers_of([quote(1), quote(2)], [event(ACCEPTED, 2, 5_000), event(STARTED, 2, 95_000)], until_ms=HOUR_MS)
+    lines = [",".join(row) for row in csv_rows(offers)]
+    again = offers_of_csv(lines)
+    assert [getattr(again, name).tolist() for name in Offers.__slots__] == [
+        getattr(offers, name).tolist() for name in Offers.__slots__
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["at_ms,product"], "missing: accepted"),
+        ([",".join(COLUMNS), "1,standard,100,many,500,1,60"], "line 2 must hold numbers"),
+    ],
+)
+def test_a_bad_file_is_refused_by_line(lines, said):
+    """What is missing, or where."""
+    with pytest.raises(ValueError, match=said):
+        offers_of_csv(lines)
+
+
+def drawn(*, waits, acceptance, size=20_000, seed=1):
+    """Offers of a world in which both models hold, waits scattered around their mean."""
+    rng = np.random.default_rng(seed)
+    idle = rng.uniform(0.1, 20.0, size)
+    multiplier = rng.choice([1.0, 1.2, 1.5, 2.0, 3.0], size)
+    told = eta_s(idle, waits)
+    accepted = rng.random(size) < acceptance.chance(multiplier, told)
+    came = told * rng.gamma(4.0, 0.25, size)
+    return Offers(
+        at_ms=np.arange(size),
+        product=np.full(size, "standard"),
+        multiplier=multiplier,
+        eta_s=told,
+        idle_per_km2=idle,
+        accepted=accepted,
+        wait_s=np.where(accepted, came, NEVER),
+    )
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    st.builds(Waits, match_s=st.floats(10, 120), s_per_root=st.floats(40, 400)),
+    st.floats(-0.5, 1.5),
+    st.floats(0.3, 3.0),
+    st.floats(0.01, 0.3),
+)
+def test_fits_find_the_world_the_offers_came_from(waits, at_usual, price_slope, wait_slope):
+    """Parameters of drawn worlds, to what 20,000 offers can tell."""
+    truth = Acceptance(at_usual=at_usual, price_slope=price_slope, wait_slope_per_min=wait_slope, usual_wait_s=180.0)
+    offers = drawn(waits=waits, acceptance=truth)
+    found = fitted_waits(offers)
+    assert abs(found.s_per_root - waits.s_per_root) < 0.08 * waits.s_per_root + 3.0
+    acceptance = fitted_acceptance(offers)
+    assert abs(acceptance.price_slope - price_slope) < 0.25
+    assert abs(acceptance.wait_slope_per_min - wait_slope) < 0.1
+
+
+def test_a_slope_of_the_wrong_sign_stays_at_its_bound():
+    """Riders who seem to like waiting, as few or confounded offers may say, never make a price depend on it so."""
+    offers = drawn(
+        waits=Waits(), acceptance=Acceptance(at_usual=0.0, price_slope=1.0, wait_slope_per_min=0.0, usual_wait_s=0.0)
+    )
+    longer = replace(offers, eta_s=np.where(offers.accepted, offers.eta_s + 300.0, offers.eta_s))
+    found = fitted_acceptance(longer)
+    assert found.wait_slope_per_min == 0.0
+    assert found.price_slope > 0.0
+
+
+def test_few_offers_fit_nothing():
+    """An error that says how many there must be."""
+    with pytest.raises(ValueError, match="at least 200 offers"):
+        fitted_waits(
+            drawn(
+                waits=Waits(),
+                acceptance=Acceptance(at_usual=0.0, price_slope=1.0, wait_slope_per_min=0.1, usual_wait_s=0.0),
+                size=50,
+            )
+        )
+
+
+def test_the_last_third_by_time_is_what_a_model_is_scored_on():
+    """Whatever the order of rows: nothing of the future is fitted on."""
+    offers = drawn(
+        waits=Waits(),
+        acceptance=Acceptance(at_usual=0.0, price_slope=1.0, wait_slope_per_min=0.1, usual_wait_s=0.0),
+        size=300,
+    )
+    early, late = cut(offers.only(np.ones(300, bool)))
+    assert (early.at_ms.size, late.at_ms.size) == (200, 100)
+    assert early.at_ms.max() < late.at_ms.min()
+
+
+def test_the_shipped_models_are_what_training_gives_and_better_than_the_assumed():
+    """The same bytes from the shipped offers, and a lower deviance on offers of other seeds."""
+    history, test = read_offers(HISTORY), read_offers(TEST)
+    waits, acceptance = fitted_waits(history), fitted_acceptance(history)
+    shipped = {one.name: one for one in shipped_behaviour(0)}
+    assert shipped["eta"].artefact == packed("eta", "nyc", waits)
+    assert shipped["acceptance"].artefact == packed("acceptance", "nyc", acceptance)
+    assert [small_model(one)[0] for one in shipped.values()] == ["nyc", "nyc"]
+    for scored in (waits_scored(waits, history, test), acceptance_scored(acceptance, history, test)):
+        assert scored.scores["fitted"].deviance < scored.scores["assumed"].deviance
+        assert scored.scores["fitted"].deviance < scored.scores["usual"].deviance
