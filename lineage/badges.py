@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 STOPPED_MS = 8_000
 """Without a report, by the clock of those that do report: when the whole machine stands still, nobody has stopped."""
+STARTING_MS = 60_000
+"""A service never heard of may still be starting, on a slow machine behind all the others."""
 STALE_MS = 15_000
 STALE_PAUSES = 2
 GROWTHS_NEEDED = 5
@@ -69,10 +71,11 @@ def badges_of_topic(health: TopicHealth) -> list[Badge]:
 
 
 def _service(health: ServiceHealth) -> Iterator[Badge]:
-    if health.silent_ms > STOPPED_MS:
+    stopped = health.silent_ms > (STOPPED_MS if health.heard else STARTING_MS)
+    if stopped:
         said = f"No report for {health.silent_ms // 1000} s." if health.heard else "No worker of this service reports."
         yield badge("stopped", "error", said)
-    if health.silent_ms > STOPPED_MS or not health.heard:
+    if stopped or not health.heard:
         return
     now_ms = health.behind_ms[-1] if health.behind_ms else 0
     if now_ms > BEHIND_MS:

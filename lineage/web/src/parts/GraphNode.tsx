@@ -53,7 +53,7 @@ function Small({ data }: { data: NodeData }) {
     return (
       <span className="small">
         {zones === undefined ? <span>{rate(value.rate)}</span> : <b className="zoned">{rate(zones)}</b>}
-        {then?.kind === "topic" ? <Was now={value.rate} then={then.rate} /> : <span title="Age of the newest record">{value.newest_ms ? duration(Math.max(0, now - value.newest_ms)) : "empty"}</span>}
+        {then?.kind === "topic" ? <Was now={value.rate} then={then.rate} /> : <span title="Age of the newest record">{value.newest_ms ? duration(Math.max(0, now - value.newest_ms)) : value.records ? "–" : "empty"}</span>}
       </span>
     );
   if (value.kind === "service")
