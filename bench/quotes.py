@@ -23,9 +23,9 @@ from topics.catalogue import QUOTE_REQUESTS
 
 RATES = (100.0, 1_000.0, 3_000.0)
 PINGS_PER_S, DRIVERS = 50_000.0, 200_000
-SUSTAINED = tuple(float(rate) for rate in range(2_000, 30_001, 2_000))
-REST_SUSTAINED = tuple(float(rate) for rate in range(50, 1_001, 50))
-WARM_S, SETTLE_S, SEARCH_S = 1.0, 6.0, 5.0
+SUSTAINED = (2_000.0, *(float(rate) for rate in range(4_000, 30_001, 2_000)))
+REST_SUSTAINED = (50.0, *(float(rate) for rate in range(100, 1_001, 50)))
+WARM_S, SETTLE_S, SEARCH_S = 1.0, 6.0, 4.0
 WARM_TRIES = 60
 SERVICES = ("supply-0", "demand-0", "pricing-0", "quotes-0")
 BESIDE = ("supply-0", "demand-0")
@@ -39,7 +39,7 @@ def measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
 
 
 async def _measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
-    rounds, seconds = (1, 4.0) if quick else (2, 12.0)
+    rounds, seconds = (1, 3.0) if quick else (2, 8.0)
     heard: Heard = defaultdict(list)
     ours: list[dict[str, float]] = []
     rest: list[dict[str, float]] = []
@@ -122,6 +122,8 @@ def _result(ours: list[dict[str, float]], rest: list[dict[str, float]], heard: H
         configuration={"services": 3, "server": "FastAPI, uvicorn, uvloop, httptools", "client": "httpx, pooled"},
     )
     missing = "" if rest else "its packages are not installed: `make bench` does that"
+    if rest and not all(each["sustained_per_s"] for each in rest):
+        missing, rest = f"it did not keep {REST_SUSTAINED[0]:.0f} a second without a growing queue", []
     return JobResult(
         job="quotes",
         about="The quote round trip, from the intended send to the quote in an outside consumer's hands",
