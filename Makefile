@@ -12,7 +12,7 @@ SEEDS ?= 20
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test check unit broker faults soak mutants recording replays golden simulations incidents bench web audit format lock jars results clean
+.PHONY: help run test check unit broker faults soak overload mutants recording replays golden simulations incidents bench web audit format lock jars results clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -68,6 +68,9 @@ recording: $(VENV)/.dev ## Record ten minutes with a kill of every service, veri
 
 replays: $(VENV)/.dev ## Time and memory of replays of 1, 10 and 60 minutes, writes docs/results/replays.*; an hour of two cores
 	$(BIN)/python -m infra.cli.replaying.measuring --report docs/results $(ARGS)
+
+overload: $(VENV)/.dev ## Ten minutes of records at the start of three services, docs/results/overload.* (ARGS="--pings 2000")
+	$(BIN)/python -m tests.faults.overload --report docs/results $(ARGS)
 
 mutants: $(VENV)/.dev ## Take out one rule of the services at a time: the faults must turn red
 	$(BIN)/python -m tests.faults.mutants $(ARGS)

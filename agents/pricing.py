@@ -24,6 +24,7 @@ from agents.runtime.batches import Batch
 from agents.runtime.broadcast import BroadcastReader, LastMs, Start
 from agents.runtime.control import Control, Learn, decoded
 from agents.runtime.counting import Outgoing
+from agents.runtime.publisher import Record
 from agents.runtime.rewind import Span
 from agents.runtime.worker import Worker, now_ms, on_batches, report_telemetry
 from pricing.markets import MarketBook
@@ -80,12 +81,14 @@ class Pricing:
             value_type=bytes,
             partitions=worker.partitions[SUPPLY_CELLS.name],
             help="joined state of each zone, see pricing.zone_rows",
-            extra_topic_configs=COMPACT_SOON,
+            extra_topic_configs=KEPT_SHORT,
         )
         self._back = self._reader("back", self._hear_back)
         self._city = self._reader("city", self._read_city)
+        self._city.follow_topics({CITY_DEMAND.name: worker.partitions[CITY_DEMAND.name]}, CITY_BACK)
+        for reader in (self._city, self._back):
+            app.alongside(reader.run)
         self._acks: list[Callable[[], None]] = []
-        self._started = False
         self._saving = asyncio.Lock()
         self._beginning = asyncio.Lock()
 
@@ -98,7 +101,7 @@ class Pricing:
     async def began(self, epoch: Epoch, spans: Mapping[TP, Span]) -> None:
         """Restore the zones of the assigned partitions and read back what was said of them."""
         async with self._beginning:
-            await self._start_readers()
+            await asyncio.gather(self._control.wait_ready(), self._city.wait_ready())
             if self._app.epoch != epoch:
                 return  # another rebalance came meanwhile
             numbers = sorted({tp.partition for tp in spans})
@@ -122,16 +125,6 @@ class Pricing:
         """Price nothing until the next assignment."""
         self._desk.revoked()
         self._acks = []
-
-    async def _start_readers(self) -> None:
-        if self._started:
-            return
-        self._started = True
-        await self._control.start()
-        await self._city.follow_topics([CITY_DEMAND.name], CITY_BACK)
-        self._app.add_future(self._city.run())
-        self._app.add_future(self._back.run())
-        await self._city.wait_ready()
 
     # ---- inputs
 
@@ -218,24 +211,35 @@ class Pricing:
     async def save_now(self) -> None:
         """Write what changed to the table, and acknowledge what it includes."""
         async with self._saving:
-            await self._app.confirm_member()  # a zombie's rows would stand over the new owner's
+            await self._app.confirm_member()
+            confirmed_ms = now_ms()
             acks, self._acks = self._acks, []
-            for number, state in self._desk.partitions.items():
-                for key, row in dirty_rows(state, now_ms()):
-                    self._write(number, key, row)
-            await self._app.flush_tables()
+            rows = [
+                (number, key, row)
+                for number, state in self._desk.partitions.items()
+                for key, row in dirty_rows(state, confirmed_ms)
+            ]
+            await self._write(rows, confirmed_ms)
             for ack in acks:
                 ack()
             self._desk.city.forget(now_ms())
             self._worker.meter.gauge("table_rows", len(self._table.data))
 
-    def _write(self, partition: int, key: bytes, row: bytes | None) -> None:
-        # Outside a stream iteration Faust does not know the partition, so item assignment would fail.
-        self._table.send_changelog(partition, key, row)
-        if row is None:
-            self._table.data.pop(key, None)
-        else:
-            self._table.data[key] = row
+    async def _write(self, rows: Sequence[tuple[int, bytes, bytes | None]], confirmed_ms: int) -> None:
+        """Write rows to the table's log, and return once the broker has them; then to the table.
+
+        They carry the instant at which this worker was sure of its place in the group. The broker refuses older ones
+        (`KEPT_SHORT`), so a process that was stopped on the way cannot write over the rows of the one that replaced it.
+        """
+        changelog = self._table.changelog_topic.get_topic_name()
+        await self._app.publisher.send(
+            [Record(changelog, number, key, row, (), confirmed_ms) for number, key, row in rows]
+        )
+        for _, key, row in rows:
+            if row is None:
+                self._table.data.pop(key, None)
+            else:
+                self._table.data[key] = row
 
     async def _remember(self) -> None:
         memories = self._desk.memories(now_ms())
@@ -247,12 +251,15 @@ class Pricing:
             self._desk.remembered(memory, offset)
 
 
-COMPACT_SOON = {
+KEPT_SHORT = {
     # Rows are overwritten every few seconds; recovery reads the log, so it is kept short.
     "cleanup.policy": "compact",
     "segment.ms": "60000",
     "min.cleanable.dirty.ratio": "0.1",
     "delete.retention.ms": "60000",
+    # Rows of a process that no longer has its place come too late: less than the five seconds of a group's session.
+    "message.timestamp.type": "CreateTime",
+    "message.timestamp.before.max.ms": "4000",
 }
 
 

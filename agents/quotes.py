@@ -92,16 +92,17 @@ class Quotes:
             fetch_bytes=ANSWERS_BYTES,
             security=worker.security,
         )
+        self._ticks.follow_topics({SURGE.name: worker.partitions[SURGE.name]}, TICKS_BACK)
+        for reader in (self._ticks, self._answers):
+            app.alongside(reader.run)
         self._answers_moved = asyncio.Event()
         self._beginning = asyncio.Lock()
-        self._started = False
 
     # ---- assignments
 
     async def began(self, epoch: Epoch, spans: Mapping[TP, Span]) -> None:
         """Read back what was answered in the assigned partitions before the first request is."""
         async with self._beginning:
-            await self._start_readers()
             if self._app.epoch != epoch:
                 return  # another rebalance came meanwhile
             numbers = sorted({tp.partition for tp in spans})
@@ -111,17 +112,8 @@ class Quotes:
             self._answers.follow(
                 {TP(topic.name, number): ANSWERS_BACK for topic in (QUOTES, BOOKING_DECISIONS) for number in numbers}
             )
-            await self._answers.wait_ready()
-
-    async def _start_readers(self) -> None:
-        if self._started:
-            return
-        self._started = True
-        await self._control.start()
-        await self._ticks.follow_topics([SURGE.name], TICKS_BACK)
-        self._app.add_future(self._ticks.run())
-        self._app.add_future(self._answers.run())
-        await self._ticks.wait_ready()
+            for reader in (self._control, self._ticks, self._answers):  # all of them read meanwhile
+                await reader.wait_ready()
 
     # ---- what is known
 

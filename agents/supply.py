@@ -1,7 +1,7 @@
 """Keep each zone's supply current.
 
 Reads   DRIVER_PINGS   by driver
-Writes  SUPPLY_CELLS   by zone: absolute counts of the zones that changed, snapshot complete, alive
+Writes  SUPPLY_CELLS   by zone: absolute counts of the zones that changed, snapshot complete, alive; now and then all
         LATE_EVENTS    pings after their pane's grace
         driver-pings.v1.dlq
 Keeps   Fleet          last ping of each driver, in memory, rebuilt by reading one expiry and grace again
@@ -38,6 +38,9 @@ from windows.panes import is_late
 from windows.zone_table import ZoneTable
 
 SERVICE = "supply"
+EVERYTHING_EVERY_MS = 600_000
+"""A zone that does not change is told of so often: the topic's retention is hours, and who begins to read then must
+find it, and a word that counts are complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class SupplyPartition:
         self._intake, self._meter, self._partition = intake, meter, source.partition
         self._cells_id, self._places = cells_id, places or Places()
         self._offset = -1
+        self._completed_ms = 0
 
     def know_products(self, products: Iterable[str]) -> None:
         """Begin with products met before, in that order, as a replay does that starts in the middle of an epoch."""
@@ -108,9 +112,7 @@ class SupplyPartition:
         """Counts of the zones that changed."""
         counts = self._fleet.counts(now_ms)
         self._meter.gauge(f"drivers.{self._partition}", len(self._fleet))
-        for zone, said in self._zones_said(counts):
-            key = zone_key(zone)
-            yield Outgoing(SUPPLY_CELLS, partition_of(key, self._zone_partitions), key, said)
+        return self._addressed(self._zones_said(counts))
 
     def _zones_said(self, counts: CellCounts) -> Iterable[tuple[int, SupplyCellsCounted | bytes]]:
         if self._cells_id is None:
@@ -120,12 +122,25 @@ class SupplyPartition:
         )
 
     def snapshot_complete(self, now_ms: int) -> Iterable[Outgoing]:
-        """To every zone partition: all this epoch knows stands above."""
-        return self._to_all(self._book.snapshot_complete(pings_offset=self._offset, now_ms=now_ms))
+        """To every zone partition: all this epoch knows stands above; said again, also what has not changed."""
+        counts = self._fleet.counts(now_ms) if self._completed_ms else None
+        self._completed_ms = now_ms
+        unchanged = self._book.everything(counts, pings_offset=self._offset) if counts is not None else []
+        complete = self._book.snapshot_complete(pings_offset=self._offset, now_ms=now_ms)
+        return [*self._addressed((record.zone, record) for record in unchanged), *self._to_all(complete)]
 
     def alive(self, now_ms: int) -> Iterable[Outgoing]:
-        """To every zone partition: this source partition is read."""
-        return self._to_all(self._book.alive(pings_offset=self._offset, now_ms=now_ms))
+        """To every zone partition: this source partition is read; every ten minutes all that is known before it.
+
+        Called after `changes` of the same instant.
+        """
+        again = self.snapshot_complete(now_ms) if now_ms - self._completed_ms >= EVERYTHING_EVERY_MS else ()
+        return [*again, *self._to_all(self._book.alive(pings_offset=self._offset, now_ms=now_ms))]
+
+    def _addressed(self, said: Iterable[tuple[int, SupplyCellsCounted | bytes]]) -> Iterable[Outgoing]:
+        for zone, record in said:
+            key = zone_key(zone)
+            yield Outgoing(SUPPLY_CELLS, partition_of(key, self._zone_partitions), key, record)
 
     def _to_all(self, record: SupplyCellsCounted) -> Iterable[Outgoing]:
         return [Outgoing(SUPPLY_CELLS, partition, b"*", record) for partition in range(self._zone_partitions)]
@@ -180,4 +195,4 @@ def register(app: WorkerApp, worker: Worker) -> None:
             places=places,
         )
 
-    wire_counting(app, worker, {DRIVER_PINGS: rewind_start}, open_partition, raw=True)
+    wire_counting(app, worker, {DRIVER_PINGS: rewind_start}, open_partition, raw=True, sheds_detail=True)

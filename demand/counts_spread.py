@@ -8,7 +8,6 @@ The second term is fitted on history. Counts between are taken as negative binom
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import nbinom  # type: ignore[import-untyped]  # ships no types
 
 CLUMPING = 1.04
 
@@ -28,6 +27,9 @@ def unexplained(came: Floats, mean: Floats) -> float:
 
 def quantiles(mean: Floats, spread: float, *, at: float) -> Floats:
     """The count that a share `at` of outcomes does not exceed, float64[n], for forecasts `mean`."""
+    # Here, since it takes a second to load, which every restart of a worker would wait for; only backtests use it.
+    from scipy.stats import nbinom  # type: ignore[import-untyped]  # noqa: PLC0415
+
     variance = CLUMPING * _GRID + spread * _GRID**2
     table = nbinom.ppf(at, _GRID**2 / (variance - _GRID), _GRID / variance)
     values: Floats = table[np.clip(np.searchsorted(_GRID, mean), 0, _GRID.size - 1)]

@@ -63,7 +63,7 @@ class SaslMechanism(StrEnum):
 
 
 # A laptop's disk: four busy topics fill two gigabytes.
-EMBEDDED_TOPIC_MEGABYTES = 512
+EMBEDDED_TOPIC_MEGABYTES = 256
 
 
 class Settings(BaseSettings):
@@ -112,8 +112,9 @@ class Settings(BaseSettings):
     topic_megabytes: int = Field(
         default=0,
         ge=0,
-        description="Bytes a topic may take on a broker besides its time, in 10^6, shared by its partitions; policies, "
-        "markets and models are never bounded. 0: none on your brokers, 512 on the one `faretide up` runs.",
+        description="Bytes a topic may take on a broker besides its time, in 10^6, shared by its partitions (dead "
+        "letters: an eighth); policies, markets and models are never bounded. 0: none on your brokers, 256 on the one "
+        "`faretide up` runs.",
     )
     instance_id: str = Field(
         default="",

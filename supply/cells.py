@@ -38,6 +38,7 @@ class SupplyBook:
         self._products = products
         self._cells = _NO_CELLS
         self._table = np.empty((0, _TOTALS), np.int32)
+        self._just_told: frozenset[int] = frozenset()
 
     def changes(self, counts: CellCounts, *, pings_offset: int) -> list[SupplyCellsCounted]:
         """Records of the zones whose content differs from what was published last, by ascending zone.
@@ -49,6 +50,7 @@ class SupplyBook:
         self._refuse_many(counts)
         changed = self._taken(counts)
         zones = sorted({zone for cell in changed.tolist() for zone in zones_reached(cell)})
+        self._just_told = frozenset(zones)
         if not zones:
             return []
         return self._zones_counted(counts, zones, pings_offset)
@@ -64,6 +66,7 @@ class SupplyBook:
         changed = self._taken(counts)
         zones = np.unique(table.zones_of(changed))
         zones = zones[zones != NO_ZONE]
+        self._just_told = frozenset(zones.tolist())
         if not zones.size:
             return []
         named, rows = table.pairs(counts.cells)
@@ -96,6 +99,14 @@ class SupplyBook:
             raise ValueError(
                 f"counts must have at most {len(self._products)} products, got {counts.idle_by_product.shape[1]}"
             )
+
+    def everything(self, counts: CellCounts, *, pings_offset: int) -> list[SupplyCellsCounted]:
+        """Records of every other zone that has a car, for readers who begin in the middle of the log.
+
+        `counts` are those of the last `changes`, whose zones, also those that became empty, were told of there.
+        """
+        zones = sorted({zone for cell in counts.cells.tolist() for zone in zones_reached(cell)} - self._just_told)
+        return self._zones_counted(counts, zones, pings_offset) if zones else []
 
     def snapshot_complete(self, *, pings_offset: int, now_ms: int) -> SupplyCellsCounted:
         """All that this epoch knows was published before: zones it did not name are empty."""

@@ -27,7 +27,9 @@ from agents.runtime.publisher import Publisher
 from agents.runtime.rewind import Span
 from agents.runtime.settings import WorkerSettings
 from agents.runtime.supervision import FAILED, ExitSupervisor, Watchdog, end_process
+from agents.runtime.tables import Tables
 from agents.runtime.telemetry import Standing
+from agents.runtime.timeline import Timeline
 from agents.runtime.transport import Transport
 from windows.epochs import Epoch
 
@@ -44,12 +46,14 @@ class WorkerApp(faust.App):
 
     settings: WorkerSettings
     publisher: Publisher
+    timeline: Timeline
     batch_done: Callable[[float], None]
     """Told of each acknowledged batch how many milliseconds its agent had it."""
 
     def __init__(self, service: str, settings: WorkerSettings, **options: Any) -> None:
         super().__init__(service, **options)
         self.settings = settings
+        self.timeline = Timeline()
         self._began: list[Began] = []
         self._lost: list[Lost] = []
         self._drain: list[Drain] = []
@@ -159,6 +163,7 @@ class WorkerApp(faust.App):
         """Tell the agents of a new epoch."""
         for listener in self._began:
             await listener(epoch, spans)
+        self.timeline.reach("read back")
 
     async def lost(self, partitions: set[TP]) -> None:
         """Tell the agents what was taken away."""
@@ -278,6 +283,7 @@ def _fixed(settings: WorkerSettings) -> dict[str, Any]:
         "table_standby_replicas": settings.table_standbys,
         "topic_disable_leader": True,
         "topic_replication_factor": settings.topic_replicas,
+        "TableManager": Tables,
         "store": "memory://",
         "agent_supervisor": ExitSupervisor,
         "web_enabled": False,

@@ -6,7 +6,7 @@ each record once per start; the receiver is awaited before the next batch. Broke
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from agents.runtime.schema_ids import backoff_s
-from infra.clients.connection import kafka_admin, kafka_consumer
+from infra.clients.connection import kafka_consumer
 
 _log = structlog.get_logger(__name__)
 _POLL_MS = 100
@@ -46,6 +46,8 @@ class AtOffset:
     offset: int
 
 
+Bounds = dict[TopicPartition, tuple[int, int]]
+"""First offset of each log and the one after its last."""
 Start = Beginning | LastMs | AtOffset
 Receiver = Callable[[TP, Sequence[ConsumerRecord]], Awaitable[None]]
 
@@ -85,7 +87,7 @@ class BroadcastReader:
         self._wanted: dict[TopicPartition, Start] = {}
         self._next: dict[TopicPartition, int] = {}
         self._ends: dict[TopicPartition, int] = {}
-        self._changed = False
+        self._changed = asyncio.Event()
         self._ready = asyncio.Event()
         self._ready.set()
 
@@ -105,34 +107,22 @@ class BroadcastReader:
     def follow(self, partitions: Mapping[TP, Start]) -> None:
         """Follow exactly these partitions from now on; those followed already go on where they are."""
         self._wanted = {TopicPartition(*tp): start for tp, start in partitions.items()}
-        self._changed = True
         self._ready.clear()
+        self._changed.set()
 
-    async def follow_topics(self, topics: Iterable[str], start: Start) -> None:
-        """Follow all partitions of existing topics.
-
-        Raises KafkaError if no broker answers, LookupError naming a topic that does not exist.
-        """
-        admin = kafka_admin(self._client)
-        await admin.start()
-        try:
-            described = await admin.describe_topics([*topics])
-        finally:
-            await admin.close()
-        missing = [topic["topic"] for topic in described if topic["error_code"] or not topic["partitions"]]
-        if missing:
-            raise LookupError(f"topics that do not exist: {', '.join(missing)}")
-        self.follow({TP(t["topic"], p["partition"]): start for t in described for p in t["partitions"]})
+    def follow_topics(self, topics: Mapping[str, int], start: Start) -> None:
+        """Follow all partitions of these existing topics; `topics` says how many each has."""
+        self.follow({TP(topic, number): start for topic, count in topics.items() for number in range(count)})
 
     async def run(self) -> None:
         """Read until cancelled. Raises what the receiver raised."""
         consumer = await self._connected()
         try:
             while True:
-                if self._changed:
-                    await self._begin(consumer)
+                if self._changed.is_set() and not await self._has_begun(consumer):
+                    continue
                 if not self._next:
-                    await asyncio.sleep(_POLL_MS / 1000)
+                    await self._changed.wait()
                     continue
                 await self._hand_over(await self._poll(consumer))
                 self._look_whether_ready(consumer)
@@ -167,14 +157,26 @@ class BroadcastReader:
                 await self._receive(TP(*tp), records)
                 self._next[tp] = records[-1].offset + 1
 
+    async def _has_begun(self, consumer: AIOKafkaConsumer) -> bool:
+        """Begin what is wanted; False if no broker said where, to be tried again."""
+        try:
+            await self._begin(consumer)
+        except KafkaError as error:
+            _log.warning("broadcast read could not begin, trying again", error=repr(error))
+            self._changed.set()
+            await asyncio.sleep(_POLL_MS / 1000)
+            return False
+        return True
+
     async def _begin(self, consumer: AIOKafkaConsumer) -> None:
         """Assign what is wanted: new partitions at their start, the others where they are."""
-        wanted, self._changed = dict(self._wanted), False
+        wanted = dict(self._wanted)
+        self._changed.clear()
         new = {tp: start for tp, start in wanted.items() if tp not in self._next}
         if wanted:
             consumer.assign([*wanted])
         bounds = await _bounds(consumer, [*new])
-        begun = {tp: await _first_offset(consumer, tp, start, *bounds[tp]) for tp, start in new.items()}
+        begun = await _first_offsets(consumer, new, bounds)
         self._next = {tp: self._next.get(tp, begun.get(tp, 0)) for tp in wanted}
         self._ends = {tp: bounds[tp][1] if tp in bounds else self._ends[tp] for tp in wanted}
         for tp, offset in self._next.items():
@@ -183,7 +185,7 @@ class BroadcastReader:
 
     def _look_whether_ready(self, consumer: AIOKafkaConsumer) -> None:
         """Compare fetch positions, which also pass transaction markers, with the ends."""
-        if self._changed or self._ready.is_set():
+        if self._changed.is_set() or self._ready.is_set():
             return
         subscription: Any = consumer._subscription.subscription
         if all(_reached(subscription.assignment.state_value(tp), end) for tp, end in self._ends.items()):
@@ -194,42 +196,43 @@ def _reached(state: Any, offset: int) -> bool:  # noqa: ANN401  # aiokafka ships
     return bool(state.has_valid_position and state.position >= offset)
 
 
-async def _bounds(consumer: AIOKafkaConsumer, tps: list[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
+async def _bounds(consumer: AIOKafkaConsumer, tps: list[TopicPartition]) -> Bounds:
     if not tps:
         return {}
-    first, end = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+    first, end = await asyncio.gather(consumer.beginning_offsets(tps), consumer.end_offsets(tps))
     return {tp: (first[tp], end[tp]) for tp in tps}
 
 
-async def _first_offset(consumer: AIOKafkaConsumer, tp: TopicPartition, start: Start, first: int, end: int) -> int:
-    """Return the offset to begin with, in `[first, end]`."""
-    match start:
-        case AtOffset(offset):
-            return max(first, offset)
-        case LastMs(ms):
-            last_ms = await _last_append_ms(consumer, tp, first, end)
-            if last_ms is None:
-                return first
-            found = (await consumer.offsets_for_times({tp: max(0, last_ms - ms)}))[tp]
-            return end if found is None else int(found.offset)
-        case Beginning():
-            return first
+async def _first_offsets(
+    consumer: AIOKafkaConsumer, starts: Mapping[TopicPartition, Start], bounds: Bounds
+) -> dict[TopicPartition, int]:
+    """Return the offset to begin each partition with, in `[first, end]`; a few requests for all of them together."""
+    back_ms = {tp: start.ms for tp, start in starts.items() if isinstance(start, LastMs)}
+    last_ms = await _last_append_ms(consumer, {tp: bounds[tp] for tp in back_ms})
+    since_ms = {tp: max(0, last_ms[tp] - ms) for tp, ms in back_ms.items() if tp in last_ms}
+    found = await consumer.offsets_for_times(since_ms) if since_ms else {}
+    begun = {tp: bounds[tp][0] for tp in starts}
+    for tp, start in starts.items():
+        if isinstance(start, AtOffset):
+            begun[tp] = max(begun[tp], start.offset)
+        elif tp in since_ms:
+            begun[tp] = bounds[tp][1] if found.get(tp) is None else int(found[tp].offset)
+    return begun
 
 
-async def _last_append_ms(consumer: AIOKafkaConsumer, tp: TopicPartition, first: int, end: int) -> int | None:
-    """Return the append time of the last record in `[first, end)`, None if there is none.
+async def _last_append_ms(consumer: AIOKafkaConsumer, bounds: Bounds) -> dict[TopicPartition, int]:
+    """Return the append time of the last record of each partition, of those that have one in their bounds.
 
-    The last offsets may be transaction markers or compacted away, so the look goes back by doubling steps.
+    The last offsets may be transaction markers or compacted away, so the look goes back by steps of growing length.
     """
-    back = 1
-    while end > first:
-        begin = max(first, end - back)
-        consumer.seek(tp, begin)
-        last_ms: int | None = None
-        while await consumer.position(tp) < end:
-            for records in (await consumer.getmany(tp, timeout_ms=_POLL_MS)).values():
-                last_ms = records[-1].timestamp
-        if last_ms is not None or begin == first:
-            return last_ms
+    last_ms: dict[TopicPartition, int] = {}
+    back, left = 1, {tp: bound for tp, bound in bounds.items() if bound[1] > bound[0]}
+    while left:
+        for tp, (first, end) in left.items():
+            consumer.seek(tp, max(first, end - back))
+        while behind := [tp for tp, (_, end) in left.items() if await consumer.position(tp) < end]:
+            for tp, records in (await consumer.getmany(*behind, timeout_ms=_POLL_MS)).items():
+                last_ms[tp] = records[-1].timestamp
+        left = {tp: (first, end) for tp, (first, end) in left.items() if tp not in last_ms and end - back > first}
         back *= 8
-    return None
+    return last_ms

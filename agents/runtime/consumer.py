@@ -10,6 +10,7 @@ ack                           let go of batches at once
 _new_offset, _should_commit   commit the end of the acknowledged prefix
 _filter_tps_with_pending_acks commits look at batched partitions
 _add_gap                      a batch spans offsets: there are no gaps to book
+on_partitions_assigned        for the timeline of the start
 on_partitions_revoked         the epoch ends; what is done is committed before the partitions go
 on_task_error                 an agent raised: commit nothing more
 on_stop, on_init              parked records and lookups end with the consumer
@@ -118,6 +119,7 @@ class Consumer(aiokafka.Consumer):
         delivered = self.deliveries[tp]
         batch = Batch.of(tp, run, epoch=self.epoch, resume=delivered.span.resume)
         delivered.deliver(batch)
+        self.app.timeline.reach("first batch")
         return batch
 
     def _read_to(self, fetched: Fetched) -> None:
@@ -198,6 +200,7 @@ class Consumer(aiokafka.Consumer):
     async def perform_seek(self) -> None:
         """Begin an epoch: read every assigned partition from where its topic's policy says."""
         policies = {topic: reading.rewind for topic in self._topics() if (reading := self.reading(topic))}
+        self.app.timeline.reach("restored")
         limit_s = self.app.conf.broker_request_timeout * 0.9  # Faust goes on unseeked after the whole of it
         seeked = await asyncio.wait_for(self._thread.begin_epoch(policies), limit_s)
         self.parking.forget()
@@ -207,6 +210,7 @@ class Consumer(aiokafka.Consumer):
         self._read_offset.update({tp: span.start for tp, span in seeked.spans.items()})
         self._committed_offset.update({tp: s.resume for tp, s in seeked.spans.items() if tp.topic not in policies})
         self.parking.begin(self.deliveries)
+        self.app.timeline.reach("seeked")
         await self.app.began(seeked.epoch, {tp: d.span for tp, d in self.deliveries.items()})
         self._told = seeked.epoch
 
@@ -217,6 +221,11 @@ class Consumer(aiokafka.Consumer):
 
     def _topics(self) -> Iterable[str]:
         return {tp.topic for tp in self.assignment()}
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Note the time."""
+        self.app.timeline.reach("joined")
+        await super().on_partitions_assigned(assigned, generation_id)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """End the epoch; Faust stops the flow in `super`, and the app then lets agents finish (`finish_working`)."""

@@ -40,11 +40,11 @@ class Control:
         self._reader = BroadcastReader(
             worker.bootstrap, self._receive, client_id=f"{worker.name}-control", security=worker.security
         )
+        self._reader.follow_topics({name: worker.partitions[name] for name in self._topics}, Beginning())
+        app.alongside(self._reader.run)
 
-    async def start(self) -> None:
-        """Return once everything said so far has been read."""
-        await self._reader.follow_topics(self._topics, Beginning())
-        self._app.add_future(self._reader.run())
+    async def wait_ready(self) -> None:
+        """Return once everything said so far has been read; reading begins with the app."""
         await self._reader.wait_ready()
 
     async def _receive(self, tp: TP, records: Sequence[ConsumerRecord]) -> None:

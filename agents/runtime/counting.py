@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from agents.runtime.batches import Batch
+from agents.runtime.shedding import DETAIL_EVERY_MS
 from agents.runtime.telemetry import Meter
 from topics.catalogue import Topic
 from windows.epochs import Epoch
@@ -91,11 +92,16 @@ class CountingService:
         send: Callable[[Sequence[Outgoing]], Awaitable[None]],
         meter: Meter,
         flush_every_ms: int = 250,
+        slowly: Callable[[], bool] = lambda: False,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
-        """Prepare; `caught_up(number)` says whether all topics of that partition number passed their commits."""
+        """Prepare; `caught_up(number)` says whether all topics of that partition number passed their commits.
+
+        While `slowly()` holds, flushes are at least a second apart.
+        """
         self._open, self._caught_up, self._send, self._meter = open_partition, caught_up, send, meter
         self._flush_every_s, self._now_ms = flush_every_ms / 1000, now_ms
+        self._slowly, self._flushed_ms = slowly, 0
         self._held: dict[int, _Held] = {}
         self._flushing = asyncio.Lock()
 
@@ -116,7 +122,7 @@ class CountingService:
     async def flush(self) -> None:
         """Publish what changed and acknowledge the batches it includes."""
         async with self._flushing:
-            now_ms = self._now_ms()
+            now_ms = self._flushed_ms = self._now_ms()
             outgoing: list[Outgoing] = []
             acks: list[Callable[[], None]] = []
             for partition, held in self._held.items():
@@ -134,7 +140,8 @@ class CountingService:
         """Flush at the stated pace until told to stop, and once more then."""
         while not should_stop():
             await asyncio.sleep(self._flush_every_s)
-            await self.flush()
+            if not self._slowly() or self._now_ms() - self._flushed_ms >= DETAIL_EVERY_MS:
+                await self.flush()
         await self.flush()
 
     def _news(self, held: _Held, now_ms: int) -> list[Outgoing]:

@@ -7,7 +7,7 @@ new owner, and when its subscription changes, the group would silently keep the 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from aiokafka.errors import for_code
+from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Int16, Int32, Schema, String
 
@@ -70,3 +70,17 @@ async def remove_static(
     if failures:
         raise for_code(failures[0])(f"group {group} refused to remove {sorted(codes)}")
     return {instance_id for instance_id, code in codes.items() if code == 0}
+
+
+async def is_member(bootstrap: str, group: str, client_id: str, *, security: Mapping[str, Any] | None = None) -> bool:
+    """Whether the group has a member of that client id, which is a worker's name; if no broker can say, it may be."""
+    admin = kafka_admin({"bootstrap_servers": bootstrap, **(security or {})})
+    try:
+        await admin.start()
+        (answer,) = await admin.describe_consumer_groups([group])
+    except KafkaError:
+        return True
+    finally:
+        await admin.close()
+    members = [member for found in answer.to_object()["groups"] for member in found["members"]]
+    return any(member["client_id"] == client_id for member in members)

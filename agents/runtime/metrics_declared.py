@@ -114,6 +114,13 @@ PROCESS = (
         meaning="CPU time of the process over wall time in the last second; 1 is one core",
     ),
     Metric(
+        name="shed_level",
+        kind=Kind.GAUGE,
+        unit="1",
+        meter="shed_level",
+        meaning="left out because the worker is behind: 0 nothing, 1 samples of telemetry, 2 detail of supply in time",
+    ),
+    Metric(
         name="resident_memory_bytes",
         kind=Kind.GAUGE,
         unit="bytes",

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,9 @@ from agents.runtime.metrics_process import measure_process, measured_pauses
 from agents.runtime.publisher import Record
 from agents.runtime.rewind import Rewind, Span
 from agents.runtime.schema_ids import SchemaIds
+from agents.runtime.shedding import TELEMETRY_EVERY_MS, Shed, behind_ms, shed_at
 from agents.runtime.telemetry import Meter
+from agents.runtime.timeline import LAST
 from infra.clients.database import Database
 from topics.catalogue import TELEMETRY, Topic
 from topics.ledger import TelemetrySampled
@@ -52,6 +54,11 @@ class Worker:
     database: Database | None = None
     flush_every_ms: int = 250
 
+    def anew(self) -> "Worker":
+        """The same surroundings for a process that begins now: its measurements are its own."""
+        meter = Meter(service=self.service, worker=self.name, versions=self.meter.versions)
+        return replace(self, meter=meter)
+
     def reading(self, rewind: Rewind | None = None, *, raw: bool = False) -> Reading:
         """How a topic in Confluent format is read; as arrays where that pays, in larger batches."""
         if raw:
@@ -67,6 +74,8 @@ class Worker:
         """Publish records whose values are coded already; the offsets, once acknowledged."""
         offsets = await app.publisher.send(records)
         self._count(records, offsets)
+        if any(record.topic != TELEMETRY.name for record in records):
+            app.timeline.reach(LAST)
         return offsets
 
     def _count(self, records: Sequence[Record], offsets: Sequence[int]) -> None:
@@ -92,12 +101,22 @@ def report_telemetry(app: WorkerApp, worker: Worker) -> None:
     @app.task
     async def telemetry() -> None:
         worker.meter.gauge("started_ms", now_ms())
+        told_ms = 0
         with measured_pauses(worker.meter):
             while not app.should_stop:
-                sample = _sample(app, worker.meter)
-                record = worker.contracts.record(TELEMETRY, 0, worker.name.encode(), sample)
-                await app.publisher.send([record])
+                shed = shed_now(app)
+                worker.meter.gauge("shed_level", shed)
+                if not shed or now_ms() - told_ms >= TELEMETRY_EVERY_MS:
+                    told_ms = now_ms()
+                    sample = _sample(app, worker.meter)
+                    record = worker.contracts.record(TELEMETRY, 0, worker.name.encode(), sample)
+                    await app.publisher.send([record])
                 await asyncio.sleep(TELEMETRY_EVERY_S)
+
+
+def shed_now(app: WorkerApp) -> Shed:
+    """What the worker leaves out now, since it is behind."""
+    return shed_at(behind_ms(app.standing().values(), now_ms()))
 
 
 def _sample(app: WorkerApp, meter: Meter) -> TelemetrySampled:
@@ -134,10 +153,12 @@ def wire_counting(
     open_partition: Callable[[Source], SourcePartition],
     *,
     raw: bool = False,
+    sheds_detail: bool = False,
 ) -> None:
     """Connect a counting service: its inputs share a partition count, and partition n of each makes one source.
 
-    With `raw` they are read as arrays, which pays for topics of many records a second.
+    With `raw` they are read as arrays, which pays for topics of many records a second. One that `sheds_detail` tells of
+    changes less often while it is far behind.
     """
     taken: dict[TP, int] = {}
     spans: dict[TP, Span] = {}
@@ -155,6 +176,7 @@ def wire_counting(
         send=send,
         meter=worker.meter,
         flush_every_ms=worker.flush_every_ms,
+        slowly=(lambda: shed_now(app) >= Shed.DETAIL) if sheds_detail else lambda: False,
     )
 
     def take(batch: Batch, ack: Callable[[], None]) -> None:

@@ -16,10 +16,12 @@ EXAMPLES = ("faretide faults --seed 1 --kills 12", "faretide faults --kills 200 
 def command(
     *,
     seed: Annotated[int, typer.Option(help="Seed of the first run's faults; each further run takes the next.")] = 1,
-    kills: Annotated[int, typer.Option(min=1, help="Faults in all, in runs of at most twelve.")] = 12,
-    pings: Annotated[
-        float, typer.Option(help="Pings a second; two cores carry some hundreds beside the rest.")
-    ] = 300.0,
+    kills: Annotated[int, typer.Option(min=1, help="Faults in all, in several runs.")] = 12,
+    each: Annotated[int, typer.Option(min=1, help="Faults of one run at most.")] = 12,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep the runs the report holds, and do the others.")
+    ] = False,
+    pings: Annotated[float, typer.Option(help="Pings a second; two cores carry 20,000 if nothing else runs.")] = 300.0,
     requests: Annotated[float, typer.Option(help="Quote requests a second.")] = 20.0,
     minutes: Annotated[float, typer.Option(help="Begin no further run after this many minutes.")] = 1440.0,
     report: Annotated[Path | None, typer.Option(help="Directory for faults.json and faults.md.")] = None,
@@ -35,9 +37,10 @@ def command(
             "the fault harness belongs to the tests, which an installed package does not have: run this in a checkout",
             ExitCode.USAGE,
         )
-    asked = {"seed": seed, "kills": kills, "pings": pings, "requests": requests, "minutes": minutes}
+    asked = {"seed": seed, "kills": kills, "pings": pings, "requests": requests, "minutes": minutes, "each": each}
     options = [word for name, value in asked.items() for word in (f"--{name}", str(value))]
     options += ["--report", str(report.absolute())] if report else []
+    options += ["--resume"] if resume else []
     options += ["--json"] if as_json else []
     harness = [sys.executable, "-m", "tests.faults", *options]
     done = subprocess.run(harness, cwd=ROOT, check=False)  # noqa: S603  our own interpreter and module

@@ -31,6 +31,7 @@ from infra.cli import (
     publish,
     quote,
     replay,
+    retire,
     schemas,
     simulate,
     tail,
@@ -64,6 +65,7 @@ def build() -> typer.Typer:
     made.command("top", epilog=_examples(top.EXAMPLES))(top.command)
     made.command("dashboard", epilog=_examples(dashboard.EXAMPLES))(dashboard.command)
     made.command("worker", epilog=_examples(WORKER_EXAMPLES))(worker.command)
+    made.command("retire", epilog=_examples(retire.EXAMPLES))(retire.command)
     made.command("publish", epilog=_examples(publish.EXAMPLES))(publish.command)
     made.command("tail", epilog=_examples(tail.EXAMPLES))(tail.command)
     made.command("quote", epilog=_examples(quote.EXAMPLES))(quote.command)

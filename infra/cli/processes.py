@@ -1,4 +1,8 @@
-"""The services as child processes of `faretide up`: started, watched, started again, stopped in order."""
+"""The services as child processes of `faretide up`: started, watched, started again, stopped in order.
+
+Each is a keeper (see `keeper`), which forks its worker anew when that ends and tells us so through a pipe. A keeper
+that ends is started again here.
+"""
 
 import os
 import subprocess
@@ -15,6 +19,7 @@ from infra.embedded.processes import start_bound
 RESTART_PAUSE_S = (0.0, 0.5, 1.0, 2.0, 5.0)
 STEADY_S = 60.0
 STOP_TIMEOUT_S = 10.0
+LOOK_EVERY_S = 0.1
 WAIT_FOR_SERVERS_S = 600  # the first start fetches the jars
 PORTS_NAME = "ports.json"
 KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "TZ", "FARETIDE_", "NUMBA_")
@@ -22,7 +27,7 @@ KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "TZ", "FARETIDE_", "NUMBA_")
 
 @dataclass(slots=True)
 class ServiceProcess:
-    """One service process and how often it had to be started again."""
+    """One service: its keeper, the worker that this one runs, and how often that had to be started again."""
 
     service: str
     instance: str
@@ -30,6 +35,9 @@ class ServiceProcess:
     log: Path
     metrics_port: int
     process: subprocess.Popen[bytes] | None = None
+    ear: int = -1
+    worker_pid: int | None = None
+    end_told: bool = False
     started_s: float = 0.0
     restarts: int = 0
     quick_failures: int = 0
@@ -53,7 +61,16 @@ class ServiceProcesses:
         ports = remembered_ports(self._logs / PORTS_NAME, services)
         for service in services:
             instance = f"{service}-0"
-            command = [sys.executable, "-m", "infra.cli", "worker", service, "--wait", str(WAIT_FOR_SERVERS_S)]
+            command = [
+                sys.executable,
+                "-m",
+                "infra.cli",
+                "worker",
+                service,
+                "--keep",
+                "--wait",
+                str(WAIT_FOR_SERVERS_S),
+            ]
             entry = ServiceProcess(service, instance, command, self._logs / f"{service}.log", ports[service])
             self._launch(entry)
             self._services.append(entry)
@@ -71,8 +88,12 @@ class ServiceProcesses:
 
     @property
     def pids(self) -> dict[str, int]:
-        """Process id per service."""
-        return {entry.service: entry.process.pid for entry in self._services if entry.process is not None}
+        """Process id of the worker of each service that has begun; of its keeper before."""
+        return {
+            entry.service: entry.worker_pid or entry.process.pid
+            for entry in self._services
+            if entry.process is not None
+        }
 
     def stop(self) -> None:
         """Ask each service to end, writers of inputs first; insist after ten seconds. Idempotent."""
@@ -96,24 +117,55 @@ class ServiceProcesses:
             "FARETIDE_METRICS_HOST": LOOPBACK,
             "FARETIDE_METRICS_PORT": str(entry.metrics_port),
         }
-        entry.process = start_bound(entry.command, log=entry.log, cwd=Path.cwd(), environment=environment)
+        if entry.ear >= 0:
+            os.close(entry.ear)
+        entry.ear, mouth = os.pipe()
+        os.set_blocking(entry.ear, False)
+        entry.process = start_bound(
+            [*entry.command, "--tell", str(mouth)],
+            log=entry.log,
+            cwd=Path.cwd(),
+            environment=environment,
+            inherited_fds=(mouth,),
+        )
+        os.close(mouth)
+        entry.end_told = False
         entry.started_s = time.monotonic()
 
     def _watch(self) -> None:
-        while not self._stopping.wait(0.2):
+        while not self._stopping.wait(LOOK_EVERY_S):
             for entry in self._services:
+                self._hear(entry)
                 if entry.process is not None and entry.process.poll() is not None:
+                    self._hear(entry)
                     self._restart(entry)
+
+    def _hear(self, entry: ServiceProcess) -> None:
+        """Take in what the keeper told of its worker: a few words a line, each line written at once."""
+        try:
+            told = os.read(entry.ear, 4096).decode()
+        except BlockingIOError:
+            return
+        for line in told.splitlines():
+            word, _, number = line.partition(" ")
+            if word == "started":
+                entry.worker_pid, entry.end_told = int(number), False
+            else:
+                self._ended(entry, int(number))
+
+    def _ended(self, entry: ServiceProcess, code: int) -> None:
+        entry.worker_pid, entry.end_told = None, True
+        entry.exit_codes.append(code)
+        entry.restarts += 1
+        if self._on_restart is not None:
+            self._on_restart(entry.service, code)
 
     def _restart(self, entry: ServiceProcess) -> None:
         assert entry.process is not None
-        code = entry.process.returncode
-        entry.exit_codes.append(code)
-        entry.restarts += 1
+        if not entry.end_told:
+            self._ended(entry, entry.process.returncode)
         steady = time.monotonic() - entry.started_s > STEADY_S
         entry.quick_failures = 0 if steady else entry.quick_failures + 1
-        if self._on_restart is not None:
-            self._on_restart(entry.service, code)
         pause_s = RESTART_PAUSE_S[min(max(entry.quick_failures - 1, 0), len(RESTART_PAUSE_S) - 1)]
         if not self._stopping.wait(pause_s):
             self._launch(entry)

@@ -1,12 +1,20 @@
 """`faretide worker SERVICE`: one service against the configured brokers."""
 
 import asyncio
+import os
+import sys
 import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infra.cli.exits import ExitCode, cause_of, exit_code_of, sentence_of
+from infra.cli.keeper import PAUSE_S, Keeper
+from infra.cli.output import complain
+
 if TYPE_CHECKING:
+    from agents.runtime.worker import Worker
     from infra.clients.connection import Connection
     from infra.settings import Settings
 
@@ -16,6 +24,11 @@ LOOK_EVERY_S = 0.05
 def command(
     service: Annotated[str, typer.Argument(help="supply, demand, pricing, quotes or recorder.", metavar="SERVICE")],
     wait: Annotated[float, typer.Option(help="Wait up to this many seconds for a `faretide up` to be ready.")] = 0.0,
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="Start a worker that ends again, at once: from a process that has all loaded."),
+    ] = False,
+    tell: Annotated[int, typer.Option(hidden=True, help="File descriptor that hears of each start and end.")] = -1,
 ) -> None:
     """Run one worker of a service until SIGTERM or Ctrl-C.
 
@@ -34,7 +47,50 @@ def command(
     load(service)
     connection = connection_within(settings, service, wait)
     worker = asyncio.run(surroundings(service, settings, connection))
+    if keep:
+        sys.exit(kept(service, settings, worker, tell=tell))
     run(service, settings, worker)
+
+
+def kept(
+    service: str,
+    settings: "Settings",
+    worker: "Worker",
+    *,
+    tell: int = -1,
+    first: Callable[[], None] = lambda: None,
+    pauses_s: Sequence[float] = PAUSE_S,
+) -> int:
+    """Keep a worker running until it ends for good, and return its exit code; `first` is called in each new one."""
+    from agents.runtime.membership import is_member
+    from agents.runtime.settings import WorkerSettings
+    from agents.services import run
+
+    def work() -> None:
+        try:
+            first()
+            run(service, settings, worker.anew())
+        except Exception as failure:  # noqa: BLE001  the last place of this process where an error can become a sentence
+            error = cause_of(failure)
+            complain(sentence_of(error))
+            sys.exit(_exit_code(error))
+
+    def told(line: str) -> None:
+        if tell >= 0:
+            os.write(tell, f"{line}\n".encode())
+
+    def replaced() -> bool:
+        group = WorkerSettings(bootstrap=worker.bootstrap).group_prefix + service
+        return asyncio.run(is_member(worker.bootstrap, group, worker.name, security=worker.security))
+
+    return Keeper(work, told, pauses_s, replaced).keep()
+
+
+def _exit_code(error: Exception) -> int:
+    """As for any command; and no broker that answers is no failure of the worker."""
+    from aiokafka.errors import KafkaConnectionError
+
+    return ExitCode.UNREACHABLE if isinstance(error, KafkaConnectionError) else exit_code_of(error)
 
 
 def connection_within(settings: "Settings", service: str, wait_s: float) -> "Connection":

@@ -11,6 +11,7 @@ RECORD_BYTES = 1_048_588
 MODEL_BYTES = 16 * 2**20
 # What a dead letter says beyond the record it holds.
 DEAD_LETTER_BYTES = 64 * 2**10
+DEAD_LETTERS_SHARE = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +54,11 @@ def segment_ms(topic: Topic) -> int:
 
 
 def retention_bytes(topic: Topic, settings: Settings) -> int:
-    """Bytes a partition may take before its oldest file goes, -1 if only time counts."""
+    """Bytes a partition may take before its oldest file goes, -1 if only time counts; dead letters take an eighth."""
     if topic.retention_ms == FOR_EVER or not settings.bytes_per_topic:
         return -1
-    return settings.bytes_per_topic // partitions_of(topic, settings)
+    share = DEAD_LETTERS_SHARE if topic.record is DeadLettered else 1
+    return settings.bytes_per_topic // share // partitions_of(topic, settings)
 
 
 def settings_of(topic: Topic, settings: Settings) -> TopicSettings:

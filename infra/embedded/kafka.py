@@ -73,9 +73,10 @@ FIXED_SETTINGS = {
     # How long a killed broker stays locked out of its own cluster.
     "broker.heartbeat.interval.ms": "500",
     "broker.session.timeout.ms": "3000",
-    # A disk that a laptop can spare: small segments, so that old ones can go, and a bound per partition.
-    "log.segment.bytes": str(64 * 2**20),
-    "log.retention.bytes": str(2**30),
+    # A disk that a laptop can spare: small segments, so that old ones can go, and a bound per partition, which topics
+    # of the catalogue have narrower.
+    "log.segment.bytes": str(16 * 2**20),
+    "log.retention.bytes": str(256 * 2**20),
     "log.retention.hours": "168",
     "log.index.size.max.bytes": str(2**20),
     "log.cleaner.dedupe.buffer.size": str(16 * 2**20),

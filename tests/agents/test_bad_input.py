@@ -103,7 +103,7 @@ def demand(worker):
 @pytest.fixture
 def quotes(worker):
     """QUOTES, in New York."""
-    service = Quotes(SimpleNamespace(), worker)
+    service = Quotes(SimpleNamespace(alongside=lambda _work: None), worker)
     service._desk.markets.learn(replace(new_york_market(), effective_from_ms=0), 0)
     service._desk.policies.learn(replace(new_york_policy(), effective_from_ms=0), 0)
     service._desk.assigned([0])

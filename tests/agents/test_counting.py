@@ -130,3 +130,22 @@ async def test_a_failed_send_acknowledges_nothing() -> None:
     with pytest.raises(ConnectionError):
         await stage.service.flush()
     assert stage.acked == []
+
+
+async def test_far_behind_it_publishes_once_a_second():
+    """While slow, flushes are a second apart by the service's clock; nothing is lost, and then the pace is back."""
+    stage, turns = Stage(), iter([(5_100, True), (5_900, True), (6_000, True), (6_100, True), (6_200, False)])
+    slow, published = [False], []
+
+    def stops() -> bool:
+        published.append((stage.now_ms, len(stage.sent)))
+        stage.now_ms, slow[0] = next(turns, (0, None))
+        return slow[0] is None
+
+    stage.service._slowly = lambda: bool(slow[0])
+    stage.service._flush_every_s = 0.0
+    await stage.service.flush()
+    assert stage.sent == ["complete", "alive 5000"]
+    stage.service.take(SimpleNamespace(partition=0, word="car"), lambda: None)
+    await stage.service.run(stops)
+    assert [now_ms for now_ms, sent in published if "car" in stage.sent[:sent]] == [6_000, 6_100, 6_200]

@@ -28,6 +28,8 @@ SERVICES = ("supply", "demand", "pricing", "quotes")
 OUTPUT = {"supply": SUPPLY_CELLS, "demand": DEMAND_CELLS, "pricing": SURGE, "quotes": QUOTES}
 """The topic by which one sees that a service works."""
 START_LIMIT_S = 60.0
+EVERYTHING_MEGABYTES = 20_000
+"""What is recounted in the end must not be dropped before."""
 KILLED = -signal.SIGKILL
 
 
@@ -39,7 +41,8 @@ def now_ms() -> int:
 async def prepared(stack: EmbeddedStack) -> Connection:
     """Register schemas, create topics, publish the first market, policy and model; all once per set of servers."""
     connection = Connection(endpoints=Endpoints(bootstrap=stack.bootstrap, registry_url=stack.registry_url))
-    async with Registry(connection) as registry, Admin(connection, Settings()) as admin:
+    everything = Settings(topic_megabytes=EVERYTHING_MEGABYTES)
+    async with Registry(connection) as registry, Admin(connection, everything) as admin:
         await registry.register_all()
         await admin.create_missing()
     await seed(connection, now_ms())

@@ -4,6 +4,7 @@ Counts of cells are the business of `tests/recount/recount.py`. Here stands what
 nothing named does not exist. Rules are written down anew, from the topics alone.
 """
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from pricing.zone_rows import restore
 from tests.broker import kafka
 from tests.broker.services import partitions
 from tests.broker.services_load import FAULT, UNANSWERED_FAULTS
+from tests.recount import lockstep
 from topics.catalogue import (
     BOOKING_DECISIONS,
     CITY_DEMAND,
@@ -37,6 +39,7 @@ from topics.catalogue import (
     RIDE_EVENTS,
     SUPPLY_CELLS,
     SURGE,
+    TELEMETRY,
     Topic,
 )
 from topics.events import RideEventKind
@@ -49,7 +52,6 @@ SOUTH_OF_NEW_YORK = 30.0
 """Latitude in degrees: whoever stands below is in no market of these tests."""
 TICKS_KNOWN_MS = 30_000
 READ = (
-    DRIVER_PINGS,
     QUOTE_REQUESTS,
     RIDE_EVENTS,
     QUOTES,
@@ -63,6 +65,7 @@ READ = (
     MARKETS,
     PRICING_POLICY,
     MODELS,
+    TELEMETRY,
     *DEAD_LETTERS,
 )
 
@@ -74,9 +77,22 @@ Place = tuple[str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Every record of the catalogue's topics."""
+    """Every record of the catalogue's topics; pings, of which there may be millions, as columns."""
 
     entries: dict[str, list[Entry]]
+    pings: lockstep.Pings | None = None
+
+    @property
+    def ping_count(self) -> int:
+        """How many pings there are."""
+        return 0 if self.pings is None else int(self.pings.offset.size)
+
+    def ping_places(self, rows: Any) -> set[Place]:
+        """Where the pings stand that `rows` marks."""
+        if self.pings is None:
+            return set()
+        where = zip(self.pings.partition[rows].tolist(), self.pings.offset[rows].tolist(), strict=True)
+        return {(DRIVER_PINGS.name, partition, offset) for partition, offset in where}
 
     def of(self, topic: Topic) -> list[Entry]:
         """Return the entries of a topic, each partition in order."""
@@ -99,7 +115,9 @@ async def seen(connection: Connection) -> Seen:
         for topic in READ:
             entries = tail(connection, topic, ids, start=Edge.EARLIEST, follow=False)
             found[topic.name] = sorted([e async for e in entries], key=lambda e: (e.partition, e.offset))
-    return Seen(found)
+    servers = connection.endpoints
+    pings = await asyncio.to_thread(lockstep.pings_of, servers.bootstrap, servers.registry_url)
+    return Seen(found, pings and pings._replace(value=[]))
 
 
 def fault_of(entry: Entry) -> str:
@@ -122,12 +140,13 @@ def dead_letters(seen: Seen) -> Counter[Place]:
 
 def broken(seen: Seen, since_ms: int = 0) -> set[Place]:
     """Return the places of the records broken on purpose and appended since."""
+    pings = seen.pings
     return {
         place_of(entry)
-        for topic in (DRIVER_PINGS, QUOTE_REQUESTS, RIDE_EVENTS)
+        for topic in (QUOTE_REQUESTS, RIDE_EVENTS)
         for entry in seen.of(topic)
         if fault_of(entry) and entry.timestamp_ms >= since_ms
-    }
+    } | (set() if pings is None else seen.ping_places(pings.fault & (pings.appended >= since_ms)))
 
 
 def ledger(seen: Seen) -> Counter[Place]:
@@ -138,12 +157,19 @@ def ledger(seen: Seen) -> Counter[Place]:
 def late(seen: Seen, since_ms: int = 0) -> set[Place]:
     """Return the places of good pings, requests and accepted bookings after their pane's grace, appended since."""
     accepted = [e for e in seen.of(BOOKING_DECISIONS) if e.record.outcome is BookingOutcome.ACCEPTED]
+    pings = seen.pings
     return {
         place_of(entry)
-        for entry in (*seen.good(DRIVER_PINGS), *seen.good(QUOTE_REQUESTS), *accepted)
+        for entry in (*seen.good(QUOTE_REQUESTS), *accepted)
         if entry.timestamp_ms > entry.record.at_ms // PANE_MS * PANE_MS + PANE_MS + GRACE_MS
         and entry.timestamp_ms >= since_ms
-    }
+    } | (
+        set()
+        if pings is None
+        else seen.ping_places(
+            ~pings.fault & (pings.appended >= since_ms) & lockstep.late(pings, pane=PANE_MS, grace=GRACE_MS)
+        )
+    )
 
 
 def check_quotes(seen: Seen) -> None:
@@ -291,7 +317,7 @@ def recount(stack: EmbeddedStack, *options: str) -> tuple[int, dict[str, Any]]:
         [sys.executable, str(kafka.ROOT / "tests" / "recount" / "recount.py"), "--json", *servers, *options],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.stdout, done.stderr

@@ -6,6 +6,7 @@ asking the services. Nothing else of the load is remembered: what is late or rep
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from infra.clients.consumer import Edge, tail
 from infra.clients.registry import Registry
 from infra.clients.schema_ids import SchemaIds
 from tests.broker.services import now_ms, partitions
+from tests.broker.services_pings import DISORDER_MS, LATE_MS, PING_EVERY_STEPS, PingFleet
 from topics.catalogue import DRIVER_PINGS, QUOTE_REQUESTS, QUOTES, RIDE_EVENTS, Topic
 from topics.codec import ObjectCodec
 from topics.events import DriverPinged, DriverStatus, QuoteRequested, RideEventHappened, RideEventKind
@@ -25,9 +27,9 @@ from topics.prices import QuoteAnswered, QuoteOutcome
 
 FAULT = "fault"
 STEP_S = 0.05
-PING_EVERY_STEPS = 30
-DISORDER_MS = 20_000
-LATE_MS = (45_000, 100_000)
+SENDS_UNDERWAY = 8
+BEHIND_S = 1.0
+"""A load that is further behind than this, after an outage, lets go of what it has missed."""
 PRODUCTS = ("standard", "xl", "premium")
 TOPICS = (DRIVER_PINGS, QUOTE_REQUESTS, RIDE_EVENTS)
 NOWHERE = 400.0
@@ -66,7 +68,7 @@ class Load:
     codecs: dict[Topic, ObjectCodec]
     partitions: dict[str, int]
     dice: random.Random = field(init=False)
-    places: list[tuple[float, float]] = field(init=False)
+    fleet: PingFleet = field(init=False)
     promised: list[tuple[int, QuoteAnswered, str]] = field(default_factory=list)
     asked: list[QuoteRequested] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=lambda: iter(range(10**9)))
@@ -75,17 +77,29 @@ class Load:
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)
-        self.places = [self._place() for _ in range(self.size.drivers)]
+        self.fleet = PingFleet(
+            self.seed,
+            drivers=self.size.drivers,
+            silent=self.size.silent,
+            schema_id=self.codecs[DRIVER_PINGS].schema_id,
+            partitions=self.partitions[DRIVER_PINGS.name],
+        )
 
     async def run(self, enough: asyncio.Event) -> None:
         """Publish at an even pace until there is enough."""
-        step = 0
+        step, due_s = 0, time.monotonic()
+        underway: set[asyncio.Task[list[int]]] = set()
         while not enough.is_set():
             asked = [record for _ in range(self.size.requests) for record in self._requests()]
-            records = [*self._pings(step), *asked, *self._acceptances()]
-            await self.publisher.send(records)
-            step += 1
-            await asyncio.sleep(STEP_S)  # the pace of the load, not a wait for anything
+            records = [*self.fleet.pings(step, self._broken_ping), *asked, *self._acceptances()]
+            underway.add(asyncio.create_task(self.publisher.send(records)))
+            if len(underway) >= SENDS_UNDERWAY:
+                done, underway = await asyncio.wait(underway, return_when=asyncio.FIRST_COMPLETED)
+                for sent in done:
+                    sent.result()
+            step, due_s = step + 1, max(due_s + STEP_S, time.monotonic() - BEHIND_S)
+            await asyncio.sleep(max(0.0, due_s - time.monotonic()))  # the pace of the load, not a wait for anything
+        await asyncio.gather(*underway)
 
     def hear(self, quote: QuoteAnswered) -> None:
         """Take in a quote: some of those priced for our riders will be accepted, a few twice or by two rides."""
@@ -102,27 +116,17 @@ class Load:
 
     # ---- records
 
-    def _pings(self, step: int) -> Iterator[Record]:
-        for number in range(step % PING_EVERY_STEPS, self.size.drivers, PING_EVERY_STEPS):
-            if number < self.size.silent and (step // PING_EVERY_STEPS + number) % 10:
-                continue
-            lat, lon = self.places[number]
-            self.places[number] = lat + self.dice.gauss(0, 0.003), lon + self.dice.gauss(0, 0.003)
-            status = self.dice.choices([*DriverStatus], [1, 60, 35, 4])[0]
-            at_ms = self._at_ms()
-            ping = DriverPinged(
-                driver_id=f"driver-{self.seed}-{number}",
-                at_ms=at_ms,
-                lat=lat,
-                lon=lon,
-                status=status,
-                products=["standard", self.dice.choice(PRODUCTS)],
-                free_at_ms=at_ms + self.dice.randrange(600_000) if status is DriverStatus.BUSY else None,
-            )
-            yield from self._published(DRIVER_PINGS, ping, ping.driver_id)
-            if self.dice.random() < 0.02:  # the phone's clock stands still: the later record counts
-                moved = replace(ping, lat=lat + 0.02)
-                yield from self._published(DRIVER_PINGS, moved, ping.driver_id)
+    def _broken_ping(self, number: int, at_ms: int) -> Record:
+        ping = DriverPinged(
+            driver_id=self.fleet.keys[number].decode(),
+            at_ms=at_ms,
+            lat=float(self.fleet.lat[number]),
+            lon=float(self.fleet.lon[number]),
+            status=DriverStatus.IDLE,
+            products=["standard"],
+            free_at_ms=None,
+        )
+        return self._broken(DRIVER_PINGS, ping, ping.driver_id)
 
     def _requests(self) -> Iterator[Record]:
         if self.asked and self.dice.random() < 0.1:
@@ -240,7 +244,7 @@ def _harmed(record: Any, fault: str) -> Any:
 async def loading(connection: Connection, seed: int, size: Size = Size()) -> AsyncIterator[Load]:
     """Publish the load of that seed while the block runs; all of it is written when the block is left."""
     bootstrap = connection.endpoints.bootstrap
-    async with Registry(connection) as registry, Publisher(bootstrap) as publisher:
+    async with Registry(connection) as registry, Publisher(bootstrap, compression="lz4") as publisher:
         ids = await registry.ids_of(TOPICS)
         codecs = {topic: ObjectCodec(topic, ids[topic.name]) for topic in TOPICS}
         load = Load(seed, size, publisher, codecs, await partitions(bootstrap))

@@ -1,15 +1,18 @@
 """A second worker of every service joins under load and leaves again: everything stays exact and is said once."""
 
 import asyncio
+import json
+import subprocess
+import sys
 from contextlib import aclosing
+from functools import partial
 
 import pytest
 
-from agents.runtime.membership import remove_static
 from infra.clients.consumer import Edge, tail
 from infra.clients.registry import Registry
 from infra.clients.schema_ids import SchemaIds
-from tests.broker import services, services_checks
+from tests.broker import kafka, services, services_checks
 from tests.broker.services_load import loading
 from tests.broker.services_settling import settled
 from topics.catalogue import DEMAND_CELLS, SUPPLY_CELLS, SURGE
@@ -55,6 +58,16 @@ async def all_are(connection, count):
     await asyncio.gather(*(writers_are(connection, topic, count) for topic in (SUPPLY_CELLS, DEMAND_CELLS, SURGE)))
 
 
+async def retired(instance, workers):
+    """Say on the command line that the worker will not come back."""
+    service = instance.partition("-")[0]
+    command = [sys.executable, "-m", "infra.cli", "retire", service, instance, "never-there", "--json"]
+    run = partial(subprocess.run, command, env=workers.environment, cwd=kafka.ROOT, capture_output=True, check=False)
+    done = await asyncio.to_thread(run)
+    said = json.loads(done.stdout)
+    assert said == {"service": service, "retired": [instance], "not_in_the_group": ["never-there"]}
+
+
 async def test_workers_join_and_leave_without_a_trace(service_stack, tmp_path):
     """Two workers share the partitions of each service, one leaves for good; counts, quotes and prices stay exact."""
     connection = await services.prepared(service_stack)
@@ -67,8 +80,7 @@ async def test_workers_join_and_leave_without_a_trace(service_stack, tmp_path):
             workers.check()
             await workers.end(second)
             for instance in second:
-                group = f"faretide-{instance.partition('-')[0]}"
-                assert await remove_static(service_stack.bootstrap, group, [instance]) == {instance}
+                await retired(instance, workers)
             await all_are(connection, 1)
             workers.check()
         await settled(connection)

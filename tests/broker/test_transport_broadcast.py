@@ -45,7 +45,7 @@ async def test_ready_means_read_to_the_end_and_the_tail_follows(stack):
     for partition in (0, 1):
         await publish(stack.bootstrap, topic, partition, [b"v"] * 1500)
     async with reading(stack.bootstrap) as (reader, got):
-        await reader.follow_topics([topic], Beginning())
+        reader.follow_topics({topic: 3}, Beginning())
         assert not reader.ready
         await asyncio.wait_for(reader.wait_ready(), kafka.LIMIT_S)
         assert sorted(got) == [(p, o) for p in (0, 1) for o in range(1500)]
@@ -96,7 +96,7 @@ async def test_a_broker_restart_is_survived(open_dir: Path):
         await kafka.create(broker.bootstrap, {topic: 1})
         await publish(broker.bootstrap, topic, 0, [b"v"] * 5)
         async with reading(broker.bootstrap) as (reader, got):
-            await reader.follow_topics([topic], Beginning())
+            reader.follow_topics({topic: 1}, Beginning())
             await asyncio.wait_for(reader.wait_ready(), kafka.LIMIT_S)
             broker.kill()
             await asyncio.to_thread(broker.start)

@@ -1,10 +1,11 @@
 """Runs of faults from the command line: `faretide faults` and `make faults` start this.
 
     python -m tests.faults --seed 1 --kills 200 [--pings 300] [--requests 20] [--state DIR] [--cache DIR]
-                           [--report DIR] [--minutes M] [--json]
+                           [--each 12] [--report DIR [--resume]] [--minutes M] [--json]
 
-Kills are shared out to runs of at most 12, each with a seed and servers of its own, so that what a run leaves behind is
-small enough to be recounted. Exit code 0 if every claim holds in every run, 1 if one does not.
+Kills are shared out to runs of `--each` at most, each with a seed and servers of its own, so that what a run leaves
+behind is small enough to be recounted. The report is written after each; with `--resume` the runs that it holds stay
+and count, and those that are missing follow. Exit code 0 if every claim holds in every run, 1 if one does not.
 """
 
 import argparse
@@ -24,17 +25,20 @@ from tests.faults.plan import plan
 from tests.faults.report import Report
 from tests.faults.run import Run, run
 
-KILLS_OF_A_RUN = 12
-
 
 def main() -> int:
     """Run and report."""
     asked = _arguments()
     logging.disable(logging.CRITICAL)  # clients complain while servers are away, which is what they are for here
     report = Report(asked.pings, asked.requests)
-    left, seed, begun_s = asked.kills, asked.seed, time.monotonic()
+    if asked.resume and asked.report:
+        report.resume(asked.report)
+    left, seed, begun_s = asked.kills - sum(run.kills for run in report.runs), asked.seed, time.monotonic()
     while left > 0 and time.monotonic() - begun_s < asked.minutes * 60:
-        kills = min(left, KILLS_OF_A_RUN)
+        if any(run.seed == seed for run in report.runs):
+            seed += 1
+            continue
+        kills = min(left, asked.each)
         one = _run(asked, seed, kills)
         report.runs.append(one)
         if asked.report:
@@ -79,6 +83,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, default=kafka.ROOT / ".faretide" / "cache")
     parser.add_argument("--tree", type=Path, default=kafka.ROOT)
     parser.add_argument("--report", type=Path, default=None)
+    parser.add_argument("--each", type=int, default=12)
+    parser.add_argument("--resume", action="store_true")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 

@@ -59,7 +59,7 @@ def binding(seen: Seen) -> tuple[Seen, SetAside]:
         lambda e: (e.record.outcome, e.record.decision_id, e.record.amount_minor),
     )
     entries |= {QUOTES.name: quotes, BOOKING_DECISIONS.name: decisions}
-    return Seen(entries), aside
+    return Seen(entries, seen.pings), aside
 
 
 def _of_newest_epoch(ticks: Iterable[Any], aside: SetAside) -> Iterable[Any]:

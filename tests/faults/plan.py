@@ -18,6 +18,8 @@ class Kind(StrEnum):
     """What is done."""
 
     KILL = "kill -9"
+    COLD = "kill -9 with its keeper"
+    TAKEOVER = "kill -9, another takes over"
     POINT = "kill at a point"
     PAUSE = "paused, then continued"
     ZOMBIE = "replaced while paused"
@@ -30,7 +32,7 @@ class Kind(StrEnum):
 DECK = (
     *[Kind.KILL] * 7,
     *[Kind.POINT] * 7,
-    *(Kind.PAUSE, Kind.ZOMBIE, Kind.JOIN, Kind.BROKER, Kind.POSTGRES, Kind.REGISTRY),
+    *(Kind.COLD, Kind.TAKEOVER, Kind.PAUSE, Kind.ZOMBIE, Kind.JOIN, Kind.BROKER, Kind.POSTGRES, Kind.REGISTRY),
 )
 SERVERS = {Kind.BROKER: "kafka", Kind.POSTGRES: "postgres", Kind.REGISTRY: "registry"}
 
@@ -38,12 +40,12 @@ _SENDING = {"before-send": 20, "sent": 20, "flushed": 20, "acked": 12, "committi
 POINTS: dict[str, dict[str, int]] = {
     "supply": _SENDING,
     "demand": _SENDING,
-    "pricing": _SENDING | {"row-sent": 8, "table-flushed": 2},
+    "pricing": _SENDING | {"row-sending": 3, "row-sent": 3, "table-flushed": 2},
     "quotes": _SENDING,
     "recorder": {"recorded": 8, "acked": 8, "committing": 3, "committed": 3},
 }
 """Crash points of each service, and how often one may be passed before it is deadly."""
-ZOMBIES = ("supply", "demand", "pricing", "quotes")
+ZOMBIES = PAIRS = ("supply", "demand", "pricing", "quotes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +72,7 @@ def plan(seed: int, kills: int) -> list[Fault]:
     """
     dice = random.Random(seed)
     kinds, services, points = _deck(dice, DECK), _deck(dice, SERVICES), _deck(dice, _every_point())
-    zombies = _deck(dice, ZOMBIES)
+    zombies, pairs = _deck(dice, ZOMBIES), _deck(dice, PAIRS)
     faults = []
     for number in range(kills):
         kind, point, nth = next(kinds), "", 0
@@ -79,9 +81,11 @@ def plan(seed: int, kills: int) -> list[Fault]:
             nth = dice.randint(1, POINTS[hit][point])
         elif kind is Kind.ZOMBIE:
             hit, nth = next(zombies), dice.randint(5, 20)
+        elif kind in {Kind.JOIN, Kind.TAKEOVER}:
+            hit = next(pairs)
         else:
             hit = SERVERS.get(kind) or next(services)
-        lasts_s = dice.uniform(6.0, 9.0) if kind in {Kind.PAUSE, Kind.JOIN} else dice.uniform(0.5, 3.0)
+        lasts_s = dice.uniform(6.0, 9.0) if kind is Kind.PAUSE else dice.uniform(0.5, 3.0)
         faults.append(
             Fault(
                 kind=kind,

@@ -36,7 +36,7 @@ from tests.broker.services_load import Size, loading
 from tests.broker.services_settling import settled
 from tests.faults.inflict import Inflicted, Surgeon
 from tests.faults.plan import SERVICES, Fault, Kind
-from tests.faults.run import _system as system
+from tests.faults.run import system
 from topics.catalogue import DRIVER_PINGS, MODELS, PRICING_POLICY, Topic
 from topics.wire import rfc3339
 
@@ -88,7 +88,7 @@ def main() -> int:
 
 async def _record(stack: EmbeddedStack, state: Path, file: Path, told: Told) -> None:
     connection = await prepared(stack)
-    async with system(stack, state / "logs", kafka.ROOT) as (workers, pulse, _):
+    async with system(stack, state / "logs", kafka.ROOT, second=True) as (workers, pulse, _):
         surgeon = Surgeon(stack, workers, pulse)
         begun_s = time.monotonic()
         async with loading(connection, 5, Size.of_rates(told.pings_per_s, told.requests_per_s)):
@@ -109,6 +109,8 @@ async def _record(stack: EmbeddedStack, state: Path, file: Path, told: Told) -> 
             await asyncio.sleep(max(0.0, told.minutes * 60 - (time.monotonic() - begun_s)))
         await settled(connection)
         to_ms = now_ms()
+        for instance in [each for each in workers.processes if each.endswith("-1")]:
+            await workers.leave(instance)
         await workers.end(list(workers.processes))
     environment = {"FARETIDE_BOOTSTRAP": stack.bootstrap, "FARETIDE_REGISTRY_URL": stack.registry_url}
     span = ["--from", rfc3339(from_ms), "--to", rfc3339(to_ms)]

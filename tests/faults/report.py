@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from tests.faults.run import Run
@@ -36,10 +37,17 @@ class Report:
             "asked_for": {"pings_per_s": self.pings_per_s, "requests_per_s": self.requests_per_s},
             "faults": dict(self.faults),
             "counted": dict(sum((Counter(run.counted) for run in self.runs), Counter())),
-            "silences_ms": _longest(run.silences_ms for run in self.runs),
+            "silences_ms": _together(run.silences_ms for run in self.runs),
             "zone_stalls_ms": _longest(run.zone_stalls_ms for run in self.runs),
             "runs": [asdict(run) for run in self.runs],
         }
+
+    def resume(self, directory: Path) -> None:
+        """Take over the runs of an earlier report at the same rates, if there is one."""
+        file = directory / f"{NAME}.json"
+        known = json.loads(file.read_text()) if file.exists() else {}
+        if known.get("asked_for") == {"pings_per_s": self.pings_per_s, "requests_per_s": self.requests_per_s}:
+            self.runs = [Run(**run) for run in known["runs"]]
 
     def write(self, directory: Path) -> None:
         """Both forms, over those of an earlier run."""
@@ -57,10 +65,10 @@ class Report:
                 *_table(("fault", "times"), sorted(self.faults.items())),
                 *_table(("counted over all runs", ""), sorted(said["counted"].items())),
                 *("Repeated and conflicting answers are those after the first, which is the binding one.", ""),
-                *_table(
-                    ("from the fault to the next record of the service", "longest, ms"),
-                    sorted(said["silences_ms"].items()),
-                ),
+                "From the fault until every partition of the service that spoke before it speaks again; after one of a",
+                "server from its return on, which itself took as long as is said.",
+                "",
+                *_table(("fault: who", "times", "median, ms", "longest, ms"), _spread(said["silences_ms"])),
                 *_table(("longest time a zone had no tick", "ms"), sorted(said["zone_stalls_ms"].items())),
                 *("Affected: PRICING, the broker or the registry was hit. One worker prices all zones here.", ""),
                 *_table(
@@ -97,6 +105,18 @@ def _longest(several: Any) -> dict[str, int]:
         for name, value in durations.items():
             longest[name] = max(longest.get(name, 0), value)
     return longest
+
+
+def _together(several: Any) -> dict[str, list[int]]:
+    together: dict[str, list[int]] = {}
+    for durations in several:
+        for name, values in durations.items():
+            together.setdefault(name, []).extend(values)
+    return together
+
+
+def _spread(durations: dict[str, list[int]]) -> list[tuple[Any, ...]]:
+    return [(name, len(found), round(median(found)), max(found)) for name, found in sorted(durations.items())]
 
 
 def _span(values: Any) -> str:

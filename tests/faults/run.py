@@ -19,10 +19,10 @@ from tests.broker.services_settling import settled
 from tests.faults.claims import binding, judged, record_places, row_places
 from tests.faults.commits import Commits
 from tests.faults.inflict import Surgeon
-from tests.faults.plan import SERVICES, Fault, Kind
-from tests.faults.stalls import silences_ms, zone_stalls_ms
+from tests.faults.plan import PAIRS, SERVICES, Fault, Kind
+from tests.faults.stalls import silences_ms, spoken, zone_stalls_ms
 from tests.faults.supervised import Supervised
-from topics.catalogue import SURGE
+from topics.catalogue import QUOTE_REQUESTS, SURGE
 
 START_LIMIT_S = 90.0
 RECORDED_WITHIN_S = 90.0
@@ -44,7 +44,7 @@ class Run:
     counted: dict[str, int] = field(default_factory=dict)
     faults: list[dict[str, object]] = field(default_factory=list)
     ends: list[dict[str, object]] = field(default_factory=list)
-    silences_ms: dict[str, int] = field(default_factory=dict)
+    silences_ms: dict[str, list[int]] = field(default_factory=dict)
     zone_stalls_ms: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -72,7 +72,8 @@ async def run(
     database = Database(url=stack.database_url, keep_days=30)
     async with open_database(database) as opened:
         await migrate(opened)
-    async with _system(stack, logs, tree) as (workers, pulse, commits):
+    second = any(fault.kind in {Kind.JOIN, Kind.TAKEOVER} for fault in faults)
+    async with system(stack, logs, tree, second=second) as (workers, pulse, commits):
         surgeon = Surgeon(stack, workers, pulse)
         loaded_s = time.monotonic()
         failure = ""
@@ -84,9 +85,11 @@ async def run(
                     await meanwhile(workers)
             loaded_s = time.monotonic() - loaded_s
             await settled(connection)
+            for instance in [each for each in workers.processes if each.endswith("-1")]:
+                await workers.leave(instance)
             await workers.end([instance for instance in workers.processes if instance != RECORDER])
             found = await seen(connection)
-            await _recorded(found, database)
+            await recorded(found, database)
             await workers.end([RECORDER])
         except AssertionError as error:
             failure = str(error)
@@ -94,7 +97,7 @@ async def run(
             workers.kill_all()
             found = await seen(connection)
         done = Run(seed=seed, kills=len(surgeon.done), **_rates(found, loaded_s))
-        done.silences_ms = silences_ms(surgeon.done, pulse.history)
+        done.silences_ms = silences_ms(surgeon.done, spoken(found))
         done.faults = [asdict(one.fault) | {"at_ms": one.at_ms, "said": one.said} for one in surgeon.done]
         done.ends = [asdict(end) for end in workers.ends]
     verdict = await judged(stack, found, database)
@@ -118,12 +121,12 @@ def _said_again(counted: dict[str, int], faults: list[Fault]) -> str:
 
 
 def _rates(found: Seen, seconds: float) -> dict[str, float]:
-    counts = {name: len(found.entries[name]) for name in ("driver-pings.v1", "quote-requests.v1")}
-    pings, requests = (round(count / max(seconds, 1.0), 1) for count in counts.values())
+    counts = found.ping_count, len(found.of(QUOTE_REQUESTS))
+    pings, requests = (round(count / max(seconds, 1.0), 1) for count in counts)
     return {"pings_per_s": pings, "requests_per_s": requests}
 
 
-async def _recorded(found: Seen, database: Database) -> None:
+async def recorded(found: Seen, database: Database) -> None:
     """Wait until every record of the recorded topics is a row."""
     wanted = {table: set(places) for table, places in record_places(found).items()}
 
@@ -134,18 +137,24 @@ async def _recorded(found: Seen, database: Database) -> None:
     await kafka.until(all_there, "every record is a row", RECORDED_WITHIN_S)
 
 
-@asynccontextmanager
-async def _system(stack: EmbeddedStack, logs: Path, tree: Path) -> AsyncIterator[tuple[Supervised, Pulse, Commits]]:
-    """The five services, supervised and watched; in the end none is left."""
+def environment_of(stack: EmbeddedStack, logs: Path) -> dict[str, str]:
+    """What a worker needs to know."""
     kept = ("PATH", "HOME", "LANG", "TZ", "NUMBA_")
     environment = {name: value for name, value in os.environ.items() if name.startswith(kept)}
-    environment |= {
+    return environment | {
         "FARETIDE_BOOTSTRAP": stack.bootstrap,
         "FARETIDE_REGISTRY_URL": stack.registry_url,
         "FARETIDE_DATABASE_URL": stack.database_url,
         "FARETIDE_STATE_DIR": str(logs / "state"),
     }
-    workers, pulse, commits = Supervised(environment, logs, tree=tree), Pulse(), Commits()
+
+
+@asynccontextmanager
+async def system(
+    stack: EmbeddedStack, logs: Path, tree: Path, *, second: bool
+) -> AsyncIterator[tuple[Supervised, Pulse, Commits]]:
+    """The five services, supervised and watched, and `second` workers that stand ready; in the end none is left."""
+    workers, pulse, commits = Supervised(environment_of(stack, logs), logs, tree=tree), Pulse(), Commits()
     watching = [
         asyncio.create_task(task)
         for task in (workers.supervise(), pulse.follow(stack.bootstrap), commits.watch(stack.bootstrap))
@@ -153,6 +162,8 @@ async def _system(stack: EmbeddedStack, logs: Path, tree: Path) -> AsyncIterator
     try:
         for service in SERVICES:
             workers.start(f"{service}-0")
+        for service in PAIRS if second else ():
+            workers.start(f"{service}-1", waits=True)
         ready = {"supply", "demand", "pricing"}
         await kafka.until(lambda: ready <= pulse.last_ms.keys(), "the services begin to write", START_LIMIT_S)
         yield workers, pulse, commits

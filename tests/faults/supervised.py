@@ -1,4 +1,8 @@
-"""Worker processes under a supervisor: one that ends is started again, and why it ended is remembered."""
+"""Worker processes under a supervisor: one that ends is started again, and why it ended is remembered.
+
+Each worker is forked by a keeper of its own (see `infra.cli.keeper`), as under `faretide up`. What is killed is the
+worker, or now and then both. Second workers stand ready with their code loaded until they are to join.
+"""
 
 import asyncio
 import os
@@ -12,9 +16,10 @@ from infra.embedded.processes import start_bound
 from tests.broker import kafka
 from tests.broker.services import KILLED, Workers, now_ms
 
-LOOK_EVERY_S = 0.05
+LOOK_EVERY_S = 0.02
 REACHED_WITHIN_S = 20.0
 FENCED_WITHIN_S = 20.0
+STARTED_WITHIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,35 +39,81 @@ class Supervised(Workers):
 
     tree: Path = kafka.ROOT
     ends: list[End] = field(default_factory=list)
+    pids: dict[str, int] = field(default_factory=dict)
+    """The worker of each instance that runs; its keeper is in `processes`."""
     lost_ms: dict[str, int] = field(default_factory=dict)
-    """When a worker with this instance id last ended without having been asked to."""
+    """When a worker with this instance id last ended."""
+    absent: set[str] = field(default_factory=set)
+    """Instances that are not to be started again for now."""
+    _ears: dict[str, int] = field(default_factory=dict)
 
-    def start(self, instance: str, *armed: str) -> None:
-        """Start a worker; `armed` is point, times and manner of `armed_worker`."""
+    @property
+    def orders(self) -> Path:
+        """Where keepers look what the next worker is to do."""
+        return self.logs
+
+    def start(self, instance: str, *, waits: bool = False) -> None:
+        """Start a keeper and its worker; with `waits` the worker does nothing before `let_go`."""
         service = instance.partition("-")[0]
-        module = ["tests.faults.armed_worker", *armed] if armed else ["infra.cli", "worker"]
         log = self.logs / f"{instance}-{now_ms()}.log"
         self.started_ms[instance] = now_ms()
+        waiting = self.orders / f"{instance}.wait"
+        waiting.touch() if waits else waiting.unlink(missing_ok=True)
+        ear, mouth = os.pipe()
+        os.set_blocking(ear, False)
+        module = ["tests.faults.kept_worker", service, instance, str(self.orders), str(mouth)]
         self.processes[instance] = start_bound(
-            [sys.executable, "-m", *module, service],
+            [sys.executable, "-m", *module],
             log=log,
             cwd=self.tree,
             environment={**self.environment, "FARETIDE_INSTANCE_ID": instance, "PYTHONPATH": str(self.tree)},
+            inherited_fds=(mouth,),
         )
+        os.close(mouth)
+        self._deaf(instance)
+        self._ears[instance] = ear
+
+    def let_go(self, instance: str) -> None:
+        """Have a worker that stands ready begin."""
+        self.started_ms[instance] = now_ms()
+        (self.orders / f"{instance}.wait").unlink(missing_ok=True)
 
     async def supervise(self) -> None:
-        """Start again what ended, until cancelled."""
+        """Hear the keepers, and start again those that ended, until cancelled."""
         while True:
-            for instance, process in list(self.processes.items()):
-                if process.poll() is not None:
-                    self._ended(instance, process.returncode, expected=process.returncode == KILLED)
-                    self.start(instance)
+            for instance, keeper in list(self.processes.items()):
+                self._hear(instance)
+                if keeper.poll() is not None:
+                    self._hear(instance)
+                    if instance in self.pids:  # it ended without a word, and its worker with it
+                        self._ended(instance, keeper.returncode)
+                    if instance not in self.absent:
+                        self.start(instance)
             await asyncio.sleep(LOOK_EVERY_S)
 
-    def _ended(self, instance: str, code: int, *, expected: bool) -> None:
+    def _hear(self, instance: str) -> None:
+        try:
+            told = os.read(self._ears[instance], 4096).decode()
+        except BlockingIOError:
+            return
+        for line in told.splitlines():
+            word, _, number = line.partition(" ")
+            if word == "started":
+                self.pids[instance] = int(number)
+            else:
+                self._ended(instance, int(number))
+
+    def _ended(self, instance: str, code: int) -> None:
+        self.pids.pop(instance, None)
         self.lost_ms[instance] = now_ms()
-        said = "" if expected else self._tail(instance)
-        self.ends.append(End(instance, now_ms(), code, expected, said))
+        expected = code == KILLED
+        self.ends.append(End(instance, now_ms(), code, expected, "" if expected else self._tail(instance)))
+
+    def _deaf(self, instance: str) -> None:
+        self.pids.pop(instance, None)
+        ear = self._ears.pop(instance, None)
+        if ear is not None:
+            os.close(ear)
 
     def _tail(self, instance: str) -> str:
         newest = max(self.logs.glob(f"{instance}-*.log"))
@@ -71,46 +122,54 @@ class Supervised(Workers):
     def kill_all(self) -> None:
         """Leave none behind, and start none again."""
         processes, self.processes = self.processes, {}
+        for pid in self.pids.values():
+            _signal(pid, signal.SIGCONT)
         for process in processes.values():
-            process.kill()
+            process.kill()  # a worker dies with its keeper
             process.wait()
 
     async def leave(self, instance: str) -> None:
         """Ask a worker to end for good; one that has not come up yet knows no better end than the signal's own."""
         process = self.processes.pop(instance)
+        self._deaf(instance)
         process.terminate()
         await kafka.until(lambda: process.poll() is not None, f"{instance} ends")
-        assert process.returncode in {0, -signal.SIGTERM}, self._said(instance)
+        assert process.returncode in {0, -signal.SIGTERM, 256 - signal.SIGTERM}, self._said(instance)
 
     # ---- what faults do
 
     def signal(self, instance: str, number: signal.Signals) -> None:
         """Send a running worker a signal."""
-        process = self.processes[instance]
-        if process.poll() is None:
-            os.kill(process.pid, number)
+        if instance in self.pids:
+            _signal(self.pids[instance], number)
 
-    def rearm(self, instance: str, *armed: str) -> None:
-        """Replace the worker by one that is armed."""
-        process = self.processes[instance]
-        process.kill()
-        process.wait()
-        self.start(instance, *armed)
+    async def running(self, instance: str) -> int:
+        """The process id of the worker, once there is one."""
+        await kafka.until(lambda: instance in self.pids, f"{instance} runs", STARTED_WITHIN_S)
+        return self.pids[instance]
 
-    async def dies(self, instance: str) -> bool:
+    async def rearm(self, instance: str, point: str, nth: int, how: str) -> int:
+        """Replace the worker by one that is armed; returns its process id."""
+        old = await self.running(instance)
+        armed = self.orders / f"{instance}.arm"
+        armed.write_text(f"{point} {nth} {how}")
+        _signal(old, signal.SIGKILL)
+        await kafka.until(lambda: self.pids.get(instance, old) != old, f"{instance} is armed", STARTED_WITHIN_S)
+        return self.pids[instance]
+
+    async def dies(self, instance: str, pid: int) -> bool:
         """Whether the armed worker reached its point; if not, it is killed where it stands."""
-        armed = self.processes[instance]
         try:
-            await kafka.until(lambda: self.processes[instance] is not armed, "the point is reached", REACHED_WITHIN_S)
+            await kafka.until(lambda: self.pids.get(instance) != pid, "the point is reached", REACHED_WITHIN_S)
         except AssertionError:
-            self.signal(instance, signal.SIGKILL)
-            await kafka.until(lambda: self.processes[instance] is not armed, "it is dead", REACHED_WITHIN_S)
+            _signal(pid, signal.SIGKILL)
+            await kafka.until(lambda: self.pids.get(instance) != pid, "it is dead", REACHED_WITHIN_S)
             return False
         return True
 
-    async def stops(self, instance: str) -> bool:
+    async def stops(self, pid: int) -> bool:
         """Whether the armed worker stopped itself in time."""
-        stat = Path(f"/proc/{self.processes[instance].pid}/stat")
+        stat = Path(f"/proc/{pid}/stat")
         try:
             await kafka.until(
                 lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", "it stops", REACHED_WITHIN_S
@@ -119,17 +178,39 @@ class Supervised(Workers):
             return False
         return True
 
+    def gone(self, instance: str) -> None:
+        """Kill worker and keeper, and let none come again before `back`."""
+        self.absent.add(instance)
+        self.cold(instance)
+
+    def back(self, instance: str) -> None:
+        """Let it come again."""
+        self.absent.discard(instance)
+
+    def cold(self, instance: str) -> None:
+        """Kill the keeper and with it the worker: the next one starts from nothing, as on a new machine."""
+        self.processes[instance].kill()
+
     async def outlived(self, instance: str, *, seconds: float) -> int | None:
         """Leave the stopped worker alone while another takes its id, wake it then; how it ended, None if it did not."""
-        old = self.processes.pop(instance)
+        keeper, pid = self.processes.pop(instance), self.pids[instance]
         self.start(instance)
-        await asyncio.sleep(seconds)  # the length of the pause
-        os.kill(old.pid, signal.SIGCONT)
+        started_ms = self.started_ms[instance]
+        await self.running(instance)
+        await asyncio.sleep(max(0.0, seconds - (now_ms() - started_ms) / 1000))  # the length of the pause
+        _signal(pid, signal.SIGCONT)
         try:
-            await kafka.until(lambda: old.poll() is not None, "the zombie ends", FENCED_WITHIN_S)
+            await kafka.until(lambda: keeper.poll() is not None, "the zombie ends", FENCED_WITHIN_S)
         except AssertionError:
-            old.kill()
-            old.wait()
+            keeper.kill()
+            keeper.wait()
             return None
-        self.ends.append(End(instance, now_ms(), old.returncode, expected=old.returncode == FENCED))
-        return old.returncode
+        self.ends.append(End(instance, now_ms(), keeper.returncode, expected=keeper.returncode == FENCED))
+        return keeper.returncode
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return

@@ -9,6 +9,7 @@ import pytest
 from infra.embedded.stack import EmbeddedStack
 from tests.broker import kafka
 from tests.broker.services_load import Size
+from tests.faults.mutants import MUTANTS
 from tests.faults.plan import POINTS, SERVICES, Fault, Kind, plan
 from tests.faults.run import run
 
@@ -56,3 +57,11 @@ def test_a_long_run_meets_every_kind_service_and_point():
     assert {fault.hit for fault in faults if fault.kind is Kind.KILL} == set(SERVICES)
     points = {(fault.hit, fault.point) for fault in faults if fault.kind is Kind.POINT}
     assert points == {(service, point) for service in POINTS for point in POINTS[service]}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_every_mutant_takes_out_a_rule_that_is_there(mutant):
+    """Else the long run of `make mutants` would fail at its start, or prove nothing."""
+    for name, old, new in mutant.edits:
+        assert old in (kafka.ROOT / name).read_text(), f"{name} must hold {old!r}"
+        assert old != new

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Recount the raw topics and compare every cell that the services published.
 
-Shares no code with the project, on purpose: the official Kafka client, fastavro, h3 and plain dictionaries. What it
-believes of the rules stands below and nowhere else:
+Shares no code with the project, on purpose: the official Kafka client, fastavro, h3 and plain dictionaries; for pings,
+of which there are millions, numpy (`lockstep.py` beside this file). What it believes of the rules stands below:
 
 - a record from outside is ignored if it cannot be decoded, if its key is not the id it is about or is empty, if its
   event time is not after the start of 2000 or is over 5 s after the broker's append time, if a coordinate is impossible
@@ -31,6 +31,8 @@ from collections import Counter, defaultdict
 
 import fastavro
 import h3.api.basic_int as h3
+import lockstep
+import numpy as np
 from confluent_kafka import Consumer, TopicPartition
 
 PANE, BUCKET, GRACE, EXPIRY, FUTURE, SOON = 10_000, 120_000, 20_000, 30_000, 5_000, 300_000
@@ -85,7 +87,6 @@ class Topics:
         self.consumer.unassign()
 
 
-PING = "driver_id", ("lat", "lon"), ("products",)
 REQUEST = "rider_id", ("pickup_lat", "pickup_lon", "dropoff_lat", "dropoff_lon"), ("request_id", "product")
 DECISION = "rider_id", (), ("decision_id",)
 
@@ -149,18 +150,15 @@ def published_supply(records, words):
     return {k: v for k, v in out.items() if v}
 
 
-def counted_supply(pings, words):
-    last = {}
-    for q, offset, appended, key, r in pings:
-        if q not in words or offset > words[q][1]["pings_offset"]:
-            continue
-        if not usable(r, key, appended, PING) or late(r["at_ms"], appended):
-            continue
-        old = last.get((q, r["driver_id"]))
-        if old is None or r["at_ms"] >= old["at_ms"]:
-            last[q, r["driver_id"]] = r
+def counted_supply(pings, words, decode):
+    if pings is None:
+        return {}
+    known = np.array([words[q][1]["pings_offset"] if q in words else -1 for q in range(pings.partition.max() + 1)])
+    counts = lockstep.usable(pings, y2k=Y2K, future=FUTURE) & ~lockstep.late(pings, pane=PANE, grace=GRACE)
+    rows = np.flatnonzero(counts & (pings.offset <= known[pings.partition]))
     out = defaultdict(dict)
-    for (q, _), r in last.items():
+    for row in lockstep.last_of_each(pings, rows).tolist():
+        q, r = int(pings.partition[row]), decode(pings.value[row])
         now = words[q][1]["now_ms"]
         if now - r["at_ms"] > EXPIRY or r["status"] not in {"IDLE", "BUSY"}:
             continue
@@ -304,14 +302,15 @@ def main():
         [x for x in topics.read(t) if x[4] is not None]
         for t in ("supply-cells.v1", "demand-cells.v1", "city-demand.v1")
     )
-    pings, requests = list(topics.read("driver-pings.v1")), list(topics.read("quote-requests.v1"))
+    pings, requests = lockstep.pings_of(arguments.bootstrap, arguments.registry), list(topics.read("quote-requests.v1"))
     decisions = list(topics.read("booking-decisions.v1"))
     supply_words = latest_word(supply_cells, ("pings_offset", "now_ms"))
     demand_words = latest_word(demand_cells, ("requests_offset", "decisions_offset", "now_ms"))
     if arguments.tamper:
         requests = tampered(arguments.tamper, requests, demand_words)
     zones, totals = counted_demand(requests, decisions, demand_words)
-    told_supply, counted = published_supply(supply_cells, supply_words), counted_supply(pings, supply_words)
+    told_supply = published_supply(supply_cells, supply_words)
+    counted = counted_supply(pings, supply_words, topics.decode)
     told_zones = published_panes(demand_cells, demand_words, zone_panes)
     told_totals = published_panes(city, demand_words, city_panes)
     found = (
@@ -320,7 +319,7 @@ def main():
         + differences("city", told_totals, totals)
     )
     result = {
-        "pings": len(pings),
+        "pings": 0 if pings is None else int(pings.offset.size),
         "requests": len(requests),
         "decisions": len(decisions),
         "supply_cells": sum(map(len, counted.values())),

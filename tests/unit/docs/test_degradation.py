@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from infra.clients.topic_settings import partitions_of, retention_bytes
+from infra.embedded.kafka import FIXED_SETTINGS
+from infra.settings import Settings
 from topics.catalogue import DAY_MS, EVERY_TOPIC, FOR_EVER
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -37,3 +40,12 @@ def test_only_what_governs_prices_is_kept_for_ever():
     for_ever = {topic.name for topic in EVERY_TOPIC if topic.retention_ms == FOR_EVER}
     assert for_ever == {"pricing-policy.v1", "markets.v1", "models.v1"}
     assert max(topic.retention_ms for topic in EVERY_TOPIC) <= 30 * DAY_MS
+
+
+def test_the_embedded_broker_takes_a_few_gigabytes():
+    """All topics full, and a file beyond its bound open in each partition: less than 5 GB of a laptop's disk."""
+    bounds = {topic: retention_bytes(topic, Settings()) for topic in EVERY_TOPIC}
+    bounded = {topic: bound for topic, bound in bounds.items() if bound >= 0}
+    assert {topic.name for topic in bounds.keys() - bounded} == {"pricing-policy.v1", "markets.v1", "models.v1"}
+    file = int(FIXED_SETTINGS["log.segment.bytes"])
+    assert sum((bound + file) * partitions_of(topic, Settings()) for topic, bound in bounded.items()) < 5 * 10**9

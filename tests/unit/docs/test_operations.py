@@ -1,7 +1,11 @@
 """Alert rules, their paragraphs and the metrics they name belong together."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
+
+import pytest
 
 from agents.runtime.metrics import Kind
 from agents.runtime.metrics_declared import METRICS
@@ -10,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[3]
 RULES = (ROOT / "docs" / "alerts.yml").read_text()
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 ALERTS = re.findall(r"^ +- alert: (\w+)$", RULES, re.MULTILINE)
+PROMTOOL = shutil.which("promtool")
 NAME = re.compile(r"\bfaretide_[a-z_]+")
 
 
@@ -49,3 +54,13 @@ def test_every_alert_has_its_paragraph_and_a_severity():
     assert re.findall(r"^### (\w+)$", PAGE, re.MULTILINE) == ALERTS
     assert len(re.findall(r"labels: \{severity: (?:page|ticket)\}", RULES)) == len(ALERTS)
     assert len(re.findall(r"^ +summary: ", RULES, re.MULTILINE)) == len(ALERTS)
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (Debian: prometheus)")
+@pytest.mark.parametrize(
+    "check", [("check", "rules", "docs/alerts.yml"), ("test", "rules", "tests/unit/docs/alert_cases.yml")]
+)
+def test_prometheus_takes_the_rules_and_they_speak_when_they_should(check):
+    """Prometheus's own tool reads them, and each case of `alert_cases.yml` comes out as written there."""
+    done = subprocess.run([PROMTOOL, *check], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""A worker that dies, or stops, at a named instant: `python -m tests.faults.armed_worker POINT NTH HOW SERVICE`.
+"""Named instants at which a worker dies, or stops.
 
 The instants lie between publish, flush and commit. They are put around the functions from outside, here, so the code
 that runs in production knows nothing of them.
@@ -6,35 +6,32 @@ that runs in production knows nothing of them.
     before-send   a batch of records is ready            acked        the broker has it, the batch is acknowledged
     sending       about to enter the socket              committing   about to commit
     sent          in the socket, not acknowledged        committed    offsets are committed
-    flushed       acknowledged by the broker             row-sent     a table row is sent, not flushed
+    flushed       acknowledged by the broker             row-sending, row-sent   the same of rows of a table
     recorded      the transaction is committed           table-flushed   rows are flushed, inputs not acknowledged
 """
 
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Callable
 from functools import wraps
+from importlib import import_module
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-
-from agents.pricing import Pricing
-from agents.recorder_store import RecordStore
-from agents.runtime.app import WorkerApp
 from agents.runtime.batches import Batch
-from agents.runtime.consumer import Consumer
-from agents.runtime.publisher import Publisher
-from infra.cli.main import run
 from topics.catalogue import TELEMETRY
 
 HOW = {"die": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
 def is_work(_producer: Any, _batch: Any, topic: str) -> bool:
-    """Telemetry is none."""
-    return topic != TELEMETRY.name
+    """Telemetry is none, and rows of tables have points of their own."""
+    return topic != TELEMETRY.name and not topic.endswith("-changelog")
+
+
+def is_row(_producer: Any, _batch: Any, topic: str, **_named: Any) -> bool:
+    """Rows of a table."""
+    return topic.endswith("-changelog")
 
 
 def always(*_arguments: Any) -> bool:
@@ -52,25 +49,28 @@ def is_live(_consumer: Any, message: Any) -> bool:
     return isinstance(message, Batch) and message.live
 
 
-# point: owner, function, before or after it, which calls count
-POINTS: dict[str, tuple[Any, str, str, Callable[..., bool]]] = {
-    "before-send": (Publisher, "send", "before", says_something),
-    "sending": (AIOKafkaProducer, "send_batch", "before", is_work),
-    "sent": (AIOKafkaProducer, "send_batch", "soon after", is_work),
-    "flushed": (Publisher, "send", "after", says_something),
-    "acked": (Consumer, "ack", "after", is_live),
-    "committing": (AIOKafkaConsumer, "commit", "before", always),
-    "committed": (AIOKafkaConsumer, "commit", "after", always),
-    "row-sent": (Pricing, "_write", "after", always),
-    "table-flushed": (WorkerApp, "flush_tables", "after", always),
-    "recorded": (RecordStore, "write", "after", always),
+# point: owner (module and class), function, before or after it, which calls count
+POINTS: dict[str, tuple[str, str, str, Callable[..., bool]]] = {
+    "before-send": ("agents.runtime.publisher:Publisher", "send", "before", says_something),
+    "sending": ("aiokafka:AIOKafkaProducer", "send_batch", "before", is_work),
+    "sent": ("aiokafka:AIOKafkaProducer", "send_batch", "soon after", is_work),
+    "flushed": ("agents.runtime.publisher:Publisher", "send", "after", says_something),
+    "acked": ("agents.runtime.consumer:Consumer", "ack", "after", is_live),
+    "committing": ("aiokafka:AIOKafkaConsumer", "commit", "before", always),
+    "committed": ("aiokafka:AIOKafkaConsumer", "commit", "after", always),
+    "row-sending": ("aiokafka:AIOKafkaProducer", "send_batch", "before", is_row),
+    "row-sent": ("aiokafka:AIOKafkaProducer", "send_batch", "soon after", is_row),
+    "table-flushed": ("agents.pricing:Pricing", "_write", "after", always),
+    "recorded": ("agents.recorder_store:RecordStore", "write", "after", always),
 }
 SOON_S = 0.002
 
 
 def arm(point: str, nth: int, how: str) -> None:
     """Have the `nth` passing of `point` send this process the signal."""
-    owner, name, when, counts = POINTS[point]
+    place, name, when, counts = POINTS[point]
+    module, _, kind = place.partition(":")
+    owner = getattr(import_module(module), kind)  # not before: a worker loads its own service's modules only
     left = [nth]
 
     def passed() -> None:
@@ -100,10 +100,3 @@ def arm(point: str, nth: int, how: str) -> None:
         return result
 
     setattr(owner, name, surrounded if asyncio.iscoroutinefunction(original) else surrounded_at_once)
-
-
-if __name__ == "__main__":
-    chosen, times, manner, service = sys.argv[1:]
-    arm(chosen, int(times), manner)
-    sys.argv = ["faretide", "worker", service]
-    run()
