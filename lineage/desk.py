@@ -22,6 +22,7 @@ from lineage.hub import Hub
 from lineage.kept import Kept
 from lineage.marks import Marks
 from lineage.messages import MOST, Wanted, page
+from lineage.panes import panes_of
 from lineage.past import boards_at
 from lineage.pseudonyms import Pseudonyms
 from lineage.reader import Reader, open_reader
@@ -149,7 +150,9 @@ class Desk:
             cell = int(asked.get("cell", ""), 16)
         except ValueError:
             raise ValueError(f"cell must be an H3 index in hexadecimal, got {asked.get('cell')!r}") from None
-        return {"history": self.state.city.past_of(cell)}
+        at_ms = int(asked.get("ms") or now_ms())
+        panes = await panes_of(self.browser, cell, at_ms=at_ms)
+        return {"history": self.state.city.past_of(cell), "panes": panes}
 
     async def _marks(self, asked: Asked) -> Any:  # noqa: ANN401
         """When policy, market and model were set and workers began, for the time line."""

@@ -54,11 +54,18 @@ class Reader:
         return found
 
     async def between(
-        self, topics: Sequence[Topic], from_ms: int, to_ms: int, *, most: int, partition: int = -1
+        self,
+        topics: Sequence[Topic],
+        from_ms: int,
+        to_ms: int,
+        *,
+        most: int,
+        partition: int = -1,
+        keep: Keep | None = None,
     ) -> list[Entry]:
         """Records of `topics` appended in [from_ms, to_ms), at most the last `most` of each partition (-1: of all).
 
-        In order within a partition.
+        In order within a partition; only those that `keep` wants, the others are not decoded.
         """
         held = [place for topic in topics for place in self.places.get(topic.name, [])]
         places = [place for place in held if partition in {-1, place.partition}]
@@ -73,7 +80,7 @@ class Reader:
             first = last if start is None else start.offset
             if first < last:
                 spans[place] = (max(first, last - most), last)
-        return await self.spans(spans)
+        return await self.spans(spans, keep)
 
     async def spans(self, spans: Mapping[TopicPartition, Span], keep: Keep | None = None) -> list[Entry]:
         """Records of each span that `keep` wants, in order within a partition; what is no longer kept is left out."""

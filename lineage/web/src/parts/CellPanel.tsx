@@ -4,15 +4,17 @@ import { useEffect, useRef } from "react";
 import { duration, money, multiplier } from "../format";
 import type { Cell, Zone } from "../hexes";
 import { useInstant } from "../stored";
-import { go, useAnswer, useBoard, useNow } from "../use";
+import { go, useAnswer, useBoard, useNow, useStatus } from "../use";
 import type { QuoteRow } from "../views/Quotes";
-import { Empty, Figure, To } from "./basics";
+import { Close, Empty, Figure, To } from "./basics";
 
 export function CellPanel({ cell, value, zone }: { cell: string; value: Cell | undefined; zone: Zone | undefined }) {
   const now = useNow();
   const clock = useInstant();
   const quotes = useBoard("quotes");
-  const answer = useAnswer<{ history: [number, number[]][] }>("cell", { cell }, 5000);
+  const { mode } = useStatus();
+  const live = mode.kind === "live";
+  const answer = useAnswer<{ history: [number, number[]][]; panes: Pane[] }>("cell", { cell, ...(!live && { ms: Math.round(mode.at_ms) }) }, live ? 5000 : 0);
   if (!value || !zone)
     return (
       <aside className="panel">
@@ -28,7 +30,7 @@ export function CellPanel({ cell, value, zone }: { cell: string; value: Cell | u
       <header>
         <div className="row">
           <h2 className="mono">{cell}</h2>
-          <button className="button plain" type="button" aria-label="Close" onClick={() => go({ item: "" })}>✕</button>
+          <Close onClose={() => go({ item: "" })} />
         </div>
         <p className="muted">Zone {value[0]}, market {zone.market}</p>
       </header>
@@ -59,6 +61,7 @@ export function CellPanel({ cell, value, zone }: { cell: string; value: Cell | u
         <h3>Multiplier, last twenty minutes</h3>
         <Chart points={answer.value?.history ?? []} products={zone.products} />
       </section>
+      <Panes panes={answer.value?.panes ?? []} />
       <section>
         <h3>Quotes from here</h3>
         {here.length === 0 ? (
@@ -84,6 +87,23 @@ export function CellPanel({ cell, value, zone }: { cell: string; value: Cell | u
         </div>
       </section>
     </aside>
+  );
+}
+
+interface Pane { start_ms: number; requests: number; bookings: number }
+
+function Panes({ panes }: { panes: Pane[] }) {
+  const clock = useInstant();
+  const most = Math.max(1, ...panes.map((pane) => pane.requests));
+  const sum = panes.reduce((all, pane) => all + pane.requests, 0);
+  return (
+    <section>
+      <h3>Riders who asked, per pane of ten seconds</h3>
+      <div className="bars" role="img" aria-label={`Riders per pane, oldest first: ${panes.map((pane) => pane.requests).join(", ")}`}>
+        {panes.map((pane) => <i key={pane.start_ms} title={`${clock(pane.start_ms)}: ${pane.requests} asked, ${pane.bookings} booked`} style={{ height: `${(pane.requests / most) * 100}%` }} />)}
+      </div>
+      <p className="muted" data-figure="panes">{sum} in the last six minutes, at most {panes.length ? Math.max(...panes.map((pane) => pane.requests)) : 0} in one pane</p>
+    </section>
   );
 }
 
