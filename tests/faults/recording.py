@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -78,9 +78,9 @@ def main() -> int:
             with EmbeddedStack(state / "stack", cache_dir=asked.cache) as stack:
                 asyncio.run(_record(stack, state, file, told))
         _say(f"recorded {file.stat().st_size:,} bytes")
-        _verify(file, state, told)
-    if asked.report:
-        _write(asked.report, told)
+        for _ in _verified(file, state, told):
+            if asked.report:
+                _write(asked.report, told)
     _say(json.dumps(told.verified, indent=1), *(f"{name}: {count:,} differ" for name, count in told.flipped.items()))
     _say("holds" if told.holds else "DOES NOT HOLD")
     return 0 if told.holds else 1
@@ -151,7 +151,8 @@ async def _publish(connection: Connection, topic: Topic, key: bytes, record: Any
         await (await publisher.publish(topic, record))
 
 
-def _verify(file: Path, state: Path, told: Told) -> None:
+def _verified(file: Path, state: Path, told: Told) -> Iterator[None]:
+    """Verify it every way; yields after each."""
     other = state / "checkout"
     _checkout(other)
     for name, tree, command in (
@@ -166,12 +167,14 @@ def _verify(file: Path, state: Path, told: Told) -> None:
             for one in said["topics"]
         }
         _say(f"{name}: {told.verified[name]}")
+        yield
     for topic, place in ((DRIVER_PINGS, 24), (PRICING_POLICY, -3), (MODELS, -2_000)):
         altered = state / f"{topic.name}.faretide"
         copied(Archive.opened(file), altered, _flipping(topic, place))
         said = _command(kafka.ROOT, ["replay", "verify", str(altered), "--from-events", "--json"], {})
         told.flipped[topic.name] = sum(one["differ"] for one in said["topics"])
         altered.unlink()
+        yield
 
 
 def _flipping(topic: Topic, place: int) -> Callable[[str, Raw], Raw]:
