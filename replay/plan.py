@@ -19,6 +19,7 @@ from typing import Protocol
 from agents.runtime.partitioning import partition_of
 from replay.answers import REACH_MS
 from replay.counts import CITY_BACK_MS
+from replay.flushes import COUNTED
 from topics.catalogue import (
     BOOKING_DECISIONS,
     CITY_DEMAND,
@@ -99,7 +100,8 @@ class Plan:
     @property
     def expected(self) -> int:
         """Outputs to be made again."""
-        return sum(max(0, span.end - span.from_offset) for span in self.spans if span.topic in OUTPUTS)
+        wanted = (*OUTPUTS, *COUNTED) if self.from_events else OUTPUTS
+        return sum(max(0, span.end - span.from_offset) for span in self.spans if span.topic in wanted)
 
 
 class Offsets(Protocol):

@@ -15,10 +15,10 @@ from infra.cli.replaying.verdicts import verified
 from replay.archive import Archive
 from replay.contracts import Contracts
 from replay.control import ControlHistory
-from replay.plan import TOPICS, WARM_UP_MS, Plan, planned
+from replay.plan import EVENTS_BACK_MS, TOPICS, WARM_UP_MS, Plan, planned
 from replay.stops import Condition
 from tests.unit.replay.recordings import GOLDEN, altered, ran
-from topics.catalogue import DEMAND_CELLS, MODELS, QUOTE_REQUESTS, SUPPLY_CELLS, SURGE
+from topics.catalogue import DEMAND_CELLS, DRIVER_PINGS, MODELS, QUOTE_REQUESTS, SUPPLY_CELLS, SURGE
 
 ROOT = Path(__file__).parents[3]
 
@@ -101,6 +101,10 @@ async def test_a_plan_reaches_back_as_far_as_each_topic_needs():
     assert spans[SUPPLY_CELLS, 3].first == 0
     assert spans[SURGE, 1].from_offset == 10_000_000_000
     assert not plan.gone
+    events = await planned(OneRecordAMillisecond(), 10_000_000_000, 10_000_060_000, from_events=True)
+    pings = next(span for span in events.spans if span.topic is DRIVER_PINGS)
+    assert pings.first == 10_000_000_000 - EVENTS_BACK_MS[DRIVER_PINGS] - 1
+    assert events.expected > plan.expected
     narrow = await planned(
         OneRecordAMillisecond(), 10_000_000_000, 10_000_060_000, zones=frozenset({0x862A100D7FFFFFF})
     )
