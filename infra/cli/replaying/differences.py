@@ -216,6 +216,7 @@ def as_object(comparison: "Comparison") -> dict[str, Any]:
         "same": comparison.is_same,
         "quotes": comparison.quotes,
         "quotes_changed": len(comparison.changed),
+        "amounts_changed": sum(times for size, times in comparison.amounts.sizes.items() if size),
         "ticks": comparison.ticks,
         "ticks_changed": comparison.ticks_changed,
         "counts": comparison.counts,
@@ -247,8 +248,8 @@ def as_object(comparison: "Comparison") -> dict[str, Any]:
 
 def _tell(comparison: "Comparison", said: dict[str, Any]) -> None:
     say(
-        f"{said['quotes_changed']:,} of {said['quotes']:,} quotes ({said['share_changed']:.1%}) and "
-        f"{said['ticks_changed']:,} of {said['ticks']:,} ticks change"
+        f"{said['quotes_changed']:,} of {said['quotes']:,} quotes ({said['share_changed']:.1%}), "
+        f"{said['amounts_changed']:,} of them in price, and {said['ticks_changed']:,} of {said['ticks']:,} ticks change"
         + (
             f", made of counts of which {said['counts_changed']:,} of {said['counts']:,} change"
             if said["counts"]

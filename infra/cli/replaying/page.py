@@ -67,6 +67,7 @@ def _cards(comparison: "Comparison", said: dict[str, Any]) -> str:
     """The four numbers somebody looks for first."""
     cards = [
         (f"{said['share_changed']:.1%}", f"of quotes: {said['quotes_changed']:,} of {said['quotes']:,}"),
+        (f"{said['amounts_changed']:,}", "of these in price"),
         (f"{said['ticks_changed']:,}", f"of {said['ticks']:,} ticks"),
     ]
     if said["counts"]:
