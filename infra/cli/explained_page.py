@@ -25,6 +25,8 @@ th { font-weight: 600; } .gone { color: var(--up); }
 .bar { position: relative; height: .8rem; min-width: 12rem; }
 .bar::before { content: ""; position: absolute; left: 50%; top: 0; bottom: 0; border-left: 1px solid var(--line); }
 .bar i { position: absolute; top: 0; bottom: 0; background: var(--up); } .bar i.down { background: var(--down); }
+.steps { position: relative; height: .8rem; min-width: 16rem; }
+.steps i { position: absolute; top: 0; bottom: 0; min-width: 2px; background: var(--down); }
 .panes { display: flex; align-items: flex-end; gap: 1px; height: 4rem; }
 .panes i { flex: 1; background: var(--down); min-height: 1px; }
 """
@@ -39,7 +41,7 @@ def page_of(story: Story) -> str:
     parts += _forecast(story)
     parts += _section("Counts", ("where", "cars idle", "busy", "riders 1 min", "4 min", "32 min"), ring_rows(story))
     parts += _panes(story)
-    parts += _section("From request to quote", ("step", "after"), waterfall_rows(story))
+    parts += _waterfall(story)
     parts += _section("Sources", ("source", "record"), source_rows(story))
     title = escape(story["quote"]["record"]["quote_id"])
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Quote {title}</title>'
@@ -64,7 +66,7 @@ def _forecast(story: Story) -> list[str]:
     told = story["forecast"]
     if told is None:
         return []
-    factors = [(one["name"], f"{one['before']:.3f}", f"{one['after']:.3f}") for one in told["factors"]]
+    factors = [(one["name"], _small(one["before"]), _small(one["after"])) for one in told["factors"]]
     parts = _section("Riders expected in five minutes", ("factor", "before", "after"), factors)
     most = max((abs(_added(one)) for one in told["features"]), default=0.0) or 1.0
     rows = [
@@ -87,6 +89,25 @@ def _bar(part: float) -> str:
     left = 50.0 if part > 0 else 50 - width
     side = "up" if part > 0 else "down"
     return f'<div class="bar"><i class="{side}" style="left:{left:.1f}%;width:{width:.1f}%"></i></div>'
+
+
+def _waterfall(story: Story) -> list[str]:
+    """Each step with a bar from the one before it, over the time of all; clocks may disagree, so a bar may go back."""
+    at_ms = [step["at_ms"] for step in story["waterfall"]]
+    first, span = min(at_ms), max(max(at_ms) - min(at_ms), 1)
+    rows = []
+    for place, row in enumerate(waterfall_rows(story)):
+        begun, ended = sorted((at_ms[max(place - 1, 0)], at_ms[place]))
+        left, width = 100 * (begun - first) / span, 100 * (ended - begun) / span
+        bar = f'<div class="steps"><i style="left:{left:.1f}%;width:{width:.1f}%"></i></div>'
+        rows.append(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}<td>{bar}</td></tr>")
+    columns = ("step", "after", f"{span:,} ms, to scale")
+    return ["<h2>From request to quote</h2>", f"<table>{_head(columns)}{''.join(rows)}</table>"]
+
+
+def _small(size: float) -> str:
+    """Three places, or two digits of what is smaller."""
+    return f"{size:.2g}" if 0 < abs(size) < 0.01 else f"{size:.3f}"
 
 
 def _panes(story: Story) -> list[str]:
