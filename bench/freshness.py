@@ -41,7 +41,7 @@ def measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
 
 
 async def _measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
-    rounds, seconds = (1, 15.0) if quick else (3, 30.0)
+    rounds, seconds = (1, 8.0) if quick else (3, 30.0)
     seen: list[Figures] = []
     async with servers(cache_dir) as running, working(running, seed, SERVICES) as workers:
         load = PingLoad(running, read_places(), drivers=DRIVERS)

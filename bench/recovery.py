@@ -30,7 +30,7 @@ SERVICES = tuple(OUTPUT.values())
 PINGS_PER_S, DRIVERS, REQUESTS_PER_S = 5_000.0, 20_000, 100.0
 BEFORE_MS = 10_000
 """Places written to in this time before a kill are expected to be written to again; a zone is ticked every 5 s."""
-SETTLE_S, WITHIN_S = 15.0, 40.0
+SETTLE_S, WITHIN_S = 8.0, 60.0
 
 
 def measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
