@@ -56,7 +56,7 @@ async def _measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
     contestant = Contestant(
         name="ours",
         guarantee="counts exact, prices from the newest tick, one binding quote a request",
-        configuration={"pings_per_s": PINGS_PER_S, "requests_per_s": REQUESTS_PER_S, "session_timeout_s": 10},
+        configuration={"pings_per_s": PINGS_PER_S, "requests_per_s": REQUESTS_PER_S, "session_timeout_s": 5},
     )
     return JobResult(
         job="recovery",
