@@ -22,6 +22,7 @@ PEER_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 STREAMS_LOCK = Path(__file__).parent / "locks" / "kafka-streams.json"
 FLUSH_S, COMMIT_S = 0.1, 1.0
 JVM_HEAP_MB = 1024
+_SCRIPTS = {"quix": "quix_streams.py"}
 _SAME: dict[str, str | int | float] = {
     "flush_ms": int(FLUSH_S * 1000),
     "commit_ms": int(COMMIT_S * 1000),
@@ -55,18 +56,20 @@ def entrants(servers: Servers, cache_dir: Path, *, quick: bool) -> list[Entrant]
     part = 2 if quick else 1
     absent = "" if PEER_PYTHON.exists() else "its packages are not installed: `make bench` does that"
     return [
-        _ours(4_000_000 // part),
+        ours(4_000_000 // part),
         _python("confluent_loop", "nothing: counts are wrong until every driver has pinged again",
                 {"client": "librdkafka", "decoder": "compiled", **_SAME}, 4_000_000 // part, absent),
         _streams(servers, cache_dir, 5_000_000 // part),
-        _python("quix_streams", "changelog and commit: drivers exact, counts in memory are lost",
+        _python("quix", "changelog and commit: drivers exact, counts in memory are lost",
                 {"store": "RocksDB", **_SAME}, 600_000 // part, absent or _lacks("quixstreams")),
         _python("stock_faust", "table from its changelog; counts in memory are lost, what was in flight is skipped",
                 {"store": "memory, changelog", "loop": "uvloop", **_SAME}, 160_000 // part, absent),
     ]  # fmt: skip
 
 
-def _ours(backlog: int) -> Entrant:
+def ours(backlog: int) -> Entrant:
+    """The service as it runs in production, telemetry included."""
+
     def run(servers: Servers, _number: int) -> Run:
         return Run(
             group="faretide-supply",
@@ -84,7 +87,7 @@ def _python(
     name: str, guarantee: str, configuration: Mapping[str, str | int | float], backlog: int, missing: str
 ) -> Entrant:
     def run(servers: Servers, number: int) -> Run:
-        return _peer(servers, name, number, [PEER_PYTHON, PEERS / f"{name}.py"])
+        return _peer(servers, name, number, [PEER_PYTHON, PEERS / _SCRIPTS.get(name, f"{name}.py")])
 
     contestant = Contestant(name=name, guarantee=guarantee, configuration=configuration)
     return Entrant(contestant=contestant, backlog=backlog, skip=backlog // 5, run=run, missing=missing)

@@ -26,6 +26,7 @@ class Job(StrEnum):
     FRESHNESS = "freshness"
     RECOVERY = "recovery"
     INFERENCE = "inference"
+    SCALE = "scale"
 
 
 def command(
@@ -77,6 +78,6 @@ def _measure(job: Job, *, quick: bool) -> "JobResult":
 
     cache_dir = read_settings().state_dir.resolve() / "cache"
     measured = import_module(f"bench.{job}")
-    seeding = () if job is Job.SUPPLY else (seed,)
+    seeding = () if job in (Job.SUPPLY, Job.SCALE) else (seed,)
     result: JobResult = measured.measure(cache_dir, *seeding, quick=quick)
     return result
