@@ -27,6 +27,7 @@ from agents.runtime.counting import Outgoing
 from agents.runtime.publisher import Record
 from agents.runtime.rewind import Span
 from agents.runtime.worker import Worker, now_ms, on_batches, report_telemetry
+from pricing.compiled_trees import prepare
 from pricing.markets import MarketBook
 from pricing.models import ModelBook
 from pricing.policy import PolicyBook
@@ -264,7 +265,8 @@ KEPT_SHORT = {
 
 
 def warm_up() -> None:
-    """Nothing is compiled here."""
+    """Compile or load the loop over trees before the group counts on this worker."""
+    prepare()
 
 
 def register(app: WorkerApp, worker: Worker) -> None:

@@ -8,8 +8,8 @@ the mean Poisson deviance on the first half of July, beside the forecast that no
     deep       200 trees of depth 6, as one would begin with
     pruned     the first third of the plain trees
     distilled  a third as many trees of depth 2, fitted to what the plain ones say
-    arrays     the plain trees as arrays, `pricing.compiled_trees`: what prices
-    loop       the plain trees as arrays walked by a compiled loop, node by node
+    loop       the plain trees as arrays walked by a compiled loop, `pricing.compiled_trees`: what prices
+    arrays     the same arrays, all splits of all trees compared at once by numpy
 """
 
 import gzip
@@ -20,7 +20,6 @@ from datetime import date
 
 import numpy as np
 import xgboost
-from numba import njit
 from numpy.typing import NDArray
 
 from bench.city import PICKUPS
@@ -113,7 +112,7 @@ def _rivals(history: Rows, margin: NDArray[np.float64]) -> list[_Rival]:
     arrays = compiled(plain)
     size = f"{ROUNDS} of depth {PARAMETERS['max_depth']}"
     return [
-        _Rival(contestant=_named("arrays", size), ask=arrays.margins),
+        _Rival(contestant=_named("loop", size), ask=arrays.margins),
         _Rival(contestant=_named("plain", size), ask=_by_xgboost(plain)),
         _Rival(contestant=_named("deep", "200 of depth 6"), ask=_by_xgboost(deep)),
         _Rival(
@@ -124,7 +123,7 @@ def _rivals(history: Rows, margin: NDArray[np.float64]) -> list[_Rival]:
             contestant=_named("distilled", f"{SMALLER} of depth 2"),
             ask=_by_xgboost(xgboost.train(small, data, num_boost_round=SMALLER)),
         ),
-        _Rival(contestant=_named("loop", size), ask=_by_loop(arrays)),
+        _Rival(contestant=_named("arrays", size), ask=_by_arrays(arrays)),
     ]
 
 
@@ -149,35 +148,20 @@ def _by_xgboost(trees: xgboost.Booster) -> Ask:
     return ask
 
 
-def _by_loop(trees: CompiledTrees) -> Ask:
-    """Nodes of all trees level by level: the node below node k of level d is 2k or 2k + 1 of level d + 1."""
-    features, thresholds = np.concatenate(trees.features), np.concatenate(trees.thresholds)[:, :, 0]
-    leaves, depth = np.ascontiguousarray(trees.leaves[:, :, 0]), len(trees.features)
+def _by_arrays(trees: CompiledTrees) -> Ask:
+    """All splits of all trees compared at once, level by level, then each level halves what is left."""
+    levels = [slice((1 << level) - 1, (2 << level) - 1) for level in range(trees.depth)]
 
     def ask(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = _walked(rows, features, thresholds, leaves, depth)
-        return found
+        columns, left = np.ascontiguousarray(rows.T), trees.leaves[:, :, None]
+        for level in reversed(levels):
+            goes_left = columns[trees.features[level]] < trees.thresholds[level][:, :, None]
+            left = np.where(goes_left, left[0::2], left[1::2])
+        parts = np.broadcast_to(left[0], (left.shape[1], len(rows)))
+        total: NDArray[np.float32] = np.add.accumulate(parts, axis=0)[-1]
+        return total
 
     return ask
-
-
-@njit(cache=True)
-def _walked(rows, features, thresholds, leaves, depth):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Margin of each row, float32[n]: tree after tree, as XGBoost adds them."""
-    found = np.zeros(rows.shape[0], np.float32)
-    for row in range(rows.shape[0]):
-        total = np.float32(0.0)
-        for tree in range(leaves.shape[1]):
-            node, level_start, width = 0, 0, 1
-            for _ in range(depth):
-                at = level_start + node
-                goes_right = not rows[row, features[at, tree]] < thresholds[at, tree]
-                node = 2 * node + (1 if goes_right else 0)
-                level_start += width
-                width *= 2
-            total += leaves[node, tree]
-        found[row] = total
-    return found
 
 
 def _microseconds(ask: Ask, features: NDArray[np.float32], calls: int) -> float:

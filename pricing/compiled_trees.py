@@ -1,13 +1,10 @@
-"""Fitted trees as arrays, for the few dozen rows of a zone: the margins of XGBoost, to the bit, without its call.
+"""Fitted trees as arrays walked by a compiled loop: the margins of XGBoost, to the bit, without its call.
 
-Every tree is filled up to the depth of the deepest, so that level d holds 2^d splits. All splits of all trees are
-compared at once, then each level halves what is left, from the leaves to the roots:
+Every tree is filled up to the depth of the deepest, so that level d holds 2^d splits and no node needs to name its
+children: below node k of level d stand nodes 2k, left, and 2k + 1 of level d + 1.
 
-    leaves   a b   c d       right? picks one of each pair
-    level 1   b     c
-    level 0      b           the tree's part of the row's margin
-
-XGBoost takes about 0.1 ms before the first row, more than these rows cost; on thousands of rows it is the quicker one.
+XGBoost takes about 0.2 ms before the first row, more than the dozens of rows of a zone cost here; `faretide bench
+inference` compares both, and smaller trees.
 """
 
 import json
@@ -16,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import xgboost
+from numba import njit
 from numpy.typing import NDArray
 
 # Twice the arrays with each level; deeper trees are better left to XGBoost.
@@ -27,11 +25,12 @@ _LEAF = -1
 class CompiledTrees:
     """T trees of D levels.
 
-    `features` int64[2^d, T] and `thresholds` float32[2^d, T, 1] of each level d; `leaves` float32[2^D, T, 1].
+    `features` int64[2^D - 1, T] and `thresholds` float32[2^D - 1, T], level after level; `leaves` float32[2^D, T].
     """
 
-    features: tuple[NDArray[np.int64], ...]
-    thresholds: tuple[NDArray[np.float32], ...]
+    depth: int
+    features: NDArray[np.int64]
+    thresholds: NDArray[np.float32]
     leaves: NDArray[np.float32]
 
     def margins(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -39,14 +38,26 @@ class CompiledTrees:
 
         `rows` float32[n, F] without gaps: a NaN goes right, wherever XGBoost learned to send it.
         """
-        columns = np.ascontiguousarray(rows.T)
-        left = self.leaves
-        for features, thresholds in zip(reversed(self.features), reversed(self.thresholds), strict=True):
-            goes_left = columns[features] < thresholds
-            left = np.where(goes_left, left[0::2], left[1::2])
-        # Added one by one, as XGBoost does; numpy's sum would add in pairs where there is one row only.
-        total: NDArray[np.float32] = np.add.accumulate(np.broadcast_to(left[0], (left.shape[1], len(rows))), axis=0)[-1]
-        return total
+        found: NDArray[np.float32] = _walked(rows, self.features, self.thresholds, self.leaves, self.depth)
+        return found
+
+
+@njit(cache=True, nogil=True)
+def _walked(rows, features, thresholds, leaves, depth):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Margin of each row, float32[n]: leaves are added one by one in single precision, as XGBoost does."""
+    found = np.zeros(rows.shape[0], np.float32)
+    for row in range(rows.shape[0]):
+        total = np.float32(0.0)
+        for tree in range(leaves.shape[1]):
+            node, first = 0, 0
+            for level in range(depth):
+                at = first + node
+                goes_left = rows[row, features[at, tree]] < thresholds[at, tree]
+                node = 2 * node + (0 if goes_left else 1)
+                first += 1 << level
+            total += leaves[node, tree]
+        found[row] = total
+    return found
 
 
 def compiled(trees: xgboost.Booster) -> CompiledTrees:
@@ -60,19 +71,25 @@ def compiled(trees: xgboost.Booster) -> CompiledTrees:
     depth = max(_depth(tree, 0) for tree in model)
     if depth > DEEPEST:
         raise ValueError(f"trees must be at most {DEEPEST} deep, got {depth}")
-    features = [np.zeros((1 << level, len(model)), np.int64) for level in range(depth)]
-    thresholds = [np.zeros((1 << level, len(model), 1), np.float32) for level in range(depth)]
-    leaves = np.zeros((1 << depth, len(model), 1), np.float32)
+    features = np.zeros(((1 << depth) - 1, len(model)), np.int64)
+    thresholds = np.zeros(features.shape, np.float32)
+    leaves = np.zeros((1 << depth, len(model)), np.float32)
     for place, tree in enumerate(model):
         nodes = [0]
         for level in range(depth):
             for at, node in enumerate(nodes):
                 if tree["left_children"][node] != _LEAF:
-                    features[level][at, place] = tree["split_indices"][node]
-                    thresholds[level][at, place] = tree["split_conditions"][node]
+                    features[(1 << level) - 1 + at, place] = tree["split_indices"][node]
+                    thresholds[(1 << level) - 1 + at, place] = tree["split_conditions"][node]
             nodes = [child for node in nodes for child in _children(tree, node)]
-        leaves[:, place, 0] = [tree["split_conditions"][node] for node in nodes]
-    return CompiledTrees(features=tuple(features), thresholds=tuple(thresholds), leaves=leaves)
+        leaves[:, place] = [tree["split_conditions"][node] for node in nodes]
+    return CompiledTrees(depth=depth, features=features, thresholds=thresholds, leaves=leaves)
+
+
+def prepare() -> None:
+    """Compile the loop, or load it: about a second that no tick should wait for."""
+    one = np.zeros((1, 1), np.float32)
+    _walked(one, np.zeros((1, 1), np.int64), one, np.zeros((2, 1), np.float32), 1)
 
 
 def _children(tree: dict[str, Any], node: int) -> tuple[int, int]:
