@@ -65,7 +65,7 @@ LONGEST_LOCK_MS = 600_000
 ANSWERS_BACK = LastMs(LONGEST_LOCK_MS + GRACE_MS)
 FORGET_EVERY_S = 5.0
 ANSWERS_WAIT_MS, ANSWERS_BYTES = 50, 64 * 1024
-"""Its own quotes are read back in runs: one fetch for every publication would cost as much as the quotes in it."""
+"""Its own quotes are read back in runs: else there is a fetch for every publication."""
 
 
 class Quotes:

@@ -114,7 +114,7 @@ async def _topics_of(role: Role, settings: Settings, connection: Connection) -> 
 
 
 FETCH_WAIT_MS, SOON_MS = 50, {"quotes": 5}
-"""A rider waits for a quote: two hundred empty fetches a second cost an idle worker less than 50 ms cost a rider."""
+"""A rider waits for a quote: what holds a partition back is one fetch that waits for the others."""
 
 
 def load(service: str) -> None:

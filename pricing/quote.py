@@ -64,8 +64,8 @@ def quote_id_of(request_id: str) -> str:
 def quote_id_hash(quote_id: str) -> int:
     """A 64-bit hash of any string given as a quote id, as a signed integer, for the memory of one process.
 
-    Python's own (SipHash, keyed anew in each process): nobody outside can make two ids share one, and it takes 0.05 µs
-    where a cryptographic one takes 0.9, three times a quote.
+    Python's own (SipHash, keyed anew in each process): nobody outside can make two ids share one, and it takes 0.07 µs
+    where a cryptographic one takes 0.6.
     """
     return hash(quote_id)
 

@@ -122,7 +122,7 @@ class QuoteMemory:
     def record_all(self, columns: Columns, offsets: Int64s) -> None:
         """Take in a chunk of records, each as `record` would; `columns` has the fields REMEMBERED.
 
-        Row by row this costs 12 µs a record, as columns 2: every quote comes by here again once it is written.
+        Object by object this costs 45 µs a record, decoding included, as columns 4: every quote comes by here again once it is written.
         """
         made = _Rows(
             key=[quote_id_hash(quote_id) for quote_id in columns.texts("quote_id")],

@@ -7,7 +7,7 @@
       own   own
 
 What requests for one product in one cell have in common is coded once, in an `Offer`. A quote made as an object, a
-dict and a walk to check it costs 55 µs; put together like this it is 8.
+dict and a walk to check it costs 86 µs, its arithmetic included; put together like this 18.
 """
 
 from collections.abc import Sequence
