@@ -122,7 +122,8 @@ class QuoteMemory:
     def record_all(self, columns: Columns, offsets: Int64s) -> None:
         """Take in a chunk of records, each as `record` would; `columns` has the fields REMEMBERED.
 
-        Object by object this costs 45 µs a record, decoding included, as columns 4: every quote comes by here again once it is written.
+        Object by object this costs 45 µs a record, decoding included, as columns 4: every quote comes by here again
+        once it is written.
         """
         made = _Rows(
             key=[quote_id_hash(quote_id) for quote_id in columns.texts("quote_id")],
