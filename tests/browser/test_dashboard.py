@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.timeout(400)]
 OpenPage = Callable[..., Any]
 HEALTHY_S = 60.0
 VIEWS = ("/lineage", "/lineage?as=table", "/lineage/pricing", "/map", "/map?as=table", "/quotes", "/messages/quotes.v1")
-PING = {"driver_id": "mended", "at_ms": 0, "lat": 40.75, "lon": -73.98, "status": "IDLE", "products": ["standard"]}
+PING = {"lat": 40.75, "lon": -73.98, "status": "IDLE", "products": ["standard"]}
 
 
 def test_rows_stand_still_under_the_pointer(open_page: OpenPage) -> None:
@@ -238,15 +238,16 @@ def test_what_is_refused_is_counted_and_found_from_its_badge(system: Running, op
 def test_a_refused_record_is_mended_and_put_back(system: Running, open_page: OpenPage) -> None:
     """Edited in its panel, checked, published with an audit row; and another client reads it where the page says."""
     page = open_page("/messages/driver-pings.v1.dlq")
+    key = page.locator("tbody tr").first.locator("td").nth(3).inner_text()
     page.locator("tbody td button").first.click()
     page.get_by_role("button", name="Edit and put back").click()
-    page.locator("textarea").fill(json.dumps(PING | {"at_ms": int(time.time() * 1000)}))
+    page.locator("textarea").fill(json.dumps(PING | {"driver_id": key, "at_ms": int(time.time() * 1000)}))
     page.get_by_role("button", name="Check again").click()
     page.get_by_text("1 would be taken, 1 of them edited").wait_for()
     page.get_by_label("Reason, for the audit").fill("the test mends it")
     page.get_by_role("button", name="Put back 1").click()
     partition, offset = page.locator(".panel ul a").inner_text().split(" ")[1].split("@")
-    assert record_at(system.bootstrap, "driver-pings.v1", int(partition), int(offset))["driver_id"] == "mended"
+    assert record_at(system.bootstrap, "driver-pings.v1", int(partition), int(offset))["driver_id"] == key
 
 
 def test_a_viewer_may_not_put_anything_back(system: Running, open_page: OpenPage) -> None:
