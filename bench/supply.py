@@ -9,13 +9,16 @@ hold the pace, 20,000 pings a second follow. In the end what it wrote last must 
 import asyncio
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from aiokafka import TopicPartition
 from aiokafka.admin import NewTopic, RecordsToDelete
+from aiokafka.errors import NotLeaderForPartitionError
 
 from bench.city import read_places
 from bench.entrants import FLUSH_S, ROOT, Entrant, Run, entrants
@@ -32,7 +35,7 @@ from topics.catalogue import DRIVER_PINGS, SUPPLY_CELLS
 LIVE_PER_S = 20_000
 ABLE_PER_S = 1.5 * LIVE_PER_S
 """Who reads a backlog slower than this is not given the live load: two cores carry the load and the broker too."""
-SETTLE_S = 3.0
+SETTLE_S, LEADS_WITHIN_S = 3.0, 15.0
 ATTEMPTS = 2
 """A peer that fails may try once more: a stock worker dies now and then when its new changelog has no leader yet."""
 CATCH_UP_WITHIN_S, EQUAL_WITHIN_S, STOP_WITHIN_S = 180.0, 20.0, 15.0
@@ -171,10 +174,26 @@ async def _emptied(running: Servers, output: str) -> int:
         if output != SUPPLY_CELLS.name:
             await admin.create_topics([NewTopic(output, running.settings.zone_partitions, 1)])
         places = [TopicPartition(DRIVER_PINGS.name, number) for number in range(running.settings.driver_partitions)]
-        first = await admin.delete_records({place: RecordsToDelete(before_offset=-1) for place in places})
+        first = await _deleted(admin, places)
         return sum(first[place] for place in places)
     finally:
         await admin.close()
+
+
+async def _deleted(admin: Any, places: list[TopicPartition]) -> dict[TopicPartition, int]:  # noqa: ANN401  no types
+    """Delete all records; a broker that has just started says for a while that it does not lead yet."""
+    until_s = time.monotonic() + LEADS_WITHIN_S
+    while True:
+        try:
+            first: dict[TopicPartition, int] = await admin.delete_records(
+                {place: RecordsToDelete(before_offset=-1) for place in places}
+            )
+        except NotLeaderForPartitionError:
+            if time.monotonic() > until_s:
+                raise
+            await asyncio.sleep(0.2)
+        else:
+            return first
 
 
 def _started(running: Servers, run: Run) -> subprocess.Popen[bytes]:

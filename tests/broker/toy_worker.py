@@ -12,6 +12,7 @@ import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 
+from agents.runtime import raw_fetch
 from agents.runtime.app import WorkerApp, make_app
 from agents.runtime.batches import Batch, Reading, batches
 from agents.runtime.publisher import Record
@@ -102,6 +103,7 @@ async def misbehave(how: str) -> None:
 def main() -> None:
     """Run until a signal."""
     toy = Toy(**json.loads(sys.argv[1]))
+    raw_fetch.warm_up()  # compiling in the consumer's thread would hold up its heartbeats
     settings = WorkerSettings(
         bootstrap=toy.bootstrap,
         group_prefix="",
