@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -62,10 +62,11 @@ async def run(
     size: Size,
     tree: Path = kafka.ROOT,
     meanwhile: Meanwhile | None = None,
+    afterwards: Sequence[Fault] = (),
 ) -> Run:
     """Inflict faults on services from `tree`, under the load of that seed, and judge what is left.
 
-    After the faults the load goes on until `meanwhile` is done.
+    After the faults the load goes on until `meanwhile` is done, and during those that come `afterwards`.
     """
     begun_s = time.monotonic()
     connection = await prepared(stack)
@@ -83,6 +84,7 @@ async def run(
                 await surgeon.inflict_all(faults)
                 if meanwhile is not None:
                     await meanwhile(workers)
+                    await surgeon.inflict_all([*afterwards])
             loaded_s = time.monotonic() - loaded_s
             await settled(connection)
             for instance in [each for each in workers.processes if each.endswith("-1")]:

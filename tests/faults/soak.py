@@ -1,4 +1,4 @@
-"""A soak: a steady load for long, nothing killed; whether anything grows, and whether the counts are exact.
+"""A soak: a steady load for long, and kills at its end: whether anything grows, and whether the counts are exact.
 
     python -m tests.faults.soak --minutes 30 [--pings 300] [--requests 20] [--report DIR]      `make soak`
 
@@ -24,6 +24,7 @@ import psutil
 from infra.embedded.stack import EmbeddedStack
 from tests.broker import kafka
 from tests.broker.services_load import Size
+from tests.faults.plan import Fault, Kind
 from tests.faults.run import Run, run
 from tests.faults.supervised import Supervised
 
@@ -31,6 +32,11 @@ LOOK_EVERY_S = 10.0
 # More than the noise of a garbage collector between two thirds of a run.
 GROWTH = 1.10
 FILES = 5
+KILLS = [
+    Fault(kind=Kind.KILL, hit=service, wait_s=1.0, lasts_s=0.0, steady=True)
+    for service in ("supply", "demand", "pricing", "quotes")
+]
+"""In the end, so that recovery is measured with all the state that gathered."""
 
 
 @dataclass(slots=True)
@@ -42,9 +48,9 @@ class Watched:
 
     def look(self, workers: Supervised) -> None:
         """One look at each."""
-        for instance, process in workers.processes.items():
+        for instance, pid in list(workers.pids.items()):
             try:
-                seen = psutil.Process(process.pid)
+                seen = psutil.Process(pid)
                 self.megabytes[instance].append(seen.memory_info().rss / 1e6)
                 self.files[instance].append(seen.num_fds())
             except psutil.NoSuchProcess:  # told by the run: nobody was to end
@@ -105,7 +111,9 @@ def main() -> int:
 
     with EmbeddedStack(state / "stack", cache_dir=kafka.ROOT / ".faretide" / "cache") as stack:
         size = Size.of_rates(asked.pings, asked.requests)
-        done = asyncio.run(run(stack, state / "logs", [], seed=asked.seed, size=size, meanwhile=watch))
+        done = asyncio.run(
+            run(stack, state / "logs", [], seed=asked.seed, size=size, meanwhile=watch, afterwards=[*KILLS])
+        )
     done.claims |= watched.claims()
     page = page_of(done, watched, asked.minutes)
     sys.stdout.write(page)
@@ -123,7 +131,7 @@ def page_of(done: Run, watched: Watched, minutes: float) -> str:
         "# Soak",
         "",
         f"{minutes:g} minutes on a real broker at {done.pings_per_s:g} pings and {done.requests_per_s:g} requests a",
-        "second, nothing killed. Written by `make soak`.",
+        "second, nothing killed; then each service once. Written by `make soak`.",
         "",
         "| claim | |",
         "| --- | --- |",
@@ -135,6 +143,8 @@ def page_of(done: Run, watched: Watched, minutes: float) -> str:
     for row in watched.rows():
         thirds = [f"{a} → {b}" for a, b in (row["megabytes"], row["files"])]  # type: ignore[misc]
         lines.append(f"| {row['worker']} | {thirds[0]} | {thirds[1]} | {row['most_megabytes']} |")
+    lines += ["", "| killed in the end: all its partitions speak again after | ms |", "| --- | --- |"]
+    lines += [f"| {name.partition(': ')[2]} | {max(waits)} |" for name, waits in sorted(done.silences_ms.items())]
     lines += ["", "| counted | |", "| --- | --- |", *(f"| {name} | {count} |" for name, count in done.counted.items())]
     return "\n".join(lines) + "\n"
 
