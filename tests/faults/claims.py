@@ -87,8 +87,18 @@ def _first_of(
     return list(first.values()), later, conflicting
 
 
-async def judged(stack: EmbeddedStack, seen: Seen, database: Database) -> Verdict:
-    """Every claim about what stands in the topics and in the database."""
+Recounted = Awaitable[tuple[int, dict[str, Any]]]
+"""Exit status of the independent recount, and what it found."""
+
+
+def recounting(stack: EmbeddedStack) -> "asyncio.Task[tuple[int, dict[str, Any]]]":
+    """Begin the independent recount, in a process of its own."""
+    return asyncio.create_task(asyncio.to_thread(checks.recount, stack))
+
+
+async def judged(stack: EmbeddedStack, seen: Seen, database: Database, recounted: Recounted | None = None) -> Verdict:
+    """Every claim about what stands in the topics and in the database; `recounted` may have begun before."""
+    recounted = recounting(stack) if recounted is None else recounted
     verdict = Verdict()
     bound, aside = binding(seen)
     places = {
@@ -96,7 +106,7 @@ async def judged(stack: EmbeddedStack, seen: Seen, database: Database) -> Verdic
         "the ledger is the late events": (checks.ledger(seen).keys(), checks.late(seen)),
     }
     claims: dict[str, Callable[[], Awaitable[None]]] = {
-        "supply and demand per cell equal the recount": lambda: _recounted(stack, verdict),
+        "supply and demand per cell equal the recount": lambda: _recounted(recounted, verdict),
         "one binding quote per request": lambda: _at_once(checks.check_quotes, bound),
         "one right decision per acceptance": lambda: _at_once(checks.check_decisions, bound),
         "ticks name what stood in the log, in order": lambda: _at_once(checks.check_ticks, bound),
@@ -133,8 +143,8 @@ def _same(told: Iterable[Any], there: Iterable[Any]) -> Callable[[], Awaitable[N
     return compare
 
 
-async def _recounted(stack: EmbeddedStack, verdict: Verdict) -> None:
-    status, said = await asyncio.to_thread(checks.recount, stack)
+async def _recounted(recounted: Recounted, verdict: Verdict) -> None:
+    status, said = await recounted
     names = ("pings", "requests", "decisions", "supply_cells", "demand_cells", "city_cells", "differences")
     verdict.counted |= {name: said[name] for name in names}
     assert status == 0, str(said["examples"])

@@ -8,15 +8,16 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from infra.clients.connection import Connection
 from infra.clients.database import Database, open_database
 from infra.embedded.stack import EmbeddedStack
 from infra.migrations.versions import migrate
 from tests.broker import kafka
-from tests.broker.services import Pulse, prepared
+from tests.broker.services import KILLED, Pulse, prepared
 from tests.broker.services_checks import Seen, seen
 from tests.broker.services_load import Size, loading
 from tests.broker.services_settling import settled
-from tests.faults.claims import binding, judged, record_places, row_places
+from tests.faults.claims import Recounted, binding, judged, record_places, recounting, row_places
 from tests.faults.commits import Commits
 from tests.faults.inflict import Surgeon
 from tests.faults.plan import PAIRS, SERVICES, Fault, Kind
@@ -69,15 +70,12 @@ async def run(
     After the faults the load goes on until `meanwhile` is done, and during those that come `afterwards`.
     """
     begun_s = time.monotonic()
-    connection = await prepared(stack)
-    database = Database(url=stack.database_url, keep_days=30)
+    connection, database = await prepared(stack), Database(url=stack.database_url, keep_days=30)
     async with open_database(database) as opened:
         await migrate(opened)
-    second = any(fault.kind in {Kind.JOIN, Kind.TAKEOVER} for fault in faults)
+    second, failure = any(fault.kind in {Kind.JOIN, Kind.TAKEOVER} for fault in faults), ""
     async with system(stack, logs, tree, second=second) as (workers, pulse, commits):
-        surgeon = Surgeon(stack, workers, pulse)
-        loaded_s = time.monotonic()
-        failure = ""
+        surgeon, loaded_s = Surgeon(stack, workers, pulse), time.monotonic()
         try:
             async with loading(connection, seed, size):
                 await asyncio.sleep(WARM_S)  # so that there is state to lose
@@ -86,33 +84,47 @@ async def run(
                     await meanwhile(workers)
                     await surgeon.inflict_all([*afterwards])
             loaded_s = time.monotonic() - loaded_s
-            await settled(connection)
-            for instance in [each for each in workers.processes if each.endswith("-1")]:
-                await workers.leave(instance)
-            await workers.end([instance for instance in workers.processes if instance != RECORDER])
-            found = await seen(connection)
-            await recorded(found, database)
-            await workers.end([RECORDER])
+            found, recounted = await _worked_off(stack, connection, workers, database)
         except AssertionError as error:
-            failure = str(error)
-            loaded_s = time.monotonic() - begun_s
+            failure, loaded_s = str(error), time.monotonic() - loaded_s
             workers.kill_all()
+            recounted = recounting(stack)
             found = await seen(connection)
-        done = Run(seed=seed, kills=len(surgeon.done), **_rates(found, loaded_s))
-        done.silences_ms = silences_ms(surgeon.done, spoken(found))
-        done.faults = [asdict(one.fault) | {"at_ms": one.at_ms, "said": one.said} for one in surgeon.done]
-        done.ends = [asdict(end) for end in workers.ends]
-    verdict = await judged(stack, found, database)
-    unasked = [f"{end.instance} ended with {end.code}: {end.said[-400:]}" for end in workers.ends if not end.expected]
+    verdict = await judged(stack, found, database, recounted)
+    done = Run(seed=seed, kills=len(surgeon.done), **_rates(found, loaded_s))
     done.claims = verdict.claims | {
         "everything is worked off": failure,
         "committed offsets never decrease": "; ".join(commits.decreases[:5]),
         "each answer and decision is said once": _said_again(verdict.counted, faults),
     }
-    done.counted = verdict.counted | {"ended_by_themselves": len(unasked)}
+    done.counted = verdict.counted | {
+        "ended_by_themselves": sum(not end.expected for end in workers.ends),
+        "workers_killed": sum(end.code == KILLED for end in workers.ends),
+    }
+    done.faults = [asdict(one.fault) | {"at_ms": one.at_ms, "said": one.said} for one in surgeon.done]
+    done.ends = [asdict(end) for end in workers.ends]
+    done.silences_ms = silences_ms(surgeon.done, spoken(found))
     done.zone_stalls_ms = zone_stalls_ms(binding(found)[0].of(SURGE), surgeon.done)
     done.seconds = round(time.monotonic() - begun_s, 1)
     return done
+
+
+async def _worked_off(
+    stack: EmbeddedStack, connection: Connection, workers: Supervised, database: Database
+) -> tuple[Seen, Recounted]:
+    """Wait until all is done, end the workers in order; what there is then, and its recount, which has begun.
+
+    Raises AssertionError saying what was not done in time.
+    """
+    await settled(connection)
+    for instance in [each for each in workers.processes if each.endswith("-1")]:
+        await workers.leave(instance)
+    await workers.end([instance for instance in workers.processes if instance != RECORDER])
+    recounted = recounting(stack)
+    found = await seen(connection)
+    await recorded(found, database)
+    await workers.end([RECORDER])
+    return found, recounted
 
 
 def _said_again(counted: dict[str, int], faults: list[Fault]) -> str:
