@@ -19,7 +19,7 @@ from lineage.kept import KeptRecord
 from pricing.prepared_tick import PreparedTick
 from pricing.quote import QuoteContext, answer
 from tests.agents.test_tick_again import MARKETS as MARKETS_LOG
-from tests.agents.test_tick_again import POLICIES, lived, logs
+from tests.agents.test_tick_again import POLICIES, SMALL_MODELS, lived, logs
 from tests.unit.pricing.worlds import MARKET, NOON_MS, TIMES_SQUARE, ZONE, policy, request_of
 from topics.catalogue import (
     CITY_DEMAND,
@@ -151,7 +151,8 @@ def topics():
         made.put(SURGE, offset, tick, at_ms=tick.now_ms + 2)
     for offset, memory in enumerate(LIVED[1]):
         made.put(FORECAST_STATE, offset, memory, at_ms=memory.now_ms)
-    made.put(MODELS, 4, shipped_model(NOON_MS), at_ms=NOON_MS)
+    for offset, model in ((4, shipped_model(NOON_MS)), *SMALL_MODELS):
+        made.put(MODELS, offset, model, at_ms=NOON_MS)
     made.put(MARKETS, 0, MARKETS_LOG[0][1], at_ms=NOON_MS)
     made.put(PRICING_POLICY, 0, POLICIES[0][1], at_ms=NOON_MS)
     made.put(QUOTE_REQUESTS, 0, REQUEST, at_ms=TICK.now_ms + 6)
