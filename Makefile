@@ -57,6 +57,10 @@ golden: $(VENV)/.dev ## Write what this code makes of the recordings in tests/go
 simulations: $(VENV)/.run ## Every scenario under every policy on paired seeds, docs/results/simulation.*; an hour of one core (SEEDS=20)
 	$(BIN)/faretide simulate --scenario all --policy all --seeds $(SEEDS) --report docs/results $(ARGS)
 
+.PHONY: forecast
+forecast: $(VENV)/.run ## Forecast July and August at every resolution and bin, docs/results/forecast-july-august.*; minutes of one core
+	$(BIN)/faretide forecast report $(ARGS)
+
 faults: $(VENV)/.dev ## Kill services and servers under load by seeded plans, recount, write docs/results/faults.* (KILLS=200)
 	$(BIN)/faretide faults --seed 1 --kills $(KILLS) --report docs/results $(ARGS)
 

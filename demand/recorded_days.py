@@ -8,13 +8,14 @@ skips holds none: records to the local minute cannot tell them apart.
     known      yes              yes            no (a gap)       yes
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 STEP_MIN = 5
 STEPS_PER_DAY = 1440 // STEP_MIN
+_SUNDAY = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -23,7 +24,7 @@ class RecordedDays:
 
     `first_day` proleptic ordinal of the first day. `cells` int64[k], ascending; `counts` uint8[k, 288 D] pickups of
     each; `city` int64[288 D] of every cell there is. `known` bool[D]: days nobody recorded are neither observed nor
-    expected.
+    expected. `rests` bool[D]: working days that are like a Sunday; None if there are none.
     """
 
     first_day: int
@@ -31,6 +32,7 @@ class RecordedDays:
     counts: NDArray[np.uint8]
     city: NDArray[np.int64]
     known: NDArray[np.bool_]
+    rests: NDArray[np.bool_] | None = None
 
     @property
     def days(self) -> int:
@@ -39,8 +41,9 @@ class RecordedDays:
 
     @property
     def weekdays(self) -> NDArray[np.int64]:
-        """Weekday of each day, int64[D], Monday is 0."""
-        return (self.first_day + np.arange(self.days) + 6) % 7
+        """Kind of each day, int64[D]: its weekday, Monday is 0, or Sunday's 6 where the city rests."""
+        calendar = (self.first_day + np.arange(self.days) + 6) % 7
+        return calendar if self.rests is None else np.where(self.rests, _SUNDAY, calendar)
 
     def without_days_from(self, day: int) -> "RecordedDays":
         """The same axis on which nothing was recorded from `day` on."""
@@ -56,7 +59,7 @@ class RecordedDays:
         counts, city = self.counts.copy(), self.city.copy()
         counts[:, step:] = 0
         city[step:] = 0
-        return RecordedDays(first_day=self.first_day, cells=self.cells, counts=counts, city=city, known=known)
+        return replace(self, counts=counts, city=city, known=known)
 
 
 def recorded_days(

@@ -4,7 +4,7 @@ The trees start from the log-linear model (XGBoost's base margin), so they learn
 held in a band. Depth, rounds and every other choice were made on April to June 2014 by two-fold cross-validation.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Rows:
-    """n rows: `inputs` float64[n, len(INPUTS)], `features` float32[n, F].
+    """n rows: `inputs` float64[n, len(INPUTS)], `features` float32[n, F]: those of a tick, then any only history has.
 
     `usual` and `came` float64[n]: pickups the usual day at the city's level expects in the bin, and those that came.
     """
@@ -60,6 +60,10 @@ class Rows:
         return Rows(
             inputs=self.inputs[kept], features=self.features[kept], usual=self.usual[kept], came=self.came[kept]
         )
+
+    def beside(self, more: NDArray[np.float32]) -> "Rows":
+        """The rows with further features, float32[n, m], after their own."""
+        return replace(self, features=np.concatenate([self.features, more], axis=1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -125,7 +129,9 @@ class Sample:
         """Whether the bin that starts at `step` is one."""
         day = step // STEPS_PER_DAY
         inside = self.first_day <= day < self.until_day
-        return inside and bool(days.known[day]) and step // bin_steps % self.every == 0
+        # A holiday taken for a Sunday is too rare to learn from: it dulled the ratios of all other days.
+        alike = bool(days.known[day]) and not (days.rests is not None and days.rests[day])
+        return inside and alike and step // bin_steps % self.every == 0
 
 
 def sample_of(cells: int, bin_steps: int, *, until_day: int) -> Sample:
@@ -147,8 +153,9 @@ def fit(rows: Rows) -> FittedForecast:
 
 
 def boosted(features: NDArray[np.float32], came: Floats, margin: Floats) -> xgboost.Booster:
-    """Trees that correct exp(`margin`) towards `came`; `features` float32[n, F]."""
+    """Trees that correct exp(`margin`) towards `came`; `features` float32[n, F], as of `Rows`."""
     names = [feature.name for feature in FEATURES]
+    names += [f"history_{number}" for number in range(features.shape[1] - len(names))]
     data = xgboost.DMatrix(features, label=came, base_margin=margin, feature_names=names, nthread=1)
     return xgboost.train(PARAMETERS, data, num_boost_round=ROUNDS)
 

@@ -79,6 +79,35 @@ def share_in_squares(came: Floats, mean: Floats, tuned: Floats, draws: NDArray[n
     return _share(gain, ((came - tuned) ** 2 - CLUMPING * came).sum(axis=(0, 2)), draws)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorsRecur:
+    """How errors of all cells together, over their root mean forecast, go along with those a bin, day and week before.
+
+    Correlations: near 0, the forecast has used what its own errors could tell it.
+    """
+
+    next_bin: float
+    next_day: float
+    next_week: float
+
+
+def errors_recur(came: Floats, mean: Floats) -> ErrorsRecur:
+    """The correlations; `came`, `mean` float64[cells, days, bins of a day]. NaN where there are too few days.
+
+    >>> errors_recur(np.array([[[1.0, 3.0, 1.0, 3.0]]]), np.full((1, 1, 4), 2.0)).next_bin
+    -1.0
+    """
+    forecast = mean.sum(axis=0).reshape(-1)
+    left = (came.sum(axis=0).reshape(-1) - forecast) / np.sqrt(forecast)
+    per_day = came.shape[2]
+
+    def apart(bins: int) -> float:
+        enough = left.size > bins + 1
+        return round(float(np.corrcoef(left[bins:], left[:-bins])[0, 1]), 6) if enough else float("nan")
+
+    return ErrorsRecur(next_bin=apart(1), next_day=apart(per_day), next_week=apart(7 * per_day))
+
+
 def _share(gain: Floats, gap: Floats, draws: NDArray[np.int64]) -> GapShare:
     """From gain and gap per day; a drawn sample without a gap closes nothing."""
     gains, gaps = gain[draws].sum(axis=1), gap[draws].sum(axis=1)

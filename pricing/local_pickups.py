@@ -1,12 +1,13 @@
 """Recorded pickups in the shipped format: `pickup_local,lat,lon,...`, to the minute of the local clock."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
+from demand.holidays import rests
 from demand.recorded_days import RecordedDays, recorded_days
 from windows.hexagons import cells_of
 
@@ -90,7 +91,8 @@ def history_and_test(
     """Both on one axis of days, with a row for each of the `counted` cells.
 
     A day of the history without any pickup was not recorded, nor was one between the two. Days of the test count as
-    recorded from the first to the last, whatever they hold: a forecast may not know that nothing will come.
+    recorded from the first to the last, whatever they hold: a forecast may not know that nothing will come. Holidays
+    are days on which the city rests (`demand.holidays`).
 
     Raises ValueError if the test does not begin after the last day of the history.
     """
@@ -101,7 +103,8 @@ def history_and_test(
     known = np.zeros(test.last_day - history.first_day + 1, bool)
     known[np.unique(history.minutes // 1440) - history.first_day] = True
     known[test.first_day - history.first_day :] = True
-    return recorded_days(minutes, cells, counted, known)
+    days = recorded_days(minutes, cells, counted, known)
+    return replace(days, rests=np.array([rests(day) for day in range(days.first_day, days.first_day + days.days)]))
 
 
 def busy_cells(cells: NDArray[np.int64], *, least: float) -> NDArray[np.int64]:

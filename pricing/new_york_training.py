@@ -19,11 +19,12 @@ TRAINED_FROM, SCORED_FROM, SCORED_TO = (date(2014, month, 1).toordinal() for mon
 SCORED_DAYS = SCORED_TO - SCORED_FROM
 SELECTION_NOTE = (
     "Widths, priors, depth and rounds were chosen on April to June by two-fold cross-validation; July and August were "
-    "looked at with the log-linear form's first draft and then scored with the frozen choices."
+    "looked at while forms were compared (docs/forecast.md) and then scored with the frozen choices."
 )
 SCORED_NOTE = (
-    "The same form fitted on April to June, forecasting July and August online, its usual week following day by day; "
-    "the artefact's usual week is the one that was known at the end of June."
+    "The backtest's form fitted on April to June, forecasting July and August online: its usual week follows by day, "
+    "holidays are Sundays and its trees see the same hour of other days. The artefact has none of the three: its usual "
+    "week is the one that was known at the end of June."
 )
 
 

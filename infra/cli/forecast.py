@@ -1,6 +1,9 @@
 """`faretide forecast backtest`: forecasts of one file of pickups from another, and how good they are."""
 
 import gzip
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +14,7 @@ from infra.cli.exits import CommandError
 from infra.cli.output import say, say_json, say_table
 
 if TYPE_CHECKING:
-    from pricing.forecast_backtest import Forecasts, Scores
+    from pricing.forecast_backtest import Coverage, Forecasts, Scores, Told
     from pricing.local_pickups import LocalPickups
 
 EXAMPLES = (
@@ -58,7 +61,8 @@ def backtest_command(
     )
     before, after = _read(history), _read(test)
     try:
-        forecasts = backtest(before, after, plan)
+        with walking(f"resolution {resolution}, {bin_minutes} min") as told:
+            forecasts = backtest(before, after, plan, told=told)
     except ValueError as error:
         raise CommandError(f"cannot forecast {test} from {history}: {error}") from error
     days = after.last_day - after.first_day + 1
@@ -67,9 +71,23 @@ def backtest_command(
     if output is not None:
         _write(output, forecasts, bin_minutes)
     if as_json:
-        say_json(_document(result, forecasts, plan.bin_min))
+        say_json(document(result, forecasts, plan.bin_min))
     else:
         _show(result, forecasts)
+
+
+@contextmanager
+def walking(what: str) -> "Iterator[Told]":
+    """Days walked through, as a bar on a person's terminal; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _day, _days: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what)
+        yield lambda day, days: bar.update(task, completed=day, total=days)
 
 
 def _read(path: Path) -> "LocalPickups":
@@ -105,7 +123,8 @@ def _write(path: Path, forecasts: "Forecasts", bin_minutes: int) -> None:
         raise CommandError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def _document(result: "Scores", forecasts: "Forecasts", bin_minutes: int) -> dict[str, Any]:
+def document(result: "Scores", forecasts: "Forecasts", bin_minutes: int) -> dict[str, Any]:
+    """The scores as `--json` prints them."""
     from dataclasses import asdict
 
     document = asdict(result)
@@ -122,5 +141,13 @@ def _show(result: "Scores", forecasts: "Forecasts") -> None:
     say_table(("forecaster", "RMSE", "MAE", "deviance"), rows)
     for name, share in (("deviance", result.deviance), ("squared error", result.squares)):
         say(f"share of the gap closed, {name:13} {share.share:.3f}   95 % by days {share.low:.3f} to {share.high:.3f}")
-    say(f"counts within p10 to p90: {result.covered:.1%}")
+    say(f"counts within p10 to p90: {_covered(result.covered)}")
+    if result.covered_where_busy is not None:
+        say(f"  of those forecast at 5 and more: {_covered(result.covered_where_busy)}")
+    recur = result.recur
+    say(f"errors recur after a bin {recur.next_bin:.2f}, a day {recur.next_day:.2f}, a week {recur.next_week:.2f}")
     say(f"tuned mean: {forecasts.weights}")
+
+
+def _covered(found: "Coverage") -> str:
+    return f"{found.whole:.1%}; {found.spread_evenly:.1%} with jumps spread evenly, of {found.bins:,} (should be 80 %)"

@@ -24,6 +24,7 @@ from infra.cli import (
     explain,
     faults,
     forecast,
+    forecast_report,
     markets,
     models,
     offers,
@@ -170,6 +171,7 @@ def _train() -> typer.Typer:
 
 def _forecast() -> typer.Typer:
     group = _group("Forecast pickups and say how good that is.", forecast.EXAMPLES)
+    group.command("report", epilog=_examples(forecast_report.EXAMPLES))(forecast_report.report_command)
     group.command("backtest", epilog=_examples(forecast.EXAMPLES))(forecast.backtest_command)
     return group
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from demand.counts_spread import quantiles, within
 from pricing.forecast_backtest import BacktestPlan, backtest, scores
 from pricing.forecast_scores import share_in_squares
 from pricing.local_pickups import LocalPickups, history_and_test, pickups_of_csv
@@ -86,10 +87,28 @@ def test_a_model_that_follows_the_city_beats_the_tuned_mean():
 
 
 def test_intervals_cover_what_they_say():
-    """Four of five counts or more lie from p10 to p90, which for small counts cannot be made narrower."""
+    """Whole numbers from p10 to p90 hold four of five counts or more; with jumps spread evenly four of five."""
     draws = np.zeros((1, DAYS - TEST_FROM), np.int64)
-    assert 0.8 <= scores(forecast(), draws).covered <= 0.99
+    found = scores(forecast(), draws)
+    for covered in (found.covered, found.covered_where_busy):
+        assert 0.8 <= covered.whole <= 0.99
+        assert covered.spread_evenly == pytest.approx(0.8, abs=0.06)
     assert (forecast().p10 <= forecast().p90).all()
+
+
+@pytest.mark.parametrize("mean", [0.05, 0.7, 6.0, 40.0])
+@pytest.mark.parametrize("spread", [0.0, 0.06])
+def test_counts_of_the_stated_spread_are_within_as_often_as_stated(mean, spread):
+    """Drawn with the variance 1.04 mean + spread mean², four of five lie between, at any size; if clumpier, fewer."""
+    variance = 1.04 * mean + spread * mean**2
+    came = (
+        np.random.default_rng(6).negative_binomial(mean**2 / (variance - mean), mean / variance, 40_000).astype(float)
+    )
+    means = np.full(came.size, mean)
+    assert within(came, means, spread, low=0.1, high=0.9).mean() == pytest.approx(0.8, abs=0.01)
+    assert within(came, means, spread + 0.2, low=0.1, high=0.9).mean() > 0.8
+    inside = (came >= quantiles(means, spread, at=0.1)) & (came <= quantiles(means, spread, at=0.9))
+    assert inside.mean() >= 0.79
 
 
 def test_every_bin_and_active_cell_has_a_forecast():
