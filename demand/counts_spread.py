@@ -47,7 +47,7 @@ def within(came: Floats, mean: Floats, spread: float, *, low: float, high: float
     >>> float(within(np.array([0.0]), np.array([1e-9]), 0.0, low=0.1, high=0.9).round(3)[0])
     0.8
     """
-    from scipy.stats import nbinom  # type: ignore[import-untyped]  # noqa: PLC0415
+    from scipy.stats import nbinom  # noqa: PLC0415
 
     variance = CLUMPING * mean + spread * mean**2
     size, chance = mean**2 / (variance - mean), mean / variance
