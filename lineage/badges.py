@@ -7,7 +7,7 @@ a pause of a second must not raise one, a fault that lasts must.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-STOPPED_MS = 8_000
+STOPPED_MS = 12_000
 """Without a report, by the clock of those that do report: when the whole machine stands still, nobody has stopped."""
 STARTING_MS = 60_000
 """A service never heard of may still be starting, on a slow machine behind all the others."""

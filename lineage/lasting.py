@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from lineage.badges import Badge
 
 AWAY_MS = 4_000
-HOLD_MS: Mapping[str, int] = {"slow": 15_000, "busy": 30_000, "behind": 5_000, "growing lag": 5_000}
+HOLD_MS: Mapping[str, int] = {"slow": 15_000, "busy": 30_000, "behind": 10_000, "growing lag": 10_000}
 """What a pause of a busy machine looks like must last; every other kind has its own patience already."""
 REMEMBERED = 50
 
