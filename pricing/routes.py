@@ -52,7 +52,7 @@ def route_of(great_circle: float, at_ms: int, time_zone: str, km_per_h: Sequence
     `km_per_h` is the usual speed by local hour, 24 of them.
 
     >>> route_of(10_000.0, 1_396_324_800_000, "America/New_York")  # at midnight
-    Route(distance_m=13000, duration_s=1733)
+    Route(distance_m=13000, duration_s=1733, source='')
     """
     distance_m = round(great_circle * STREET_DETOUR)
     hour = slot_of(time_zone, at_ms // SLOT_MS) % SLOTS_PER_DAY // 4

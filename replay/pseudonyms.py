@@ -107,10 +107,13 @@ class Pseudonyms:
         return self._quotes.get(quote_id) or self.name(quote_id)
 
     def _refuse_other_schemas(self, topic: Topic, raw: Raw) -> None:
+        """A field that this version does not know might name somebody."""
         number = schema_id(raw.value or b"")
-        if number is None or self.archive.schemas[number] != schema_of(topic):
+        known = {field["name"] for field in schema_of(topic)["fields"]}
+        written = self.archive.schemas[number] if number is not None else {"fields": []}
+        if unknown := sorted({field["name"] for field in written["fields"]} - known):
             raise ArchiveError(
-                f"{topic.name} holds records of another schema than this version's: they cannot be pseudonymised"
+                f"{topic.name} holds records of a newer schema with {', '.join(unknown)}: they cannot be pseudonymised"
             )
 
 

@@ -69,6 +69,7 @@ class Stop:
 
     partition: int
     tick: TickAgain
+    as_recorded: bool
     cell: int
     product: str
     forecast: ForecastTold | None
@@ -92,6 +93,7 @@ def _stops(
         if not isinstance(again, TickAgain) or again.own is None or again.inputs is None:
             continue
         tick = again.own
+        as_recorded = contracts.encode(SURGE, tick, again.raw.value) == again.raw.value
         for place in condition.positions(tick) if condition else range(min(1, len(tick.cells))):
             cell, product = tick.cells[place // len(tick.products)], tick.products[place % len(tick.products)]
             forecast = forecast_told(again.inputs, cell, product)
@@ -99,6 +101,7 @@ def _stops(
             yield Stop(
                 partition=number,
                 tick=again,
+                as_recorded=as_recorded,
                 cell=cell,
                 product=product,
                 forecast=forecast,

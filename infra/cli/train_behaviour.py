@@ -24,7 +24,14 @@ EXAMPLES = (
     "faretide train acceptance --check",
 )
 
-Offered = Annotated[Path, typer.Option("--offers", help="Offers to fit on, as `faretide train offers` writes them.")]
+Offered = Annotated[
+    Path,
+    typer.Option(
+        "--offers",
+        help="Offers to fit on, as `faretide train offers` writes them.",
+        show_default="the shipped evenings of a simulated city",
+    ),
+]
 Tested = Annotated[
     Path | None, typer.Option("--test", help="Offers to score on; without, the last third by time of --offers.")
 ]

@@ -205,8 +205,8 @@ class LiveView(App[None]):
         self._table.focus()
 
     def _draw(self) -> None:
-        if self._sight is None or len(self.screen_stack) > 1:
-            return
+        if self._sight is None or len(self.screen_stack) > 1 or not self.query("#title"):
+            return  # nothing seen yet, a page lies above, or the screen is being taken down
         self.query_one("#title", Static).update(self._title_line(self._sight))
         self.query_one("#figures", Static).update(
             Text("\n".join(headline(self._sight)), no_wrap=True, overflow="ellipsis")

@@ -49,7 +49,7 @@ def as_object(stop: "Stop") -> dict[str, Any]:
         "zone": f"{tick.zone:x}",
         "cell": f"{stop.cell:x}",
         "product": stop.product,
-        "as_recorded": tick == stop.tick.recorded,
+        "as_recorded": stop.as_recorded,
         "priced": cell_of(tick, stop.cell, stop.product),
         "forecast": None if stop.forecast is None else asdict(stop.forecast),
         "rings": [asdict(ring) for ring in stop.rings],

@@ -15,7 +15,7 @@ from agents.runtime.metrics_page import MetricsPage
 from agents.runtime.telemetry import Meter, Standing
 
 ROOT = Path(__file__).resolve().parents[3]
-METERED = re.compile(r'meter\.(?:gauge|count|latency)\(\s*f?"([^"]+)"(?:\s+if [^"]*else "([^"]+)")?')
+METERED = re.compile(r'meter\.(?:gauge|count|latency|latencies)\(\s*f?"([^"]+)"(?:\s+if [^"]*else "([^"]+)")?')
 TOLD_PER_PARTITION = {"lag"}
 """A sum over partitions that Prometheus makes itself."""
 BOUNDED_LABELS = {"topic", "partition", "part", "version", "generation", "reason", "outcome"}
