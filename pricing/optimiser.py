@@ -7,16 +7,21 @@ second, the cars' time one more ride costs the others is measured by
 
     crowding g = x |eta'(I)|            one more idle car shortens all pickups by g car-seconds a second
 
-At g = 1 a further rider completes no further ride. With L = I + x (eta + T) cars, T the time of a ride, w the worth of
-a rider's minute in fares, the welfare of all, riders' worth less their waiting, is greatest where the marginal rider
-pays for the ride and for what they take from the others (the derivation stands in docs/pricing.md):
+At g = 1 a further rider completes no further ride. With T the time of a ride and w the worth of a rider's second in
+fares, one more ride harms the others by the toll below, and the welfare of all is greatest where the marginal rider
+pays for the ride and the toll, less what the price gains by the cars it draws (derivation in docs/pricing.md):
 
-    m = COST + CONGESTION x g / (1 - g)                     CONGESTION = w (eta + T)
+    toll  = w / (1 - g) x sum over products q of share q x g(q) x fare(q) / fare x (eta + T)
+    drawn = DRAWN x ((toll + w (eta - match) / (2 (1 - g))) / m - DRIVER_SHARE)
+    m     = COST / fare + toll + drawn
 
-The multiplier wanted is the smallest on the grid at which m covers the right side, with the requests and cars expected:
-a higher m leaves fewer requests x(m) and more idle cars I(m), so g falls as m rises, the smallest is the only solution,
-and more demand never lowers a price, more supply never raises one. Products are weighed each on its own, against all
-cars that could serve it.
+Most cars serve several products. A ride takes one that serves product q with the share of q in the fleet, so it is
+charged for q's pickups too, and thin products are found crowded when everybody takes their cars. What a second of a car
+is worth counts in the fare of whom it is taken from.
+
+The multiplier wanted is the smallest on the grid at which m covers the right side, with the requests and cars expected
+if everybody paid m: a higher m leaves fewer requests and more idle cars, so every term falls as m rises, the smallest
+is the only solution, and more demand never lowers a price, more supply never raises one.
 
 The wait target is a bound beside it: m also rises until the idle cars left keep the wait within the target, or until
 riders take so few of the cars that a higher price could not shorten the wait.
@@ -27,20 +32,31 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pricing.behaviour import ASSUMED, Behaviour, grid_of
+from pricing.behaviour import ASSUMED, Behaviour
 from pricing.catchment import CATCHMENT_KM2
-from pricing.conversion import WAIT_COST_PER_MIN
-from pricing.eta import cars_per_km2_for, crowding_of, eta_s
+from pricing.conversion import ELASTICITY, WAIT_COST_PER_MIN
+from pricing.eta import LONGEST_S, Waits, cars_per_km2_for, eta_s
+from pricing.toll_search import Terms, cheapest
 
 HORIZON_S = 300.0
 # Assumption: what driving a ride costs, as a part of its fare at 1.00 (fuel and wear, not the driver's time).
 COST = 0.2
-# Assumption: a ride of 13 minutes and a pickup of 4 take a car 17 minutes.
-CONGESTION = WAIT_COST_PER_MIN * 17.0
+# Assumption: a ride takes 13 minutes.
+RIDE_S = 780.0
+# Drivers' hours answer earnings with elasticity 1.2 within 15 to 30 minutes (Chen, Sheldon 2016), so a quarter of it
+# within the horizon; idle cars, three of ten, pick a new place every five minutes, and a third heeds surge (10 to 60 %
+# published): a price higher by 1.00 draws four of ten cars more.
+ENTRY = 1.2 * 0.25
+REPOSITIONING = 0.3 * 0.35
+DRAWN = (ENTRY + REPOSITIONING) / ELASTICITY
+# Assumption: a driver's part of the metered fare; a car drawn here gives up what it usually earns elsewhere.
+DRIVER_SHARE = 0.75
 # Assumption: cars beyond the rings that are within reach, so that an empty suburb is not scarcity …
 REACHED_CARS = 3.0
 # … of which a wait is told as if there were this many.
 SPARE_CARS = 1.0
+# Assumption: no more crowding of another product than this is charged: an empty pool of few does not close all.
+LENT = 0.25
 # Above this part of cars taken, demand is what makes riders wait.
 TAKEN_IS_SCARCE = 0.5
 
@@ -61,26 +77,31 @@ def best_multipliers(
     wait_target_s: int,
     floor: int,
     cap: int,
+    fleet: NDArray[np.float64] | None = None,
+    fares: NDArray[np.float64] | None = None,
     behaviour: Behaviour = ASSUMED,
 ) -> Optimum:
     """Best multiplier of each cell and product on the grid from floor to cap, hundredths.
 
     `requests`, `cars`, `idle` float64[n, P] are catchment sums: requests and cars of the next five minutes, idle cars
-    now. `behaviour` is how cars and riders answer, fitted or assumed. Raises ValueError if `floor` is above `cap`.
+    now; `fleet` float64[n] the cars of all products, each once, None where one product is served by all of them;
+    `fares` float64[P] of each product in mean fares, None for all alike. `behaviour` is how cars and riders answer,
+    fitted or assumed. Raises ValueError if `floor` is above `cap`.
     """
     if floor > cap:
         raise ValueError(f"floor must be at most cap {cap}, got {floor}")
     wait = eta_s(idle_per_km2(idle), behaviour.waits)
     accepted = requests * behaviour.chance_at_rest(wait, wait_target_s)
-    first = np.zeros(accepted.shape, np.int64)
-    # Most cells need no rise at all: only the others are held against the whole grid.
-    bounds = {"wait_target_s": wait_target_s, "floor": floor}
-    at_floor = is_enough(accepted, cars, behaviour, cap=floor, **bounds)[..., 0]
-    rising = np.nonzero(~at_floor)
-    if rising[0].size:
-        good = is_enough(accepted[rising], cars[rising], behaviour, cap=cap, **bounds)
-        first[rising] = np.where(good.any(axis=-1), np.argmax(good, axis=-1), cap - floor)
-    return Optimum(hundredths=grid_of(floor, cap)[first], eta_s=wait)
+    found = cheapest(
+        np.ascontiguousarray(accepted),
+        np.ascontiguousarray(cars),
+        np.ascontiguousarray(np.max(cars, axis=1) if fleet is None else fleet),
+        np.ones(cars.shape[1]) if fares is None else fares,
+        np.ascontiguousarray(behaviour.price_factors(floor, cap, wait_target_s)),
+        floor,
+        terms_for(wait_target_s, behaviour.waits),
+    )
+    return Optimum(hundredths=found, eta_s=wait)
 
 
 def idle_per_km2(idle: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -93,27 +114,21 @@ def idle_per_km2(idle: NDArray[np.float64]) -> NDArray[np.float64]:
     return density
 
 
-def is_enough(
-    accepted: NDArray[np.float64],
-    cars: NDArray[np.float64],
-    behaviour: Behaviour,
-    *,
-    wait_target_s: int,
-    floor: int,
-    cap: int,
-) -> NDArray[np.bool_]:
-    """Whether a multiplier needs no further rise: false, then true along the grid.
-
-    `accepted` are riders who would ride at 1.00 in the next five minutes, `cars` those to take them, both float64[...];
-    returns bool[..., g].
-    """
-    supply = (cars + REACHED_CARS)[..., None]
-    taken = accepted[..., None] * behaviour.price_factors(floor, cap, wait_target_s)
-    left_per_km2 = (supply - taken) / CATCHMENT_KM2
-    crowding = crowding_of(taken / HORIZON_S / CATCHMENT_KM2, left_per_km2, behaviour.waits)
-    spare = grid_of(floor, cap) / 100.0 - COST
-    covers = (crowding < 1.0) & (spare * (1.0 - crowding) >= CONGESTION * crowding)
-    waits = (left_per_km2 < cars_per_km2_for(float(wait_target_s), behaviour.waits)) & (
-        taken > TAKEN_IS_SCARCE * supply
+def terms_for(wait_target_s: int, waits: Waits) -> Terms:
+    """The constants, with the density that keeps this wait."""
+    return Terms(
+        wait_worth_per_s=WAIT_COST_PER_MIN / 60.0,
+        ride_s=RIDE_S,
+        horizon_s=HORIZON_S,
+        catchment_km2=CATCHMENT_KM2,
+        match_s=waits.match_s,
+        s_per_root=waits.s_per_root,
+        longest_s=LONGEST_S,
+        cost=COST,
+        reached=REACHED_CARS,
+        lent=LENT,
+        scarce=TAKEN_IS_SCARCE,
+        drawn=DRAWN,
+        driver_share=DRIVER_SHARE,
+        target_per_km2=cars_per_km2_for(float(wait_target_s), waits),
     )
-    return covers & ~waits

@@ -19,7 +19,7 @@ from pricing.catchment import catchment_sums
 from pricing.demand_features import FeatureInputs, feature_matrix
 from pricing.demand_model import DemandModel
 from pricing.fitted_forecast import CORRECTION_BAND
-from pricing.nowcast import WINDOW, live_requests
+from pricing.nowcast import live_requests
 from pricing.supply_forecast import ASSUMED, SupplyShares, cars_expected
 from pricing.zone_view import CityView, ZoneLayout, ZoneView
 from windows.panes import MINUTE_MS
@@ -33,7 +33,8 @@ SPLIT_STRENGTH = 5.0
 class Outlook:
     """Forecasts of the home cells, float64[home, P]: of the cell itself and summed over its catchment.
 
-    What a catchment saw lately is weighed into `requests_near` (`pricing.nowcast`).
+    What a catchment saw lately is weighed into `requests_near` (`pricing.nowcast`); `fleet_near` float64[home] are the
+    cars of all products, each once.
     """
 
     requests: NDArray[np.float64]
@@ -41,6 +42,7 @@ class Outlook:
     requests_near: NDArray[np.float64]
     cars_near: NDArray[np.float64]
     idle_near: NDArray[np.float64]
+    fleet_near: NDArray[np.float64]
 
 
 def outlook_of(
@@ -58,20 +60,20 @@ def outlook_of(
     requests = requests_by_product(view, seen, level, model, demand_shares)
     correction = _correction(model, seen, level, layout)[:, None]
     cars = cars_expected(view.idle, view.busy, view.soon_free, demand_shares, supply)
-    products = len(view.products)
-    seen_lately = view.requests[:, :, WINDOW]
-    near = catchment_sums(np.concatenate([requests, cars, view.idle, seen_lately], axis=1), layout.neighbours)
+    fleet = view.idle_total + np.max(cars - view.idle, axis=1, initial=0.0)
+    near = catchment_sums(np.stack([requests, cars, view.idle], axis=2), layout.neighbours)
     return Outlook(
         requests=requests[: layout.home] * correction,
         cars=cars[: layout.home],
         requests_near=live_requests(
-            near[:, :products] * correction,
-            near[:, 3 * products :],
-            covered_ms=int(view.covered_ms[WINDOW]),
+            near[:, :, 0] * correction,
+            catchment_sums(view.requests, layout.neighbours),
+            covered_ms=view.covered_ms,
             horizon_ms=HORIZON_MS,
         ),
-        cars_near=near[:, products : 2 * products],
-        idle_near=near[:, 2 * products : 3 * products],
+        cars_near=near[:, :, 1],
+        idle_near=near[:, :, 2],
+        fleet_near=catchment_sums(fleet, layout.neighbours),
     )
 
 

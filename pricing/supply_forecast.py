@@ -4,8 +4,8 @@
 
 A car that serves several products counts in each, as a car can take either ride: every product is weighed against all
 cars that could serve it. Which products a busy car serves is not in the counts; the product's share of requests,
-relative to the largest, stands in for it, a constant, so that one more car never makes another product's supply
-smaller.
+relative to the largest, times `FLEET_PER_DEMAND`, stands in for it, a constant, so that one more car never makes
+another product's supply smaller.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# Assumptions: of cars about to be free half are so, and near, in time; of the others a few end their ride unannounced.
-SOON_FREE_SHARE = 0.5
+# Assumptions: of cars about to be free four of five are so in time, and as many end a ride near as leave the rings with
+# one; of the others a few end their ride unannounced.
+SOON_FREE_SHARE = 0.8
 INFLOW_SHARE = 0.05
+# Assumption: thin products have more cars per request, or their riders would wait far longer.
+FLEET_PER_DEMAND = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,6 @@ def cars_expected(
 
     `idle` float64[n, P], `busy` and `soon_free` (part of busy) float64[n], `demand_shares` float64[P] of the market.
     """
-    eligible = demand_shares / np.max(demand_shares)
+    eligible = np.minimum(1.0, FLEET_PER_DEMAND * demand_shares / np.max(demand_shares))
     coming = shares.soon_free * soon_free + shares.other_busy * np.maximum(busy - soon_free, 0.0)
     return idle + coming[:, None] * eligible[None, :]

@@ -19,6 +19,7 @@ from pricing.outlook import Outlook, outlook_of
 from pricing.policy import UNMOVED, Policy
 from pricing.priced_zone import PricedZone, priced_zone
 from pricing.reasons import Reason
+from pricing.relative_fares import relative_fares
 from pricing.zone_view import CityView, ZoneView
 from topics.prices import SurgeTicked
 from windows.epochs import Epoch
@@ -119,6 +120,8 @@ def _wanted(
         outlook.requests_near[zone.rows],
         outlook.cars_near[zone.rows],
         outlook.idle_near[zone.rows],
+        fleet=outlook.fleet_near[zone.rows],
+        fares=relative_fares(zone.market),
         wait_target_s=policy.rules.wait_target_s,
         floor=int(np.min(zone.floor, initial=UNMOVED)),
         cap=int(np.max(zone.cap, initial=HIGHEST_WANTED)),

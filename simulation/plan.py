@@ -33,6 +33,30 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gathering:
+    """People who leave `lat`, `lon`: `per_min` on average in the first `lasting_min` of every `every_min` UTC minutes.
+
+    They are scattered by `spread_m` per axis.
+    """
+
+    lat: float
+    lon: float
+    per_min: float
+    every_min: int
+    lasting_min: int
+    spread_m: float
+
+    def leaves_in(self, utc_minute: int) -> bool:
+        """Whether people leave in that minute.
+
+        >>> hall = Gathering(lat=40.75, lon=-73.99, per_min=9.0, every_min=6, lasting_min=4, spread_m=350.0)
+        >>> [minute for minute in range(12) if hall.leaves_in(minute)]
+        [0, 1, 2, 3, 6, 7, 8, 9]
+        """
+        return utc_minute % self.every_min < self.lasting_min
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CityPlan:
     """One city, whole: the same plan, start and answers give the same riders and cars.
 
@@ -60,6 +84,7 @@ class CityPlan:
     least_trip_m: float = 400.0  # assumption: shorter ways are walked
     period_min: int = 30  # the half hours before and after
     riders: int = 500_000  # assumption: people who ever ask
+    gatherings: tuple[Gathering, ...] = ()  # crowds on top of all that
 
     # What they choose
     product_shares: tuple[ProductShare, ...] = (  # assumption

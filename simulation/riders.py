@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulation.gatherings import with_gatherings
 from simulation.history import DAY_MIN, History, Ints, Pickups, expand, like_days, pickups_in_minute
 from simulation.plan import CityPlan
 from simulation.plane import Floats
@@ -40,7 +41,8 @@ class Intents:
 
 def intents_in_minute(history: History, plan: CityPlan, utc_minute: int) -> Intents:
     """The riders of `utc_minute`; drawn from (seed, minute) alone."""
-    asked = pickups_in_minute(history, plan, utc_minute)
+    usual = pickups_in_minute(history, plan, utc_minute)
+    asked = with_gatherings(usual, plan.gatherings, history.plane, utc_minute, seed=plan.seed)
     rng = np.random.default_rng([plan.seed, utc_minute, 2])
     to_x, to_y = destinations(asked, *pool_of(history, plan, utc_minute, rng), plan, rng)
     n = asked.at_ms.size

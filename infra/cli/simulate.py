@@ -1,5 +1,8 @@
 """`faretide simulate`: a city that answers prices, under one or several policies."""
 
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +32,26 @@ SHOWN = (
 )
 
 
+class Progress:
+    """Says on standard error, if that is a terminal, which run begins and about how long the rest takes."""
+
+    def __init__(self, *, runs: int) -> None:
+        self._runs, self._begun, self._since_s = runs, 0, time.monotonic()
+
+    def told_of(self, scenario: str) -> Callable[[str, int], None]:
+        """What to call before each run of a scenario, with its policy and seed."""
+
+        def told(policy: str, seed: int) -> None:
+            spent_s = time.monotonic() - self._since_s
+            left = f", about {spent_s / self._begun * (self._runs - self._begun):.0f} s left" if self._begun else ""
+            self._begun += 1
+            if sys.stderr.isatty():
+                line = f"{scenario} {policy} seed {seed}: run {self._begun} of {self._runs}{left}"
+                print(f"\r\x1b[K{line}", end="" if self._begun < self._runs else "\n", file=sys.stderr, flush=True)
+
+        return told
+
+
 def command(
     *,
     scenario: Annotated[
@@ -38,7 +61,15 @@ def command(
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, each the same people under every policy.")] = 1,
     first_seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 1,
     drivers: Annotated[int, typer.Option(min=50, help="Cars on the road at usual earnings.")] = 1_000,
-    report: Annotated[Path | None, typer.Option(help="Directory for simulation.json and simulation.html.")] = None,
+    people: Annotated[
+        str,
+        typer.Option(
+            help="usual, or what no policy knows: elasticity-half, elasticity-half-more, slower, faster, exponential."
+        ),
+    ] = "usual",
+    report: Annotated[
+        Path | None, typer.Option(help="Directory for simulation.html, and JSON and pictures of each scenario.")
+    ] = None,
     tune: Annotated[
         bool, typer.Option("--tune", help="Tune the static and the ratio policy instead, on seeds apart; minutes.")
     ] = False,
@@ -49,17 +80,27 @@ def command(
     Runs in this process, without brokers; the policy faretide is the service's own pricing. The same seeds give the
     same bytes. With several policies and seeds, differences come with 95 % intervals over paired seeds.
     """
+    from simulation.lockstep.people import PEOPLE
     from simulation.lockstep.scenarios import SCENARIOS
     from simulation.lockstep.trials import POLICIES, differences, trials
 
-    world = world_of(drivers)
+    if people not in PEOPLE:
+        raise CommandError(f"--people must be one of {', '.join(PEOPLE)}, got {people!r}", ExitCode.USAGE)
+    world = PEOPLE[people](world_of(drivers))
     if tune:
         _tune(world)
         return
     policies = _chosen(policy, POLICIES, "policy")
-    document: dict[str, Any] = {"drivers": drivers, "seeds": [first_seed, first_seed + seeds - 1], "scenarios": {}}
-    for name in _chosen(scenario, tuple(SCENARIOS), "scenario"):
-        found = trials(world, SCENARIOS[name], policies, range(first_seed, first_seed + seeds))
+    document: dict[str, Any] = {
+        "drivers": drivers,
+        "people": people,
+        "seeds": [first_seed, first_seed + seeds - 1],
+        "scenarios": {},
+    }
+    names = _chosen(scenario, tuple(SCENARIOS), "scenario")
+    progress = Progress(runs=len(names) * len(policies) * seeds)
+    for name in names:
+        found = trials(world, SCENARIOS[name], policies, range(first_seed, first_seed + seeds), progress.told_of(name))
         differing = differences(found, policies[-1])
         document["scenarios"][name] = _document(found, differing)
         if not as_json:
@@ -90,7 +131,6 @@ def world_of(drivers: int) -> "World":
 
 
 def _tune(world: "World") -> None:
-    import sys
     from dataclasses import asdict
 
     from simulation.lockstep.tuning import tuned

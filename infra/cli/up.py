@@ -21,6 +21,7 @@ from infra.cli.exits import CommandError
 from infra.cli.incident_names import Incident
 from infra.cli.machine import SERVICES, Running, Steps, machine
 from infra.cli.output import say, say_json
+from simulation.live_scenarios import LiveScenario
 
 if TYPE_CHECKING:
     from infra.cli.live.rows import Sight
@@ -48,6 +49,7 @@ class Options:
     as_json: bool
     plain: bool
     incident: Incident
+    scenario: LiveScenario
 
 
 def command(
@@ -69,6 +71,10 @@ def command(
     incident: Annotated[
         Incident, typer.Option(help="Let something go wrong after a minute, to practise finding it on the dashboard.")
     ] = Incident.NONE,
+    scenario: Annotated[
+        LiveScenario,
+        typer.Option(help="A concert that ends every six minutes, rain nobody expected, or a calm day."),
+    ] = LiveScenario.CONCERT,
 ) -> None:
     """Start everything on this machine and play a day of New York.
 
@@ -89,6 +95,7 @@ def command(
         as_json=as_json,
         plain=plain,
         incident=incident,
+        scenario=scenario,
     )
     settings = read_settings()
     with machine(settings, say_step) as running:
@@ -199,11 +206,13 @@ async def _play(
     from infra.cli.reporting import summary
     from simulation.city import City
     from simulation.history import read_history
+    from simulation.live_scenarios import plan_of
     from simulation.over_topics import TopicsWire
     from simulation.plan import CityPlan
     from simulation.play import WallClock, play
 
-    plan = replace(CityPlan(), seed=options.seed, scale=options.scale, drivers=options.drivers)
+    usual = replace(CityPlan(), seed=options.seed, scale=options.scale, drivers=options.drivers)
+    plan = plan_of(options.scenario, usual)
     history = await asyncio.to_thread(read_history, DATA_DIR / PICKUPS, box=plan.box, time_zone=plan.time_zone)
     clock = WallClock()
     start_ms = clock.now_ms()

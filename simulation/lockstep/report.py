@@ -1,4 +1,4 @@
-"""The report of simulated cities: a page with tables and pictures, and the numbers beside it as JSON."""
+"""The report of simulated cities: a page with tables and pictures, and the numbers of each scenario as JSON."""
 
 import html
 from pathlib import Path
@@ -26,19 +26,31 @@ COLUMNS = (
 COMPARED = (("welfare", 0), ("p90_wait_s", 0), ("completed", 0))
 STYLE = """body{font:15px/1.45 system-ui,sans-serif;max-width:1080px;margin:2em auto;padding:0 1em;color:#222}
 table{border-collapse:collapse;margin:.6em 0}td,th{padding:.2em .7em;border-bottom:1px solid #ddd;text-align:right}
-td:first-child,th:first-child{text-align:left}.good{color:#0a7d33}.bad{color:#b3261e}svg{max-width:100%;height:auto}"""
+td:first-child,th:first-child{text-align:left}.good{color:#0a7d33}.bad{color:#b3261e}img{max-width:100%;height:auto}"""
 
 
 def write_report(directory: Path, document: dict[str, Any], world: World) -> None:
-    """Write simulation.json, simulation.html and a picture per scenario; pictures are of the first seed."""
+    """Write simulation-SCENARIO.json and pictures of each scenario, and a page of all scenarios found beside them.
+
+    So scenarios may be played one by one, or by several processes; pictures are of the first seed.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / "simulation.json").write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
-    sections = [_section(directory, name, document, world) for name in document["scenarios"]]
-    first, last = document["seeds"]
+    about = {key: value for key, value in document.items() if key != "scenarios"}
+    for name, found in document["scenarios"].items():
+        told = orjson.dumps({"scenario": name, **about, **found}, option=orjson.OPT_INDENT_2)
+        (directory / f"simulation-{name}.json").write_bytes(told + b"\n")
+        _draw(directory, name, found, world, seed=document["seeds"][0])
+    write_page(directory)
+
+
+def write_page(directory: Path) -> None:
+    """Write simulation.html: a section for every scenario whose numbers lie in the directory."""
+    files = [directory / f"simulation-{name}.json" for name in SCENARIOS]
+    sections = [_section(orjson.loads(file.read_bytes())) for file in files if file.exists()]
     head = (
-        f"<p>{document['drivers']:,} drivers, two hours after a warm-up of half an hour, seeds {first} to {last}; "
-        "every policy meets the same riders and drivers. Differences are means over seeds with 95 % intervals of "
-        "paired seeds. The city's parameters and their sources: <code>simulation/lockstep/assumptions.py</code>.</p>"
+        "<p>Two hours after a warm-up of half an hour; every policy meets the same riders and drivers. Differences are "
+        "means over seeds with 95 % intervals of paired seeds. The city's parameters and their sources: "
+        "<code>simulation/lockstep/assumptions.py</code>.</p>"
     )
     body = "\n".join(sections)
     page = f"<!doctype html><html lang=en><meta charset=utf-8><title>Simulated cities</title><style>{STYLE}</style>"
@@ -47,16 +59,23 @@ def write_report(directory: Path, document: dict[str, Any], world: World) -> Non
     )
 
 
-def _section(directory: Path, name: str, document: dict[str, Any], world: World) -> str:
-    """Tables and pictures of one scenario; its picture over time is also a file of its own, for other pages."""
-    scenario, found = SCENARIOS[name], document["scenarios"][name]
-    policies, seed = found["policies"], document["seeds"][0]
-    towns = {each: town_after(world, scenario, pricer_of(each, world, scenario), seed) for each in policies}
-    picture = over_time(towns)
-    (directory / f"simulation-{name}.svg").write_text(picture, encoding="utf-8")
-    head = f"<h2>{html.escape(name)}</h2><p>{html.escape(scenario.about)}</p>"
-    tables = _table(policies), _differences(found["differences"])
-    return "\n".join((head, *tables, picture, map_of(towns[list(towns)[-1]])))
+def _draw(directory: Path, name: str, found: dict[str, Any], world: World, *, seed: int) -> None:
+    scenario = SCENARIOS[name]
+    towns = {each: town_after(world, scenario, pricer_of(each, world, scenario), seed) for each in found["policies"]}
+    (directory / f"simulation-{name}.svg").write_text(over_time(towns), encoding="utf-8")
+    (directory / f"simulation-{name}-map.svg").write_text(map_of(towns[list(towns)[-1]]), encoding="utf-8")
+
+
+def _section(found: dict[str, Any]) -> str:
+    """Tables and pictures of one scenario."""
+    name, (first, last) = found["scenario"], found["seeds"]
+    about = f"{html.escape(SCENARIOS[name].about)} {found['drivers']:,} drivers, seeds {first} to {last}."
+    pictures = "".join(
+        f"<p><img src='simulation-{name}{kind}.svg' alt='{told}'></p>"
+        for kind, told in (("", "price, way to a rider and idle cars over time"), ("-map", "prices on the map"))
+    )
+    tables = _table(found["policies"]), _differences(found["differences"])
+    return "\n".join((f"<h2>{html.escape(name)}</h2><p>{about}</p>", *tables, pictures))
 
 
 def _table(policies: dict[str, Any]) -> str:

@@ -4,73 +4,140 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pricing import optimiser as rule
 from pricing.catchment import CATCHMENT_KM2
 from pricing.conversion import AT_REST, ELASTICITY, USUAL_WAIT_S, WAIT_COST_PER_MIN
-from pricing.eta import eta_s
-from pricing.optimiser import CONGESTION, COST, REACHED_CARS, SPARE_CARS, TAKEN_IS_SCARCE, best_multipliers
+from pricing.eta import ASSUMED, MATCH_S, eta_s
+from pricing.optimiser import best_multipliers
 
 COUNTS = st.integers(0, 400).map(lambda count: count / 4)
-SHAPES = st.tuples(st.integers(1, 5), st.integers(1, 3))
+# Cars by what they serve: everything there is of one, two or three products.
+KINDS = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1], [1, 1, 1]], float)
+FLEETS = st.lists(st.integers(0, 60), min_size=len(KINDS), max_size=len(KINDS)).map(lambda counts: np.array(counts) / 2)
+DEMANDS = st.lists(COUNTS, min_size=3, max_size=3).map(np.array)
+FARES = np.array([0.8, 1.3, 2.0])
 
 
-def best(requests, cars, *, idle=None, wait_target_s=300, floor=100, cap=300):
+def best(requests, cars, *, idle=None, fleet=None, fares=None, wait_target_s=300, floor=100, cap=300):
     requests, cars = np.atleast_2d(requests).astype(float), np.atleast_2d(cars).astype(float)
-    idle = cars if idle is None else np.atleast_2d(idle).astype(float)
-    return best_multipliers(requests, cars, idle, wait_target_s=wait_target_s, floor=floor, cap=cap).hundredths
+    return best_multipliers(
+        requests,
+        cars,
+        cars if idle is None else np.atleast_2d(idle).astype(float),
+        fleet=cars.max(axis=1) if fleet is None else np.atleast_1d(fleet).astype(float),
+        fares=np.ones(cars.shape[1]) if fares is None else fares,
+        wait_target_s=wait_target_s,
+        floor=floor,
+        cap=cap,
+    ).hundredths
 
 
-def searched(requests, cars, *, wait_target_s, floor, cap):
-    """The same by trying every multiplier, one by one, in plain numbers."""
-    wait = float(eta_s(np.array([(cars + SPARE_CARS) / CATCHMENT_KM2]))[0])
-    accepted = requests * min(1.0, AT_REST * math.exp(-ELASTICITY * WAIT_COST_PER_MIN * (wait - USUAL_WAIT_S) / 60))
+def best_of(demand, kinds, *, idle=None):
+    """One cell of three products and a fleet of kinds of cars; waits as with `idle` cars."""
+    cars = kinds @ KINDS
+    idle = np.full((1, 3), 5.0) if idle is None else idle
+    return best(demand[None], cars[None], idle=idle, fleet=kinds.sum(), fares=FARES)[0]
+
+
+def way_s(density):
+    return float(eta_s(np.array([density]))[0])
+
+
+def unbounded_s(density):
+    """The wait without its bound of half an hour, whose slope would be none."""
+    return MATCH_S + ASSUMED.s_per_root / math.sqrt(density)
+
+
+def searched(demand, cars, fleet, product, *, wait_target_s, floor, cap):
+    """The same by trying every multiplier, one by one, in plain numbers, slopes taken by difference."""
+    late_min = [(way_s((near + rule.SPARE_CARS) / CATCHMENT_KM2) - USUAL_WAIT_S) / 60 for near in cars]
+    rest = [min(1, AT_REST * math.exp(-ELASTICITY * WAIT_COST_PER_MIN * late)) for late in late_min]
+    accepted = [each * share for each, share in zip(demand, rest, strict=True)]
 
     def pays(hundredths):
         """Whether the price covers the ride and what it takes from others, and the wait is kept."""
-        taken = accepted * math.exp(-ELASTICITY * (hundredths / 100 - 1))
-        left = cars + REACHED_CARS - taken
-        if left <= 0:
+        price = hundredths / 100
+        taken = [each * math.exp(-ELASTICITY * (price - 1)) for each in accepted]
+        everyone, harm, crowding = fleet + rule.REACHED_CARS, 0.0, 0.0
+        for other in range(3):
+            pool = cars[other] + rule.REACHED_CARS
+            left = pool - taken[other] - (sum(taken) - taken[other]) * pool / everyone
+            g = math.inf
+            if left > 0:
+                step = 1e-4 * left
+                slope = (unbounded_s((left - step) / CATCHMENT_KM2) - unbounded_s((left + step) / CATCHMENT_KM2)) / (
+                    2 * step
+                )
+                g = taken[other] / 300 * slope
+            if other == product:
+                if left <= 0:
+                    return False
+                near, few = way_s(left / CATCHMENT_KM2), taken[other] <= rule.TAKEN_IS_SCARCE * pool
+            else:
+                g = min(g * pool / everyone, rule.LENT)
+            crowding, harm = crowding + g, harm + g * FARES[other]
+        if crowding >= 1 or (near > wait_target_s and not few):
             return False
-        step = 1e-4
-        slower, quicker = (
-            float(eta_s(np.array([(left + by) / CATCHMENT_KM2]))[0]) for by in (-step * left, step * left)
-        )
-        crowding = taken / 300 * (slower - quicker) / (2 * step * left)
-        covered = crowding < 1 and hundredths / 100 >= COST + CONGESTION * crowding / (1 - crowding)
-        near = float(eta_s(np.array([left / CATCHMENT_KM2]))[0])
-        return covered and (near <= wait_target_s or taken <= TAKEN_IS_SCARCE * (cars + REACHED_CARS))
+        second = WAIT_COST_PER_MIN / 60 / (1 - crowding)
+        toll = second * harm / FARES[product] * (near + rule.RIDE_S)
+        drawn = rule.DRAWN * ((toll + second * (near - MATCH_S) / 2) / price - rule.DRIVER_SHARE)
+        return price >= rule.COST / FARES[product] + toll + drawn
 
     return next((m for m in range(floor, cap + 1) if pays(m)), cap)
 
 
-@given(COUNTS, COUNTS, st.sampled_from([120, 180, 300, 600]), st.sampled_from([80, 100]), st.sampled_from([100, 250]))
-def test_equals_a_search_of_every_multiplier(requests, cars, wait_target_s, floor, cap):
-    """The first grid point that pays for its crowding and keeps the wait, slopes taken by difference, to one step."""
-    found = int(best(requests, cars, wait_target_s=wait_target_s, floor=floor, cap=cap)[0, 0])
-    assert abs(found - searched(requests, cars, wait_target_s=wait_target_s, floor=floor, cap=cap)) <= 1
+@given(DEMANDS, FLEETS, st.integers(0, 2), st.sampled_from([180, 300, 600]), st.sampled_from([80, 100]))
+def test_equals_a_search_of_every_multiplier(demand, kinds, product, wait_target_s, floor):
+    """The first grid point that pays for its crowding and keeps the wait, to one step."""
+    cars = kinds @ KINDS
+    bounds = {"wait_target_s": wait_target_s, "floor": floor, "cap": 250}
+    found = best(demand[None], cars[None], fleet=kinds.sum(), fares=FARES, **bounds)[0, product]
+    assert abs(found - searched(demand.tolist(), cars.tolist(), kinds.sum(), product, **bounds)) <= 1
 
 
-@given(COUNTS, COUNTS, COUNTS)
-def test_more_demand_never_lowers_a_price(requests, more, cars):
-    """Adding requests leaves the best multiplier or raises it."""
-    assert best(requests + more, cars)[0, 0] >= best(requests, cars)[0, 0]
+@given(DEMANDS, FLEETS, COUNTS, st.integers(0, 2))
+def test_more_demand_never_lowers_a_price(demand, kinds, more, product):
+    """More requests for a product leave every product's multiplier or raise it."""
+    added = demand.copy()
+    added[product] += more
+    assert (best_of(added, kinds) >= best_of(demand, kinds)).all()
 
 
-@given(COUNTS, COUNTS, COUNTS)
-def test_more_supply_never_raises_a_price(requests, more, cars):
-    """Adding cars leaves the best multiplier or lowers it."""
-    assert best(requests, cars + more)[0, 0] <= best(requests, cars)[0, 0]
+@given(DEMANDS, FLEETS, st.integers(0, len(KINDS) - 1))
+@example(np.array([20.0, 4.0, 0.0]), np.array([0.0, 0.5, 0, 8.0, 0, 0, 0]), 1)
+def test_more_supply_never_raises_a_price(demand, kinds, kind):
+    """One more car of any kind leaves every product's multiplier or lowers it."""
+    added = kinds.copy()
+    added[kind] += 1.0
+    assert (best_of(demand, added) <= best_of(demand, kinds)).all()
 
 
-@given(st.lists(st.tuples(COUNTS, COUNTS), min_size=1, max_size=49))
+@given(st.lists(st.tuples(DEMANDS, FLEETS), min_size=1, max_size=20))
 def test_a_cell_is_priced_alike_alone_and_among_others(cells):
-    """A row's multiplier has the same bits at batch 1 and at batch n."""
-    requests, cars = np.array(cells).T
-    together = best(requests[:, None], cars[:, None])[:, 0]
-    alone = [int(best(r, c)[0, 0]) for r, c in cells]
+    """A row's multipliers have the same bits at batch 1 and at batch n."""
+    demand, fleets = np.array([d for d, _ in cells]), np.array([kinds for _, kinds in cells])
+    together = best(demand, fleets @ KINDS, fleet=fleets.sum(axis=1), fares=FARES)
+    alone = [best(d[None], (kinds @ KINDS)[None], fleet=kinds.sum(), fares=FARES)[0].tolist() for d, kinds in cells]
     assert together.tolist() == alone
+
+
+def test_a_ride_pays_for_the_cars_it_takes_from_another_product():
+    """Riders of a thin product raise the price of those who take its cars, and are few enough not to close it."""
+    alone, beside = (best_of(np.array([40.0, thin, 0.0]), np.array([50.0, 0, 0, 9.0, 0, 0, 0]) / 2) for thin in (0, 9))
+    assert beside[0] > alone[0]
+    assert beside[1] > alone[0]
+
+
+def test_a_dearer_product_pays_less_of_its_fare_for_the_same_car():
+    """The toll for a second of a car is money; of a doubled fare it is half."""
+    cheap, dear = (
+        best([[30.0, 30.0]], [[30.0, 30.0]], fleet=[30.0], fares=np.array(fares))[0, 1]
+        for fares in ([1.0, 1.0], [1.0, 2.0])
+    )
+    assert dear < cheap
 
 
 def test_an_empty_suburb_is_not_scarcity():

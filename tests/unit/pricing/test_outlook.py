@@ -14,7 +14,7 @@ from demand.ratio_walk import ring_sums
 from demand.ratios import Sums
 from pricing.catchment import CATCHMENT_KM2, CELL_KM2, RING_WEIGHTS, catchment_sums
 from pricing.demand_model import unfitted_model
-from pricing.nowcast import WINDOW, live_requests
+from pricing.nowcast import live_requests
 from pricing.outlook import observed_of, outlook_of, product_split, requests_by_product
 from pricing.supply_forecast import cars_expected
 from pricing.zone_view import layout_of
@@ -22,6 +22,7 @@ from tests.unit.pricing.worlds import MARKET, MINUTES, PRODUCTS, ZONE, city_of, 
 from windows.hexagons import disk, zone_of
 
 SHARES = MARKET.demand_shares()
+COVERED_MS = (MINUTES * 60_000).astype(np.int64)
 MODEL = unfitted_model(
     DemandBase(
         time_zone="America/New_York",
@@ -78,12 +79,12 @@ def test_sums_at_a_border_are_those_of_the_neighbours_own_forecasts():
     layout = layout_of(ZONE)
     near = outlook_of(view_at(ZONE), city_of(60.0), layout, MODEL, SHARES).requests_near
     for row, cell in enumerate(layout.home_cells.tolist()):
-        total, seen = np.zeros(3), np.zeros(3)
+        total, seen = np.zeros(3), np.zeros((3, 6))
         for other in disk(cell, 2):
             ring = 0 if other == cell else 1 if other in disk(cell, 1) else 2
             total += RING_WEIGHTS[ring] * np.array(forecasts_at_home(other))
-            seen += RING_WEIGHTS[ring] * counted(other)[0] * MINUTES[WINDOW] / MINUTES[-1]
-        expected = live_requests(total, seen, covered_ms=480_000, horizon_ms=300_000)
+            seen += RING_WEIGHTS[ring] * counted(other)[0][:, None] * MINUTES / MINUTES[-1]
+        expected = live_requests(total, seen, covered_ms=COVERED_MS, horizon_ms=300_000)
         assert near[row] == pytest.approx(expected, rel=1e-12)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from infra.cli.output import to_json
-from infra.cli.simulate import _world
+from infra.cli.simulate import world_of
 from simulation.fleet import CarState
 from simulation.lockstep.ground import new_york
 from simulation.lockstep.pricers import Fixed
@@ -20,7 +20,7 @@ SMALL = 150
 @cache
 def world():
     """The busiest two zones of New York with few drivers."""
-    return replace(_world(SMALL), ground=new_york(zones=2))
+    return replace(world_of(SMALL), ground=new_york(zones=2))
 
 
 @cache
