@@ -16,6 +16,7 @@ from demand.log_linear import exponent
 from demand.ratio_walk import OWN_INPUTS, RatioMemory, active_cells, look, with_rings
 from pricing.artefact import unpacked
 from pricing.nowcast import live_requests
+from windows.panes import WINDOWS_MS
 
 SHIPPED = Path(__file__).parents[3] / "models" / "demand-2.faretide"
 TIMES_SQUARE = np.array([0x882A100D67FFFFF], np.int64)
@@ -53,9 +54,10 @@ def walked(times_cell, times_city):
         counts = expected * city
         counts[here] = USUAL * cell
         memory.add(counts, expected, CITY * city, CITY)
-        seen = CATCHMENT * (cell + 0.6 * before)  # of the last eight minutes
+        lately = [CATCHMENT * cell * minutes / STEP_MIN for minutes in (1, 2, 4)]
+        seen = np.array([*lately, *[CATCHMENT * (cell + 0.6 * before)] * 3])  # eight minutes; longer ones are not asked
         usual = np.array([[CATCHMENT * forecast(memory)]])
-        live = live_requests(usual, np.array([[seen]]), covered_ms=480_000, horizon_ms=300_000)
+        live = live_requests(usual, seen[None, None], covered_ms=np.array(WINDOWS_MS), horizon_ms=300_000)
         said.append(float(live[0, 0]) / CATCHMENT)
         before = cell
     return np.array(said)
