@@ -7,9 +7,11 @@ from pricing.conversion import ELASTICITY, WAIT_COST_PER_MIN
 from pricing.nowcast import PRIOR_REQUESTS
 from pricing.optimiser import COST, DRAWN, DRIVER_SHARE, ENTRY, REPOSITIONING
 from pricing.supply_forecast import SOON_FREE_SHARE
+from simulation.lockstep.doc_table import differences_table
 from simulation.lockstep.pricers import TICK_MS
 from simulation.lockstep.town import STEP_MS
 
+RESULTS = Path(__file__).resolve().parents[3] / "docs" / "results"
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "pricing.md").read_text(encoding="utf-8")
 
 
@@ -27,3 +29,8 @@ def test_constants_on_the_page_are_those_of_the_code():
     assert PRIOR_REQUESTS == 12
     assert "worth twelve requests" in PAGE
     assert f"every {TICK_MS // 1_000} s of simulated time; cars move every {STEP_MS // 1_000} s" in PAGE
+
+
+def test_the_table_of_results_is_that_of_the_committed_reports():
+    """Numbers on the page are the report's, not retyped."""
+    assert differences_table(RESULTS) in PAGE
