@@ -93,8 +93,11 @@ class WindowsOfZone:
         To be asked after `read` of the same instant.
         """
         starts, values = self._riders.since(now_ms, since_ms)
-        by_kind = values.reshape(len(starts), self._state.layout.cells.size, 2, len(self._products))
-        return starts, np.add.reduce(by_kind[:, :, 0], axis=2).astype(np.float64)
+        requests = values.reshape(len(starts), self._state.layout.cells.size, 2, len(self._products))[:, :, 0]
+        riders = np.zeros(requests.shape[:2])
+        for product in range(len(self._products)):  # a sum over so short an axis costs numpy three times as much
+            riders += requests[..., product]
+        return starts, riders
 
     def _start(self, now_ms: int) -> None:
         rows = self._state.layout.cells.size
