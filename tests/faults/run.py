@@ -25,7 +25,7 @@ from tests.faults.stalls import silences_ms, spoken, zone_stalls_ms
 from tests.faults.supervised import Supervised
 from topics.catalogue import QUOTE_REQUESTS, SURGE
 
-START_LIMIT_S = 90.0
+START_LIMIT_S = 240.0
 RECORDED_WITHIN_S = 90.0
 RECORDER = "recorder-0"
 WARM_S = 3.0
