@@ -1,6 +1,7 @@
 """`faretide worker SERVICE`: one service against the configured brokers."""
 
 import asyncio
+import contextlib
 import os
 import sys
 import time
@@ -77,7 +78,8 @@ def kept(
 
     def told(line: str) -> None:
         if tell >= 0:
-            os.write(tell, f"{line}\n".encode())
+            with contextlib.suppress(BrokenPipeError):  # nobody listens any more
+                os.write(tell, f"{line}\n".encode())
 
     def replaced() -> bool:
         group = WorkerSettings(bootstrap=worker.bootstrap).group_prefix + service
