@@ -72,6 +72,7 @@ class Surgeon:
             case Kind.POINT:
                 return await self._at_point(instance, fault, inflicted)
             case Kind.PAUSE:
+                await self.workers.running(instance)
                 self.workers.signal(instance, signal.SIGSTOP)
                 await asyncio.sleep(fault.lasts_s)  # the length of the pause
                 self.workers.signal(instance, signal.SIGCONT)
