@@ -190,6 +190,7 @@ class Supervised(Workers):
     def cold(self, instance: str) -> None:
         """Kill the keeper and with it the worker: the next one starts from nothing, as on a new machine."""
         self.processes[instance].kill()
+        self.signal(instance, signal.SIGKILL)  # it would die with its keeper, some milliseconds later
 
     async def outlived(self, instance: str, *, seconds: float) -> int | None:
         """Leave the stopped worker alone while another takes its id, wake it then; how it ended, None if it did not."""
