@@ -182,7 +182,7 @@ def check_quotes(seen: Seen) -> None:
     answers = Counter(entry.record.request_id for entry in quotes)
     assert answers.keys() == asked.keys()
     repeated = [(e.partition, e.offset, e.timestamp_ms, e.record) for e in quotes if answers[e.record.request_id] > 1]
-    assert not repeated
+    assert not repeated, repeated
     for quote in quotes:
         request = asked[quote.record.request_id]
         assert (quote.partition, quote.record.request_offset) == (request.partition, request.offset)
