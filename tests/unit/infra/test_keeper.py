@@ -86,6 +86,7 @@ def test_without_a_broker_it_tries_on(keeper):
     assert len(pids) == 4
 
 
+@pytest.mark.flaky(reruns=1)  # seen to take over ten seconds once, on a machine at four times its load
 def test_a_stop_reaches_the_worker_and_none_follows(keeper):
     """SIGTERM: the worker ends in order, the keeper after it with the same code."""
     kept = keeper("import signal; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); time.sleep(60)")

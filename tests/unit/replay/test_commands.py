@@ -59,10 +59,10 @@ def test_a_difference_ends_with_one(tmp_path):
 
 
 def test_another_policy_is_told_with_every_changed_quote_and_a_page(tmp_path, capsys):
-    """A longer lock changes every priced quote in that one field and none of its money."""
+    """A lower emergency cap changes some of the quotes, and none upwards."""
     page = tmp_path / "page.html"
     with pytest.raises(CommandError, match="quotes"):
-        told(GOLDEN, Otherwise(settings=("emergency_cap_hundredths=101",)), {}, as_json=True, html=page)
+        told(GOLDEN, Otherwise(settings=("emergency_cap_hundredths=110",)), {}, as_json=True, html=page)
     said = json.loads(capsys.readouterr().out)
     assert 0 < said["quotes_changed"] == len(said["changed"]) < said["quotes"]
     assert all(one["after_minor"] <= one["before_minor"] for one in said["changed"])
