@@ -2,9 +2,9 @@
 
 How a record travels, and where each promise is kept:
 
-    broker ─> consumer_thread ─> consumer ─> batches() ─> agent ─> publisher ─> broker
-              seek, fence,        chunks,     explicit     rule     acknowledged
-              commit note         parking     ack                   by all replicas
+    broker ─> group_consumer ─> consumer ─> batches() ─> agent ─> publisher ─> broker
+              seek, fence,       chunks,     explicit     rule     acknowledged
+              commit note        parking     ack                   by all replicas
 
 * An offset is committed only after the agent acknowledged its batch, and an agent acknowledges after its output and
   its changelog were acknowledged by the broker (`deliveries`, `producer`).

@@ -14,7 +14,7 @@ on_partitions_assigned        for the timeline of the start
 on_partitions_revoked         the epoch ends; what is done is committed before the partitions go
 on_task_error                 an agent raised: commit nothing more
 on_stop, on_init              parked records and lookups end with the consumer
-_new_consumer_thread          the thread half is ours
+_new_consumer_thread          the half that speaks to the group is ours, and no thread
 Topics without a BatchSchema, changelogs first of all, keep one message per record.
 """
 
@@ -30,8 +30,8 @@ from faust.transport.drivers import aiokafka
 from faust.types import TP
 
 from agents.runtime.batches import Batch, BatchSchema, Reading
-from agents.runtime.consumer_thread import ConsumerThread, Fetched
 from agents.runtime.deliveries import Deliveries
+from agents.runtime.group_consumer import Fetched, GroupConsumer
 from agents.runtime.parking import Parking
 from agents.runtime.schema_ids import first_unknown
 from windows.epochs import Epoch
@@ -49,7 +49,7 @@ class Consumer(aiokafka.Consumer):
     """Consumer of one worker: deliveries, epoch and blocks of its batched partitions."""
 
     app: "WorkerApp"
-    _thread: ConsumerThread
+    _thread: GroupConsumer
 
     def on_init(self) -> None:
         """Start without an assignment."""
@@ -252,23 +252,17 @@ class Consumer(aiokafka.Consumer):
     # ---- the other half
 
     def note_of(self, tp: TP, offset: int) -> str:
-        """Return the commit metadata for `offset`; called by the thread, reads only."""
+        """Return the commit metadata for `offset`."""
         delivered = self.deliveries.get(tp)
         return delivered.note_of(offset) if delivered else ""
 
-    def _new_consumer_thread(self) -> ConsumerThread:
-        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+    def _new_consumer_thread(self) -> GroupConsumer:
+        return GroupConsumer(self)
 
     @property
     def has_begun(self) -> bool:
         """Whether the agents know of the current epoch and records are delivered."""
         return self.epoch is not None and self._told == self.epoch and not self.parking.beginning
-
-    @property
-    def thread_silent_s(self) -> float | None:
-        """Seconds since the consumer's thread last took a turn, None before the first."""
-        turn = self._thread.last_turn_s
-        return None if turn is None else time.monotonic() - turn
 
     @property
     def heartbeat_age_s(self) -> float | None:

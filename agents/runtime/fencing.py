@@ -18,11 +18,11 @@ from typing import Any
 from agents.runtime.supervision import FENCED, end_process
 
 
-def watch(coordinator: Any, thread: Any) -> None:
-    """Note each accepted heartbeat in `thread.last_heartbeat_s`, and end a static member that the group threw out.
+def watch(coordinator: Any, half: Any) -> None:
+    """Note each accepted heartbeat in `half.last_heartbeat_s`, and end a static member that the group threw out.
 
     `coordinator` is aiokafka's GroupCoordinator (its `_do_heartbeat` and `reset_generation` are replaced on this one
-    instance), `thread` the ConsumerThread.
+    instance), `half` the GroupConsumer.
     """
     reset, beat = coordinator.reset_generation, coordinator._do_heartbeat
 
@@ -30,20 +30,20 @@ def watch(coordinator: Any, thread: Any) -> None:
         sent_s = time.monotonic()
         accepted = bool(await beat())
         if accepted:
-            thread.last_heartbeat_s = sent_s
+            half.last_heartbeat_s = sent_s
         return accepted
 
     def reset_generation() -> None:
         joined = coordinator.generation > 0
-        if thread.app.conf.consumer_group_instance_id and joined and not _stopping(thread):
+        if half.app.conf.consumer_group_instance_id and joined and not _stopping(half):
             end_process(FENCED, "another process took over this instance id, or this one was too slow")
         reset()
 
     coordinator._do_heartbeat, coordinator.reset_generation = do_heartbeat, reset_generation
 
 
-def _stopping(thread: Any) -> bool:
-    return bool(thread.should_stop or thread.app.should_stop)
+def _stopping(half: Any) -> bool:
+    return bool(half.should_stop or half.app.should_stop)
 
 
 class Member:
@@ -66,5 +66,5 @@ class Member:
         After a pause of the process this waits for the answer to the next heartbeat, which either confirms it or ends
         it; while the broker is away it waits for the broker.
         """
-        while not self.fresh:  # noqa: ASYNC110  # heartbeats are sent by another thread
+        while not self.fresh:  # noqa: ASYNC110  # aiokafka says nothing when one is accepted
             await asyncio.sleep(self._look_again_s)

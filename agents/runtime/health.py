@@ -1,6 +1,6 @@
 """Whether a worker lives and whether it does all its work: rules over one look at it.
 
-    live     no: start it again, waiting would not help     an agent died · a loop is stuck · reading stopped
+    live     no: start it again, waiting would not help     an agent died · the loop is stuck · reading stopped
     ready    no: it may come by itself                      starting · nothing assigned · restoring · reading again
                                                             · broker away · stopping · not live
 
@@ -25,9 +25,9 @@ class Limits:
 class View:
     """One look at a worker.
 
-    `loop_silent_s` and `reader_silent_s` are seconds since the event loop and the consumer's thread last took a turn,
-    `broker_silent_s` since the group last accepted a heartbeat; None before the first. `epoch_begun` says that the
-    agents know of their partitions; `replaying` are assigned partitions that are read again up to their commits.
+    `loop_silent_s` are seconds since the event loop last took a turn, `broker_silent_s` since the group last accepted a
+    heartbeat; None before the first. `epoch_begun` says that the agents know of their partitions; `replaying` are
+    assigned partitions that are read again up to their commits.
     `unread` are records of assigned partitions, held ones aside, which no agent has acknowledged; `batches` is the
     number of batches acknowledged so far.
     """
@@ -36,7 +36,6 @@ class View:
     stopping: bool = False
     dead_agents: tuple[str, ...] = ()
     loop_silent_s: float | None = None
-    reader_silent_s: float | None = None
     broker_silent_s: float | None = None
     assigned: int = 0
     restoring_tables: bool = False
@@ -95,8 +94,6 @@ class Health:
         reasons = [f"the agent {name} died" for name in view.dead_agents if not view.stopping]
         if not view.stopping and not _within(view.loop_silent_s, self.limits.loop_s):
             reasons.append(f"the event loop has been stuck for {view.loop_silent_s:.0f} s")
-        if not view.stopping and not _within(view.reader_silent_s, self.limits.loop_s):
-            reasons.append(f"the consumer's thread has been stuck for {view.reader_silent_s:.0f} s")
         if self._stalled:
             reasons.append(
                 f"reading stopped: no batch done for {self.limits.reading_s:.0f} s, {view.unread} records wait"

@@ -57,7 +57,6 @@ class HealthWatch:
             stopping=bool(app.should_stop),
             dead_agents=tuple(sorted(dead_agents(app.agents.values()))),
             loop_silent_s=time.monotonic() - beat_s,
-            reader_silent_s=reader.thread_silent_s,
             broker_silent_s=reader.heartbeat_age_s,
             assigned=len(deliveries),
             restoring_tables=bool(app.in_recovery),

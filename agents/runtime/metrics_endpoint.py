@@ -1,8 +1,8 @@
 """A small HTTP server beside a worker: /metrics for Prometheus, /livez and /readyz for whoever supervises it.
 
-It lives in threads of its own, so that a stuck event loop is told of instead of going silent, and neither the loop nor
-the consumer's thread waits for a scrape. It reads and never changes anything; there is nothing to sign in to, so it
-listens on the loopback address unless told otherwise.
+It lives in threads of its own, so that a stuck event loop is told of instead of going silent, and the loop does not wait
+for a scrape. It reads and never changes anything; there is nothing to sign in to, so it listens on the loopback address
+unless told otherwise.
 """
 
 import threading

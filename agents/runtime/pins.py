@@ -31,6 +31,9 @@ OVERRIDDEN: dict[Callable[..., Any], tuple[str, ...]] = {
     consumer.Consumer._add_gap: ("self", "tp", "offset_from", "offset_to"),
     consumer.Consumer._commit_offsets: ("self", "offsets", "start_new_transaction"),
     consumer.Consumer.on_partitions_revoked: ("self", "revoked"),
+    aiokafka.AIOKafkaConsumerThread.call_thread: ("self", "fun", "args", "kwargs"),
+    aiokafka.AIOKafkaConsumerThread._gather_remaining_tasks: _SELF_ONLY,
+    aiokafka.AIOKafkaConsumerThread._serve: _SELF_ONLY,
     aiokafka.AIOKafkaConsumerThread._create_worker_consumer: ("self", "transport"),
     aiokafka.AIOKafkaConsumerThread._fetch_records: (
         "self", "consumer", "active_partitions", "timeout", "max_records",

@@ -8,6 +8,14 @@ import faust
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FetchWait:
+    """The broker answers a fetch once it has so many `bytes`, or after so many `ms` with what there is."""
+
+    bytes: int = 1
+    ms: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
     """Broker, identity and timing of one worker.
 
@@ -15,8 +23,8 @@ class WorkerSettings:
     group and stable over restarts, the worker is a static member: a restart within the session moves no partition.
     `security` holds aiokafka's client arguments (`security_protocol`, `ssl_context`, `sasl_mechanism`,
     `sasl_plain_username`, `sasl_plain_password`). An agent that acknowledges nothing for `hang_limit_s` although there
-    is something to read ends the process. A fetch waits `fetch_wait_ms` for records; aiokafka keeps one in flight per
-    broker, so this is what a quiet partition may hold back a busy one (Faust: a fixed 1500). `table_standbys` is the
+    is something to read ends the process. aiokafka keeps one fetch in flight per broker, so the milliseconds of
+    `fetch_wait` are what a quiet partition may hold back a busy one (Faust: a fixed 1500). `table_standbys` is the
     number of other workers that follow each table; it must be at least 1, also without tables (it selects the assignor
     that keeps partition numbers together).
     """
@@ -31,7 +39,7 @@ class WorkerSettings:
     request_timeout_s: float = 30.0
     hang_limit_s: float = 60.0
     max_poll_records: int = 1000
-    fetch_wait_ms: int = 50
+    fetch_wait: FetchWait = FetchWait()
     buffered_batches: int = 64
     table_standbys: int = 1
     topic_replicas: int = 1

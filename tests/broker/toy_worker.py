@@ -103,7 +103,7 @@ async def misbehave(how: str) -> None:
 def main() -> None:
     """Run until a signal."""
     toy = Toy(**json.loads(sys.argv[1]))
-    raw_fetch.warm_up()  # compiling in the consumer's thread would hold up its heartbeats
+    raw_fetch.warm_up()  # compiling later would hold up the heartbeats
     settings = WorkerSettings(
         bootstrap=toy.bootstrap,
         group_prefix="",

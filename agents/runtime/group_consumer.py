@@ -1,6 +1,12 @@
-"""The half of the consumer that lives in Faust's consumer thread, beside the heartbeats.
+"""The half of the consumer that speaks to the group and fetches: what Faust keeps in a thread of its own.
+
+Here it is served by the worker's own event loop (ADR 18): a fetch that has to change threads twice, each time waiting
+for the interpreter's lock, kept requests waiting for up to 0.3 s on a busy machine.
 
 Overridden of `AIOKafkaConsumerThread` (pinned by `pins`), each for one reason:
+
+call_thread              there is no thread to call
+_gather_remaining_tasks  what is left in the loop when this half ends is the worker's
 
 _create_worker_consumer  short fetch waits, commit notes, and no assignor but Faust's co-partitioning one
 on_start                 a held partition may not hold back the others' fetches; the fence of `fencing`
@@ -24,6 +30,7 @@ from faust.exceptions import ImproperlyConfigured
 from faust.transport.drivers import aiokafka
 from faust.types import TP
 from mode import Service
+from mode.utils.futures import maybe_async
 
 from agents.runtime import fencing, raw_fetch
 from agents.runtime.raw_fetch import RawTopics
@@ -57,15 +64,40 @@ class Seeked:
     ends: Mapping[TP, int]
 
 
-class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
+class _Serving:
+    """What mode takes for the thread of a service: a task in the loop that starts it."""
+
+    def __init__(self, service: Any) -> None:
+        self._service = service
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Serve."""
+        self._task = asyncio.get_running_loop().create_task(self._service._serve())
+
+    def stop(self) -> None:
+        """Do nothing: the service itself waits until it has been shut down."""
+
+
+class GroupConsumer(aiokafka.AIOKafkaConsumerThread):
     """Fetching, seeking, committing and heartbeats."""
 
     consumer: "Consumer"
     epoch: Epoch | None = None
     last_heartbeat_s: float | None = None
     """Monotonic time at which the last heartbeat accepted by the group was sent; at first, of joining it."""
-    last_turn_s: float | None = None
-    """Monotonic time at which this thread's loop last came round."""
+
+    def __init__(self, consumer: "Consumer") -> None:
+        super().__init__(
+            consumer, loop=consumer.loop, thread_loop=consumer.loop, Worker=_Serving, beacon=consumer.beacon
+        )
+
+    async def call_thread(self, fun: Any, *args: Any, **kwargs: Any) -> Any:
+        """Call it here and now."""
+        return await maybe_async(fun(*args, **kwargs))
+
+    async def _gather_remaining_tasks(self) -> None:
+        """Leave the loop's other tasks alone."""
 
     async def on_start(self) -> None:
         """Start the aiokafka consumer."""
@@ -81,7 +113,8 @@ class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
                 "table_standby_replicas must be at least 1: with 0 and no tables Faust assigns round robin, which "
                 "gives one partition number of two topics to two workers"
             )
-        consumer._fetch_max_wait_ms = self.consumer.app.settings.fetch_wait_ms
+        wait = self.consumer.app.settings.fetch_wait
+        consumer._fetch_min_bytes, consumer._fetch_max_wait_ms = wait.bytes, wait.ms
         raw_fetch.install()
         consumer._value_deserializer = RawTopics(self._is_raw)
         commit = consumer.commit
@@ -101,7 +134,6 @@ class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
     @Service.task
     async def _complain(self) -> None:
         while not self.should_stop:
-            self.last_turn_s = time.monotonic()
             self._ensure_consumer()._coordinator.check_errors()
             await asyncio.sleep(COMPLAIN_EVERY_S)
 
