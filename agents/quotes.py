@@ -29,7 +29,7 @@ from agents.runtime.broadcast import BroadcastReader, LastMs
 from agents.runtime.control import Control, decoded, look_up_schemas
 from agents.runtime.counting import Outgoing
 from agents.runtime.intake import Intake, Taken
-from agents.runtime.publisher import Record
+from agents.runtime.publisher import OvertakenError, Record
 from agents.runtime.rewind import Span
 from agents.runtime.worker import Worker, now_ms, report_telemetry
 from pricing.markets import MarketBook
@@ -150,11 +150,11 @@ class Quotes:
         """Answer what waits, publish it, let it be committed; until the worker ends."""
         while True:
             held = await self._waiting.together()
-            live = [batch for batch, _ in held if batch.epoch == self._app.epoch]
+            epoch = self._app.epoch
+            live = [batch for batch, _ in held if batch.epoch == epoch]
             chunk = self._requests.chunk(live)
             answers = self._answers_to(chunk, now_ms())
-            if answers:
-                await self._worker.publish_coded(self._app, answers)
+            await self._publish(answers, epoch)
             self._worker.meter.latencies("quote_ms", now_ms() - np.array(chunk.asked.appended_ms, np.int64))
             for _, ack in held:
                 ack()  # without effect if the epoch is over
@@ -208,7 +208,7 @@ class Quotes:
                 if decision is not None:
                     self._worker.meter.count(f"bookings.{decision.outcome.lower()}")
                     decisions.append(_addressed(BOOKING_DECISIONS, record, decision.decision_id, decision, now_ms()))
-            await self._publish([*taken.refused, *decisions])
+            await self._publish(self._worker.coded([*taken.refused, *decisions]), batch.epoch)
 
     async def _read_back(self, batch: Batch, quote_ids: set[str | None]) -> None:
         """Wait until those of the quotes that this worker has sent are read back, or until the epoch ends.
@@ -221,9 +221,12 @@ class Quotes:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._answers_moved.wait(), 1.0)
 
-    async def _publish(self, outgoing: Sequence[Outgoing]) -> None:
-        if outgoing:
-            await self._worker.publish(self._app, outgoing)
+    async def _publish(self, records: Sequence[Record], epoch: Epoch | None) -> None:
+        """Publish what was decided in `epoch`, unless it is over: whoever has the partitions now decides again."""
+        if not records:
+            return
+        with contextlib.suppress(OvertakenError):
+            await self._worker.publish_coded(self._app, records, still=lambda: self._app.epoch == epoch)
 
     async def forget(self) -> None:
         """Drop answers that bind no more, and tell of conflicts, until told to stop."""

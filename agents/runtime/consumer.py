@@ -232,6 +232,7 @@ class Consumer(aiokafka.Consumer):
         await super().on_partitions_revoked(revoked)
         lost = {tp for tp in revoked if tp in self.deliveries}
         self._end_epoch()
+        await self.app.publisher.settled()  # whoever has the partitions next finds in the logs what was said of them
         await self.app.lost(lost)
 
     def _end_epoch(self) -> None:

@@ -1,7 +1,7 @@
 """A small HTTP server beside a worker: /metrics for Prometheus, /livez and /readyz for whoever supervises it.
 
-It lives in threads of its own, so that a stuck event loop is told of instead of going silent, and the loop does not wait
-for a scrape. It reads and never changes anything; there is nothing to sign in to, so it listens on the loopback address
+It lives in threads of its own, so that a stuck event loop is told of instead of going silent, and the loop waits for
+no scrape. It reads and never changes anything; there is nothing to sign in to, so it listens on the loopback address
 unless told otherwise.
 """
 

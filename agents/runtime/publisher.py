@@ -33,8 +33,17 @@ class Record(NamedTuple):
     timestamp_ms: int | None = None
 
 
+class OvertakenError(Exception):
+    """What was to be sent is no longer this worker's to say."""
+
+
 async def _at_once() -> None:
     """Need no confirmation."""
+
+
+def always() -> bool:
+    """That what nothing can overtake may be sent."""
+    return True
 
 
 class Publisher:
@@ -71,6 +80,7 @@ class Publisher:
         }
         self._producer: AIOKafkaProducer | None = None
         self._turns: defaultdict[TopicPartition, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._underway: set[asyncio.Future[None]] = set()
 
     async def start(self) -> None:
         """Connect. Raises KafkaConnectionError if no broker answers."""
@@ -95,9 +105,11 @@ class Publisher:
     async def __aexit__(self, *_error: object) -> None:
         await self.stop()
 
-    async def send(self, records: Sequence[Record]) -> list[int]:
+    async def send(self, records: Sequence[Record], *, still: Callable[[], bool] = always) -> list[int]:
         """Publish and return the records' offsets, in their order, once all replicas have acknowledged all of them.
 
+        `still` is asked when nothing but the broker stands between the records and their log. Raises OvertakenError if
+        it says no; nothing is sent then.
         Raises MessageSizeTooLargeError for a record above MAX_RECORD_BYTES; nothing is sent then. Raises KafkaError if
         the broker refused or did not acknowledge in time: others may have been written, and this publisher cannot go
         on, since later records of the partition would be out of sequence. Raises RuntimeError before `start` and after
@@ -106,11 +118,27 @@ class Publisher:
         if self._producer is None:
             raise RuntimeError("the publisher is not started")
         await self._confirmed()
+        if not still():
+            raise OvertakenError
+        done = asyncio.get_running_loop().create_future()
+        self._underway.add(done)
+        try:
+            return await self._send(self._producer, records)
+        finally:
+            self._underway.discard(done)
+            done.set_result(None)
+
+    async def settled(self) -> None:
+        """Return once everything that was on its way to the broker at the call is acknowledged, or has failed."""
+        if self._underway:
+            await asyncio.wait([*self._underway])
+
+    async def _send(self, producer: AIOKafkaProducer, records: Sequence[Record]) -> list[int]:
         where: defaultdict[TopicPartition, list[int]] = defaultdict(list)
         for index, record in enumerate(records):
             where[TopicPartition(record.topic, record.partition)].append(index)
-        packed = {tp: _pack(self._producer, [records[i] for i in indexes]) for tp, indexes in where.items()}
-        sends = [self._send_to(self._producer, tp, builders) for tp, builders in packed.items()]
+        packed = {tp: _pack(producer, [records[i] for i in indexes]) for tp, indexes in where.items()}
+        sends = [self._send_to(producer, tp, builders) for tp, builders in packed.items()]
         results = await asyncio.gather(*sends, return_exceptions=True)
         offsets = [0] * len(records)
         for indexes, result in zip(where.values(), results, strict=True):

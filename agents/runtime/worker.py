@@ -15,7 +15,7 @@ from agents.runtime.batches import Batch, Reading, held_batches
 from agents.runtime.contracts import Contracts
 from agents.runtime.counting import CountingService, Outgoing, Source, SourcePartition
 from agents.runtime.metrics_process import measure_process, measured_pauses
-from agents.runtime.publisher import Record
+from agents.runtime.publisher import Record, always
 from agents.runtime.rewind import Rewind, Span
 from agents.runtime.schema_ids import SchemaIds
 from agents.runtime.shedding import TELEMETRY_EVERY_MS, Shed, behind_ms, shed_at
@@ -65,14 +65,19 @@ class Worker:
             return Reading(rewind=rewind, schema_ids=self.schema_ids, raw=True, max_records=RAW_RECORDS)
         return Reading(rewind=rewind, schema_ids=self.schema_ids)
 
+    def coded(self, outgoing: Sequence[Outgoing]) -> list[Record]:
+        """Records to publish, their values encoded."""
+        return [self.contracts.record(o.topic, o.partition, o.key, o.record, o.headers) for o in outgoing]
+
     async def publish(self, app: WorkerApp, outgoing: Sequence[Outgoing]) -> list[int]:
         """Encode and publish; the offsets, once acknowledged."""
-        records = [self.contracts.record(o.topic, o.partition, o.key, o.record, o.headers) for o in outgoing]
-        return await self.publish_coded(app, records)
+        return await self.publish_coded(app, self.coded(outgoing))
 
-    async def publish_coded(self, app: WorkerApp, records: Sequence[Record]) -> list[int]:
-        """Publish records whose values are coded already; the offsets, once acknowledged."""
-        offsets = await app.publisher.send(records)
+    async def publish_coded(
+        self, app: WorkerApp, records: Sequence[Record], *, still: Callable[[], bool] = always
+    ) -> list[int]:
+        """Publish records whose values are coded already, and return their offsets once acknowledged."""
+        offsets = await app.publisher.send(records, still=still)
         self._count(records, offsets)
         if any(record.topic != TELEMETRY.name for record in records):
             app.timeline.reach(LAST)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from aiokafka.errors import MessageSizeTooLargeError
 
-from agents.runtime.publisher import Publisher, Record
+from agents.runtime.publisher import OvertakenError, Publisher, Record
 from tests.broker import kafka
 
 pytestmark = pytest.mark.broker
@@ -49,3 +49,20 @@ async def test_a_record_that_is_too_large_is_an_error_of_the_call(stack):
         with pytest.raises(MessageSizeTooLargeError):
             await publisher.send([Record(topic, 0, None, b"x" * 2_000_000)])
         assert await publisher.send([Record(topic, 0, None, b"after")]) == [1]
+
+
+async def test_what_was_overtaken_while_its_place_was_confirmed_is_not_sent(stack):
+    """The question comes after the wait, so that nothing but the broker stands between it and the log."""
+    topic = kafka.named("published")
+    await kafka.create(stack.bootstrap, {topic: 1})
+    mine = True
+
+    async def confirmed():
+        nonlocal mine
+        mine = False  # the partitions went meanwhile
+
+    async with Publisher(stack.bootstrap, confirmed=confirmed) as publisher:
+        with pytest.raises(OvertakenError):
+            await publisher.send([Record(topic, 0, None, b"late")], still=lambda: mine)
+        await publisher.settled()
+    assert await kafka.read_all(stack.bootstrap, topic, 1) == []
