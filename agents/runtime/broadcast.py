@@ -65,7 +65,7 @@ class BroadcastReader:
         receive: Receiver,
         *,
         client_id: str = "faretide",
-        fetch_wait_ms: int = 10,
+        fetch_wait_ms: int = 50,
         fetch_bytes: int = 1,
         security: Mapping[str, Any] | None = None,
     ) -> None:
