@@ -37,7 +37,7 @@ class Servers:
         return self.connection.endpoints.bootstrap
 
     def worker_command(self, service: str) -> list[str]:
-        """How one of our workers is started."""
+        """How one of our workers is started; alone, without whoever starts it again."""
         return [sys.executable, "-m", "infra.cli", "worker", service]
 
     def worker_environment(self, **additions: str) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,6 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import psutil
 
 from bench.servers import Servers
 from infra.clients.connection import Connection
@@ -23,16 +24,17 @@ STOP_WITHIN_S = 15.0
 
 @dataclass(slots=True)
 class Workers:
-    """Worker processes by instance, such as `quotes-0`."""
+    """Worker processes by instance, such as `quotes-0`; with `keep` each has a keeper, as under `faretide up`."""
 
     servers: Servers
+    keep: bool = False
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, instances: Iterable[str]) -> None:
         """Start workers; each instance keeps its place in the group over restarts."""
         for instance in instances:
             environment = self.servers.worker_environment(FARETIDE_INSTANCE_ID=instance)
-            command = self.servers.worker_command(instance.partition("-")[0])
+            command = [*self.servers.worker_command(instance.partition("-")[0]), *(["--keep"] if self.keep else [])]
             self.processes[instance] = start_bound(command, log=self._log(instance), cwd=ROOT, environment=environment)
 
     def pid(self, instance: str) -> int:
@@ -43,11 +45,19 @@ class Workers:
             raise RuntimeError(f"{instance} ended by itself with code {process.returncode}: {said[-2000:]}")
         return process.pid
 
-    def kill(self, instance: str) -> float:
-        """Kill it as a crash would; epoch milliseconds at which it was dead."""
-        process = self.processes.pop(instance)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+    def crash(self, instance: str) -> float:
+        """Kill a kept worker, whose keeper starts it again; epoch milliseconds of the kill."""
+        (worker,) = psutil.Process(self.pid(instance)).children()
+        worker.kill()
+        return time.time() * 1000
+
+    def lose(self, instance: str) -> float:
+        """Kill a kept worker and its keeper; epoch milliseconds at which both were dead."""
+        keeper = psutil.Process(self.processes.pop(instance).pid)
+        both = [keeper, *keeper.children()]  # the keeper first, so that it starts nobody
+        for process in both:
+            process.kill()
+        psutil.wait_procs(both, STOP_WITHIN_S)
         return time.time() * 1000
 
     def stop(self, instances: Iterable[str]) -> None:
@@ -71,10 +81,12 @@ Seed = Callable[[Connection, int], Awaitable[object]]
 
 
 @asynccontextmanager
-async def working(servers: Servers, seed: Seed, instances: Iterable[str]) -> AsyncIterator[Workers]:
+async def working(
+    servers: Servers, seed: Seed, instances: Iterable[str], *, keep: bool = False
+) -> AsyncIterator[Workers]:
     """Workers on a seeded system, ended with the block."""
     await seed(servers.connection, time.time_ns() // 1_000_000)
-    workers = Workers(servers)
+    workers = Workers(servers, keep)
     try:
         workers.start(instances)
         yield workers
