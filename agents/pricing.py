@@ -24,6 +24,7 @@ from agents.runtime.batches import Batch
 from agents.runtime.broadcast import BroadcastReader, LastMs, Start
 from agents.runtime.control import Control, Learn, decoded
 from agents.runtime.counting import Outgoing
+from agents.runtime.newest_ticks import NewestTicks
 from agents.runtime.publisher import Record
 from agents.runtime.rewind import Span
 from agents.runtime.worker import Worker, now_ms, on_batches, report_telemetry
@@ -89,6 +90,7 @@ class Pricing:
         self._city.follow_topics({CITY_DEMAND.name: worker.partitions[CITY_DEMAND.name]}, CITY_BACK)
         for reader in (self._city, self._back):
             app.alongside(reader.run)
+        self._newest_ticks = NewestTicks(worker)
         self._acks: list[Callable[[], None]] = []
         self._saving = asyncio.Lock()
         self._beginning = asyncio.Lock()
@@ -159,11 +161,15 @@ class Pricing:
         self._worker.meter.read(tp.topic, tp.partition, records=len(records), size=0, offset=records[-1].offset)
 
     async def _hear_back(self, tp: TP, records: Sequence[ConsumerRecord]) -> None:
-        topic = topic_named(tp.topic)
-        remember = self._desk.remember_tick if topic is SURGE else self._desk.remember_memory
+        """A zone of which nothing can be read starts from 1.0, as one that has no tick."""
+        if tp.topic == SURGE.name:
+            for tick, offset in await self._newest_ticks.among(records):
+                self._desk.remember_tick(tick, offset, now_ms())
+            return
         for record in records:
-            with contextlib.suppress(Undecodable):  # without it the zone starts from 1.0, as one that has no tick
-                remember(await decoded(self._worker, topic, record.value), record.offset, now_ms())
+            with contextlib.suppress(Undecodable):
+                memory = await decoded(self._worker, FORECAST_STATE, record.value)
+                self._desk.remember_memory(memory, record.offset, now_ms())
 
     # ---- outputs
 

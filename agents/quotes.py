@@ -29,6 +29,7 @@ from agents.runtime.broadcast import BroadcastReader, LastMs
 from agents.runtime.control import Control, decoded, look_up_schemas
 from agents.runtime.counting import Outgoing
 from agents.runtime.intake import Intake, Taken
+from agents.runtime.newest_ticks import NewestTicks
 from agents.runtime.publisher import OvertakenError, Record
 from agents.runtime.rewind import Span
 from agents.runtime.worker import Worker, now_ms, report_telemetry
@@ -77,6 +78,7 @@ class Quotes:
         self._control = Control(app, worker, {MARKETS: markets.learn, PRICING_POLICY: policies.learn})
         self._desk = QuoteDesk(markets=markets, policies=policies)
         self._requests = RequestSource(worker)
+        self._newest_ticks = NewestTicks(worker)
         self._waiting = Waiting()
         self._remembered = worker.contracts.columns(QUOTES, REMEMBERED)
         self._frame = worker.contracts.frame(QUOTES)
@@ -118,10 +120,8 @@ class Quotes:
     # ---- what is known
 
     async def _read_ticks(self, tp: TP, records: Sequence[ConsumerRecord]) -> None:
-        for record in records:
-            with contextlib.suppress(Undecodable):  # the zone's last readable tick stands, and ages
-                tick = await decoded(self._worker, SURGE, record.value)
-                self._desk.tick_read(tick, tp.partition, record.offset)
+        for tick, offset in await self._newest_ticks.among(records):
+            self._desk.tick_read(tick, tp.partition, offset)
         size = sum(len(record.value or b"") for record in records)
         self._worker.meter.read(tp.topic, tp.partition, records=len(records), size=size, offset=records[-1].offset)
 
