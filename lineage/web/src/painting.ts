@@ -55,8 +55,8 @@ export class Painter {
       if (this.classes.get(index) === found) continue;
       this.classes.set(index, found);
       if (!isSeen(outline(index), stage)) continue;
-      if (!anew) trace(gone, outline(index), stage, 1);
-      if (found !== NONE) trace(paths[found]!, outline(index), stage, SHRUNK);
+      if (found !== NONE) trace(paths[found]!, outline(index), stage, SHRUNK); // over the colour it had: as large
+      else if (!anew) trace(gone, outline(index), stage, 1);
       many++;
     }
     if (!many) return;
