@@ -2,10 +2,12 @@
 import { useState } from "react";
 import { order } from "../use";
 
+const COLLECTING = "Collecting half an hour of its zone's records, for up to a minute";
+
 export function Bundle({ quote }: { quote: string }) {
   const [state, setState] = useState("");
   const fetchIt = async () => {
-    setState("Collecting its records");
+    setState(COLLECTING);
     try {
       const { name, base64 } = await order<{ name: string; base64: string }>("bundle", { quote });
       const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
@@ -19,7 +21,7 @@ export function Bundle({ quote }: { quote: string }) {
   };
   return (
     <>
-      <button className="button primary" type="button" disabled={state === "Collecting its records"} onClick={fetchIt}>Download the bundle</button>
+      <button className="button primary" type="button" disabled={state === COLLECTING} onClick={fetchIt}>Download the bundle</button>
       {state && <span className="muted" role="status">{state}</span>}
     </>
   );
