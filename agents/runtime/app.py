@@ -13,6 +13,7 @@ on_start, on_started, on_stop, on_shutdown  publisher and watchdog live as long 
 # ruff: noqa: ANN401  # Faust takes any setting
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any, cast
 
 import faust
@@ -23,6 +24,7 @@ from agents.runtime import pins
 from agents.runtime.batches import BatchSchema, Reading
 from agents.runtime.consumer import Consumer
 from agents.runtime.fencing import Member
+from agents.runtime.group_watch import answers, watch_group
 from agents.runtime.publisher import Publisher
 from agents.runtime.rewind import Span
 from agents.runtime.settings import WorkerSettings
@@ -210,6 +212,8 @@ class WorkerApp(faust.App):
         await self.publisher.start()
         for work in self._alongside:
             self.add_future(work())
+        reach = partial(answers, self.settings.bootstrap, self.settings.security)
+        self.add_future(watch_group(lambda: self._reader.heartbeat_age_s, reach))
 
     async def on_started(self) -> None:
         """Begin to watch once the worker reads."""
