@@ -8,7 +8,6 @@ that has come meanwhile, so the busier a worker is, the cheaper is a quote; an i
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -28,8 +27,6 @@ from windows.hexagons import cells_of
 Held = tuple[Batch, Callable[[], None]]
 """A batch and the function that acknowledges it."""
 WAITING_BATCHES = 64
-BEHIND_MS = 2_000
-"""Age of the oldest batch from which on the newest is answered first."""
 MOST_RECORDS = 256
 """A chunk ends with the batch that reaches this: its answers hold the event loop for some milliseconds."""
 # A request is refused in `quotes.v1`, so that its client does not wait; without these there is no one to tell.
@@ -37,33 +34,22 @@ UNANSWERABLE = {"rider_id", "request_id"}
 
 
 class Waiting:
-    """Batches between the stream that brings them and the one who answers; a full one holds back the stream.
-
-    They go in order, but for a worker that is behind: then the newest go first, since whoever asked long ago has given
-    up, and answers that come too late for all would help nobody.
-    """
+    """Batches between the stream that brings them and the one who answers; a full one holds back the stream."""
 
     def __init__(self) -> None:
-        self._held: deque[Held] = deque()
-        self._room = asyncio.Semaphore(WAITING_BATCHES)
-        self._some = asyncio.Event()
+        self._queue: asyncio.Queue[Held] = asyncio.Queue(WAITING_BATCHES)
 
     async def put(self, batch: Batch, ack: Callable[[], None]) -> None:
         """Add a batch, once there is room."""
-        await self._room.acquire()
-        self._held.append((batch, ack))
-        self._some.set()
+        await self._queue.put((batch, ack))
 
-    async def together(self, clock: Callable[[], int]) -> list[Held]:
-        """What waits, at least one batch, up to about MOST_RECORDS; `clock` says epoch milliseconds."""
-        await self._some.wait()
-        behind = clock() - self._held[0][0].append_ms > BEHIND_MS
-        taken: list[Held] = []
-        while self._held and sum(batch.count for batch, _ in taken) < MOST_RECORDS:
-            taken.append(self._held.pop() if behind else self._held.popleft())
-            self._room.release()
-        if not self._held:
-            self._some.clear()
+    async def together(self) -> list[Held]:
+        """Everything that waits, at least one batch, up to about MOST_RECORDS."""
+        taken = [await self._queue.get()]
+        count = taken[0][0].count
+        while count < MOST_RECORDS and not self._queue.empty():
+            taken.append(self._queue.get_nowait())
+            count += taken[-1][0].count
         return taken
 
 

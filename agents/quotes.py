@@ -149,7 +149,7 @@ class Quotes:
     async def answer(self) -> None:
         """Answer what waits, publish it, let it be committed; until the worker ends."""
         while True:
-            held = await self._waiting.together(now_ms)
+            held = await self._waiting.together()
             epoch = self._app.epoch
             live = [batch for batch, _ in held if batch.epoch == epoch]
             chunk = self._requests.chunk(live)
