@@ -93,8 +93,8 @@ class GroupConsumer(aiokafka.AIOKafkaConsumerThread):
         )
 
     async def call_thread(self, fun: Any, *args: Any, **kwargs: Any) -> Any:
-        """Call it here and now."""
-        return await maybe_async(fun(*args, **kwargs))
+        """Call it here; whoever stops waiting does not stop the work, which may be halfway through a request."""
+        return await asyncio.shield(asyncio.ensure_future(maybe_async(fun(*args, **kwargs))))
 
     async def _gather_remaining_tasks(self) -> None:
         """Leave the loop's other tasks alone."""
