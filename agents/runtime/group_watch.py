@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import structlog
-from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from agents.runtime.supervision import HUNG, end_process
+from infra.clients.connection import kafka_client
 
 _log = structlog.get_logger(__name__)
 
@@ -57,7 +57,7 @@ def _where_tasks_stand() -> list[str]:
 
 async def answers(bootstrap: str, security: Mapping[str, Any]) -> bool:
     """Whether any of the brokers answers on a new connection."""
-    client = AIOKafkaClient(bootstrap_servers=bootstrap, **security)
+    client = kafka_client({"bootstrap_servers": bootstrap, **security})
     try:
         async with asyncio.timeout(ASK_WITHIN_S):
             await client.bootstrap()

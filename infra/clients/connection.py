@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
 
 from infra.clients.endpoints import Endpoints, find_endpoints
 from infra.clients.tls import tls_context
@@ -91,6 +92,11 @@ def kafka_producer(options: Mapping[str, Any], **writing: Any) -> AIOKafkaProduc
 def kafka_admin(options: Mapping[str, Any], **asking: Any) -> AIOKafkaAdminClient:  # noqa: ANN401  as above
     """An admin client, not started. `options` are those of `Connection.kafka`."""
     return AIOKafkaAdminClient(**options, **asking)
+
+
+def kafka_client(options: Mapping[str, Any]) -> AIOKafkaClient:
+    """A bare client, not connected. `options` are those of `Connection.kafka`."""
+    return AIOKafkaClient(**options)
 
 
 def registry_client(
