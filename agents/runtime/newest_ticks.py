@@ -1,11 +1,11 @@
 """Of a run of ticks those that still count: by zone the last one of the highest epoch.
 
 Ticks are large and each replaces the zone's one before. A worker that comes back finds thousands, of which it needs
-some forty: the others are told apart by three fields, which costs a fiftieth of decoding them.
+some forty: the others are told apart by three fields, which takes a third of the time of decoding them.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from aiokafka import ConsumerRecord
@@ -31,16 +31,21 @@ class NewestTicks:
         One that cannot be read leaves the place to the one before it.
         """
         await look_up_schemas(self._worker, records)
-        heads = self._heads.decode([record.value for record in records])
-        fields = [heads.ints(name) for name in ("zone", "epoch_generation", "epoch_started_ms")]
         newest = []
-        for rows in _newest_first(*fields):
-            for row in rows:
-                record = records[heads.source_row[row]]
+        for candidates in self._by_zone(records):
+            for record in candidates:
                 with contextlib.suppress(Undecodable):
                     newest.append((await decoded(self._worker, SURGE, record.value), record.offset))
                     break
         return newest
+
+    def _by_zone(self, records: Sequence[ConsumerRecord]) -> Iterable[Sequence[ConsumerRecord]]:
+        """The records of each zone, the last one of the highest epoch first."""
+        if len({record.key for record in records}) == len(records):  # keys are zones: there is nothing to leave out
+            return ([record] for record in records)
+        heads = self._heads.decode([record.value for record in records])
+        fields = [heads.ints(name) for name in ("zone", "epoch_generation", "epoch_started_ms")]
+        return ([records[heads.source_row[row]] for row in rows] for rows in _newest_first(*fields))
 
 
 def _newest_first(zone: Int64s, generation: Int64s, started_ms: Int64s) -> Iterator[list[int]]:

@@ -44,7 +44,9 @@ def value_of(zone, epoch, readable):
 )
 def test_a_desk_knows_the_same_ticks_as_one_that_read_them_all(run, size):
     """However the log is cut into runs, with ticks of zombies and ticks that nobody can read among them."""
-    records = [SimpleNamespace(value=value_of(*each), offset=offset) for offset, each in enumerate(run)]
+    records = [
+        SimpleNamespace(key=b"%d" % each[0], value=value_of(*each), offset=offset) for offset, each in enumerate(run)
+    ]
     newest, every = (QuoteDesk(markets=MarketBook(), policies=PolicyBook()) for _ in range(2))
     picked = NewestTicks(WORKER)
     for start in range(0, len(records), size):
