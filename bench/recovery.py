@@ -73,8 +73,7 @@ class Log:
 
     def __init__(self, schema_id: int) -> None:
         self._ticks = ObjectCodec(SURGE, schema_id)
-        self.last_ms: dict[str, dict[Hashable, int]] = defaultdict(dict)
-        self._newest: defaultdict[tuple[str, Hashable], deque[int]] = defaultdict(lambda: deque(maxlen=LIVELY))
+        self._written_ms: defaultdict[str, dict[Hashable, deque[int]]] = defaultdict(dict)
         self.epoch_of: dict[Hashable, tuple[int, int]] = {}
         self._before: dict[Hashable, int] = {}
         self._service, self._killed_ms = "", 0.0
@@ -89,17 +88,25 @@ class Log:
             self.epoch_of[place] = tick.epoch_generation, tick.epoch_started_ms
         if service == self._service and record.timestamp > self._killed_ms and place in self._before:
             self.silence_ms.setdefault(place, record.timestamp - self._before[place])
-        self.last_ms[service][place] = record.timestamp
-        self._newest[service, place].append(record.timestamp)
+        self._written_ms[service].setdefault(place, deque(maxlen=LIVELY)).append(record.timestamp)
 
     def killed(self, service: str, at_ms: float) -> None:
         """Expect every place that the service wrote to again and again of late to be written to again."""
-        lively = {place: at for place, at in self.last_ms[service].items() if self._is_lively(service, place, at_ms)}
+        lively = {
+            place: written[-1]
+            for place, written in self._written_ms[service].items()
+            if len(written) == LIVELY and written[0] > at_ms - BEFORE_MS
+        }
         self._before, self._service, self._killed_ms, self.silence_ms = lively, service, at_ms, {}
 
-    def _is_lively(self, service: str, place: Hashable, at_ms: float) -> bool:
-        newest = self._newest[service, place]
-        return len(newest) == LIVELY and newest[0] > at_ms - BEFORE_MS
+    def last_ms(self, service: str) -> dict[Hashable, int]:
+        """When each place of the service was last written to."""
+        return {place: written[-1] for place, written in self._written_ms[service].items()}
+
+    @property
+    def writers(self) -> set[str]:
+        """Services that have written."""
+        return {*self._written_ms}
 
     @property
     def complete(self) -> bool:
@@ -140,7 +147,7 @@ async def _two_epochs(log: Log) -> None:
     while time.monotonic() < until_s:
         await asyncio.sleep(0.5)
         newest_ms = time.time() * 1000 - BEFORE_MS
-        lively = [log.epoch_of[zone] for zone, at in log.last_ms["pricing"].items() if at > newest_ms]
+        lively = [log.epoch_of[zone] for zone, at in log.last_ms("pricing").items() if at > newest_ms]
         newest = max(lively)[0]
         if len(set(lively)) == 2 and all(epoch[0] == newest for epoch in lively):
             await asyncio.sleep(BEFORE_MS / 1000)
@@ -159,9 +166,9 @@ async def _complete(log: Log, service: str) -> None:
 async def _settled(log: Log) -> None:
     """Wait until all four services write."""
     until_s = time.monotonic() + 2 * WITHIN_S
-    while len(log.last_ms) < len(SERVICES):
+    while len(log.writers) < len(SERVICES):
         if time.monotonic() > until_s:
-            raise RuntimeError(f"all services must write soon after the start, got {', '.join(log.last_ms)}")
+            raise RuntimeError(f"all services must write soon after the start, got {', '.join(log.writers)}")
         await asyncio.sleep(0.5)
     await asyncio.sleep(SETTLE_S)
 
