@@ -7,7 +7,6 @@ Overridden of `AIOKafkaConsumerThread` (pinned by `pins`), each for one reason:
 
 call_thread              there is no thread to call
 _gather_remaining_tasks  what is left in the loop when this half ends is the worker's
-
 _create_worker_consumer  short fetch waits, commit notes, and no assignor but Faust's co-partitioning one
 on_start                 a held partition may not hold back the others' fetches; the fence of `fencing`
 _fetch_records           each fetch is marked with the epoch it was made under; one that a seek overtook is undone;
@@ -146,7 +145,7 @@ class GroupConsumer(aiokafka.AIOKafkaConsumerThread):
                 consumer.seek(tp, first[0].offset if isinstance(first, RecordRun) else first.offset)
             records = {}
         fetched = Fetched({TP(*tp): r if isinstance(r[0], RecordRun) else [r] for tp, r in records.items()})
-        fetched.epoch = self.epoch  # seeks happen in this thread, so the mark cannot be of another one
+        fetched.epoch = self.epoch  # nothing was awaited since, so the mark cannot be of another one
         assignment = consumer._subscription.subscription.assignment
         if assignment is not None and assignment.active:
             states = {tp: assignment.state_value(tp) for tp in assignment.tps}
