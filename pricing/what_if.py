@@ -99,9 +99,8 @@ def _was_warming_up(tick: SurgeTicked) -> bool:
     """
     if Reason.WARMING_UP in tick.reason_code:
         return True
-    by_hand = {at for at, code in zip(tick.reason_at, tick.reason_code, strict=True) if code == Reason.OVERRIDE}
-    drawn = enumerate(zip(tick.smooth_hundredths, tick.propensity_hundredths, strict=True))
-    certain = any(smooth % 10 and chance == 100 and at not in by_hand for at, (smooth, chance) in drawn)
+    rounded = zip(tick.smooth_hundredths, tick.multiplier_hundredths, tick.propensity_hundredths, strict=True)
+    certain = any(quoted < smooth and chance == 100 for smooth, quoted, chance in rounded)
     return certain and tick.supply_complete and tick.demand_complete and Reason.STALE_DATA not in tick.reason_code
 
 

@@ -64,7 +64,9 @@ def apply_supply(state: PartitionState, record: SupplyCellsCounted, offset: int)
     state.changed |= offset == state.supply.applied_offset
     match standing:
         case Standing.COUNTED:
-            zones = [zone] if (zone := state.zone(record.zone)).count_cars(source, car_counts(record), offset) else []
+            zone, counts = state.zone(record.zone), car_counts(record)
+            from_ms = max(counts.now_ms, state.supply.complete_from_ms(source))
+            zones = [zone] if zone.count_cars(source, counts, from_ms, offset) else []
         case Standing.HELD:
             zones = [zone] if (zone := state.zone(record.zone)).hold_cars(source, car_counts(record), offset) else []
         case Standing.COMPLETED:

@@ -81,12 +81,16 @@ class ZoneState:
         """Which row is which cell."""
         return layout_of(self.zone)
 
-    def count_cars(self, source: int, counts: CarCounts, offset: int) -> bool:
-        """Let the counts of the standing epoch replace the source's last; say whether the zone changed."""
+    def count_cars(self, source: int, counts: CarCounts, from_ms: int, offset: int) -> bool:
+        """Let the counts of the standing epoch replace the source's last from `from_ms` on; say if the zone changed.
+
+        That is their instant, or the epoch's snapshot where a clock stepped back behind it: what the snapshot did not
+        name was not there before.
+        """
         before = self.cars.get(source)
         if offset <= self.supply_offset or (before is not None and before.order > counts.order):
             return False
-        self._stand(source, counts, counts.now_ms)
+        self._stand(source, counts, from_ms)
         self._supply_changed(counts.now_ms, offset)
         return True
 

@@ -191,9 +191,12 @@ def known_from_ms(log: Sequence[AnyRecord], instant: str) -> int | None:
 
 
 def cars_standing(log: Sequence[SupplyCellsCounted], source: int, zone: int) -> list[tuple[int, dict[int, int]]]:
-    """What stood in the zone from when on, by the source: (instant, cell → idle); instants never run backwards."""
+    """What stood in the zone from when on, by the source: (instant, cell → idle).
+
+    Instants never run backwards, neither within the zone nor before the snapshot of the epoch that speaks.
+    """
     steps: list[tuple[int, dict[int, int]]] = []
-    heard, done, held, last = _heard(log, source), None, {}, None
+    heard, done, snapshot_ms, held, last = _heard(log, source), None, 0, {}, None
     for record in heard:
         epoch, here = epoch_of(record), record.kind is CountKind.CELLS and record.zone == zone
         value = dict(zip(record.cells, record.idle, strict=True))
@@ -201,11 +204,13 @@ def cars_standing(log: Sequence[SupplyCellsCounted], source: int, zone: int) -> 
         if epoch != done and here and (epoch not in held or held[epoch][0] <= order):
             held[epoch] = order, value
         elif epoch != done and record.kind is CountKind.SNAPSHOT_COMPLETE:
-            done, (last, now) = epoch, held.get(epoch, (None, {}))
-            steps.append((record.now_ms, now))
+            done, snapshot_ms, (last, now) = epoch, record.now_ms, held.get(epoch, (None, {}))
+            if held or (steps and steps[-1][1]):
+                steps.append((record.now_ms, now))
+            held = {}
         elif epoch == done and here and (last is None or last <= order):
             last = order
-            steps.append((record.now_ms, value))
+            steps.append((max(record.now_ms, snapshot_ms), value))
     floor = 0
     return [(floor := max(floor, at), value) for at, value in steps]
 

@@ -44,8 +44,16 @@ def requests_in(log, zone, cell, product, now_ms, window_ms):
     return sum(fraction * asked(log, zone, pane)[cell, product] for pane, fraction in panes)
 
 
+STEPPED_BACK = [
+    *(supply(COMPLETE, source=source, now_ms=START_MS - 60_000) for source in (0, 1)),
+    supply(COMPLETE, epoch=2, now_ms=START_MS + 4_000),
+    supply(epoch=2, offset=1, now_ms=START_MS + 1_000, idle={CELLS[ZONE][0]: 3}),
+]
+
+
 @settings(max_examples=40, deadline=None)
 @given(STEP_MS.flatmap(lambda step: supply_logs(longest_step_ms=step)), NINES)
+@example(STEPPED_BACK, 20_000)
 def test_idle_means_equal_the_slow_definition(log, later_ms):
     """Mean idle cars of every window at any instant are car-milliseconds per covered millisecond, each stay counted."""
     now_ms = max(record.now_ms for record in log) + later_ms
