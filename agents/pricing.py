@@ -28,11 +28,11 @@ from agents.runtime.newest_ticks import NewestTicks
 from agents.runtime.publisher import Record
 from agents.runtime.rewind import Span
 from agents.runtime.worker import Worker, now_ms, on_batches, report_telemetry
-from pricing.compiled_trees import prepare
 from pricing.markets import MarketBook
 from pricing.models import ModelBook
 from pricing.policy import PolicyBook
 from pricing.reasons import Reason
+from pricing.warm_up import prepare
 from pricing.zone_rows import dirty_rows, restore
 from pricing.zone_state import KEPT_MS
 from topics.catalogue import (
@@ -271,7 +271,7 @@ KEPT_SHORT = {
 
 
 def warm_up() -> None:
-    """Compile or load the loop over trees before the group counts on this worker."""
+    """Compile or load the loops of a tick before the group counts on this worker."""
     prepare()
 
 

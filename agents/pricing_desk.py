@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from agents.runtime.partitioning import partition_of
 from pricing.city_totals import CityTotals
 from pricing.markets import Market, MarketBook
-from pricing.memory import due_memory
+from pricing.memory import RecordSums, due_memory
 from pricing.model_coverage import usable_in
 from pricing.models import ModelBook
 from pricing.policy import PolicyBook
@@ -44,6 +44,7 @@ class _Zone:
     memory_offset: int = -1
     state: ZoneState | None = None
     windows: WindowsOfZone | None = None
+    sums: RecordSums = field(default_factory=RecordSums)
 
 
 @dataclass(slots=True)
@@ -220,6 +221,7 @@ class PricingDesk:
             windows=self._windows(zone, known, market),
             city=self.city,
             city_zones=self._market_zones[market.name].zones,
+            sums=known.sums,
         )
 
     def _zone(self, zone: int, now_ms: int) -> _Zone:

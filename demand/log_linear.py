@@ -5,6 +5,7 @@ Source: McCullagh and Nelder, Generalized Linear Models, chapter 6; an offset is
 """
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -53,7 +54,15 @@ def _unbounded(inputs: Floats, came: Floats, usual: Floats) -> Floats:
 
 def exponent(inputs: Floats, coefficients: Floats) -> Floats:
     """Sum of coefficient x input per row, float64[n], in one fixed order: a row depends on no other row."""
+    total: Floats = _summed(np.ascontiguousarray(inputs), np.ascontiguousarray(coefficients))
+    return total
+
+
+@njit(cache=True, nogil=True)
+def _summed(inputs, coefficients):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Column after column, float64[n]: as numpy adds them, to the bit, which took one call of it a column."""
     total = np.zeros(inputs.shape[0])
-    for column, coefficient in enumerate(coefficients.tolist()):
-        total = total + coefficient * inputs[:, column]
+    for row in range(inputs.shape[0]):
+        for column in range(inputs.shape[1]):
+            total[row] += coefficients[column] * inputs[row, column]
     return total

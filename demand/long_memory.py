@@ -63,17 +63,11 @@ def remember(memory: LongMemory, through_ms: int, seen: Spans, expected: Spans) 
 
     Raises ValueError if `through_ms` lies before the memory's: a span is added once.
     """
-    old = aged(memory, through_ms)
+    old, came, due = aged(memory, through_ms), _added(seen, through_ms), _added(expected, through_ms)
     return LongMemory(
         through_ms=through_ms,
-        cells=Sums(
-            observed=old.cells.observed + _added(seen, seen.cells, through_ms),
-            expected=old.cells.expected + _added(expected, expected.cells, through_ms),
-        ),
-        city=Sums(
-            observed=old.city.observed + _added(seen, seen.city[:, None], through_ms)[0],
-            expected=old.city.expected + _added(expected, expected.city[:, None], through_ms)[0],
-        ),
+        cells=Sums(observed=old.cells.observed + came[0], expected=old.cells.expected + due[0]),
+        city=Sums(observed=old.city.observed + came[1], expected=old.city.expected + due[1]),
     )
 
 
@@ -87,10 +81,10 @@ def _scaled(sums: Sums, left: NDArray[np.float64]) -> Sums:
     return Sums(observed=sums.observed * left, expected=sums.expected * left)
 
 
-def _added(spans: Spans, counts: NDArray[np.float64], now_ms: int) -> NDArray[np.float64]:
-    """Sums float64[n, 6] of `counts` float64[m, n], span after span: a column depends on no other column."""
-    found: NDArray[np.float64] = _summed(counts, faded((spans.start_ms + spans.end_ms) / 2, now_ms))
-    return found
+def _added(spans: Spans, now_ms: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sums of the cells float64[n, 6] and of the city float64[6], span after span: a cell depends on no other cell."""
+    left = faded((spans.start_ms + spans.end_ms) / 2, now_ms)
+    return _summed(spans.cells, left), _summed(spans.city[:, None], left)[0]
 
 
 @njit(cache=True, nogil=True)

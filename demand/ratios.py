@@ -12,6 +12,7 @@ added up at one instant from all that is recorded (`faded_sums`). The ratios the
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,7 @@ CITY_RATIOS = _ratios(Place.CITY, (3.0, 5.0, 10.0, 20.0, 30.0, 40.0))
 CELL_RATIOS = _ratios(Place.CELL, (2.0, 2.0, 2.0, 2.0, 3.0, 5.0))
 RING_RATIOS = _ratios(Place.RING_1, (2.0,) * 4) + _ratios(Place.RING_2, (2.0,) * 4)
 RATIOS = CITY_RATIOS + CELL_RATIOS + RING_RATIOS
+_CITY_PRIORS = np.array([ratio.prior for ratio in CITY_RATIOS])
 
 
 def city_ratios(city: Sums) -> Floats:
@@ -77,9 +79,8 @@ def city_ratios(city: Sums) -> Floats:
     The prior weighs its pickups of whichever is more, seen or expected: it does not hold down the ratio of a city many
     times busier than its base.
     """
-    strength = np.array([ratio.prior for ratio in CITY_RATIOS])
     seen, expected = city.observed, np.maximum(city.expected, 1e-9)
-    prior = strength * np.minimum(1.0, expected / np.maximum(seen, expected))
+    prior = _CITY_PRIORS * np.minimum(1.0, expected / np.maximum(seen, expected))
     logs: Floats = np.log((seen + prior) / (expected + prior))
     return logs
 
@@ -91,14 +92,21 @@ def cell_ratios(sums: Sums, city_logs: Floats, declared: tuple[Ratio, ...], *, y
     `yielding`: the prior weighs its pickups of what was seen, not of what was expected, where more was seen; for a base
     that knows no cell, whose ratios say what the cell is rather than how busy it is today.
     """
-    column = [ratio.half_life for ratio in declared]
-    prior = np.array([ratio.prior for ratio in declared])
-    expected = sums.expected[..., column] * np.exp(city_logs[..., column])
+    column, prior = _columns_of(declared)
+    observed, expected = sums.observed[..., column], sums.expected[..., column] * np.exp(city_logs[..., column])
     if yielding:
         expected = np.maximum(expected, 1e-9)
-        prior = prior * np.minimum(1.0, expected / np.maximum(sums.observed[..., column], expected))
-    logs: Floats = np.log((sums.observed[..., column] + prior) / (expected + prior))
+        prior = prior * np.minimum(1.0, expected / np.maximum(observed, expected))
+    logs: Floats = np.log((observed + prior) / (expected + prior))
     return logs
+
+
+@lru_cache(64)
+def _columns_of(declared: tuple[Ratio, ...]) -> tuple[slice, Floats]:
+    """Half-lives of the declared ratios, which follow each other from the shortest on, and their priors."""
+    if [ratio.half_life for ratio in declared] != list(range(len(declared))):
+        raise ValueError(f"declared must be half-lives from the shortest on, got {[one.name for one in declared]}")
+    return slice(len(declared)), np.array([ratio.prior for ratio in declared])
 
 
 def faded_sums(counts: NDArray[np.float64], step_ms: int, half_lives_ms: tuple[int, ...] = HALF_LIVES_MS) -> Floats:

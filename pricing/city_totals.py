@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricing.pane_counts import PaneCounts, PanesBySource, matrix
+from pricing.pane_ring import PaneRing
 from pricing.sources import Standing, TopicProgress
 from pricing.windows_of_zone import covered_ms
 from pricing.zone_state import KEPT_MS
@@ -36,8 +37,7 @@ class CityTotals:
 
     progress: TopicProgress = field(default_factory=TopicProgress)
     panes: PanesBySource = field(default_factory=PanesBySource)
-    _sums: dict[frozenset[int], dict[int, tuple[int, int]]] = field(default_factory=dict)
-    _run: tuple[tuple[int, int, frozenset[int]], NDArray[np.int64]] | None = None
+    _of_zones: dict[frozenset[int], "_ZonesRead"] = field(default_factory=dict)
 
     def apply(self, record: CityDemandCounted, offset: int) -> bool:
         """Take in the record at `offset` and say whether it changed any total; applied offsets are ignored.
@@ -67,60 +67,55 @@ class CityTotals:
                 self.panes.hold(pane, source, _counts(record))
             case Standing.COMPLETED:
                 changed = self.panes.complete(source, epoch, record.complete_from_ms) or set()
-        if changed:
-            self._run = None
-        for sums in self._sums.values():
-            for stale in changed:
-                sums.pop(stale, None)
+        for read in self._of_zones.values():
+            read.unread |= changed
         return bool(changed)
 
     def forget(self, now_ms: int) -> None:
         """Drop panes out of the longest window at `now_ms`."""
-        self.panes.forget(pane_start(now_ms - KEPT_MS))
-        self._sums.clear()
-        self._run = None
+        oldest_ms = pane_start(now_ms - KEPT_MS)
+        self.panes.forget(oldest_ms)
+        self._of_zones = {zones: read for zones, read in self._of_zones.items() if read.newest >= oldest_ms}
 
     def windows(self, now_ms: int, zones: frozenset[int]) -> CityWindows:
         """Riders who asked and booked in these zones in each window ending at `now_ms`, as in `windows_of_zone`."""
         known_from_ms = self.progress.known_from_ms()
         totals = np.zeros((2, len(WINDOWS_MS)))
         if known_from_ms is not None:
-            totals = self._totals(now_ms, zones, known_from_ms) / PANE_MS
+            totals = self._read(now_ms, zones).windows(now_ms, known_from_ms) / PANE_MS
         return CityWindows(requests=totals[0], bookings=totals[1], covered_ms=covered_ms(now_ms, known_from_ms))
 
     def requests_since(
         self, now_ms: int, since_ms: int, zones: frozenset[int]
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Starts int64[m], oldest first, of the panes from `since_ms` on, and riders who asked in each, float64[m]."""
-        starts = sorted(pane for pane in self.panes.standing if since_ms <= pane <= now_ms)
-        return np.array(starts, np.int64), np.array([self._sum_of(pane, zones)[0] for pane in starts], np.float64)
+        starts, riders = self._read(now_ms, zones).since(now_ms, since_ms)
+        return starts, np.ascontiguousarray(riders[:, 0])
 
-    def _totals(self, now_ms: int, zones: frozenset[int], known_from_ms: int) -> NDArray[np.int64]:
-        """Sums in units of riders x PANE_MS, int64[2, 6]."""
-        newest = pane_start(now_ms)
-        sums = self._running(newest, known_from_ms, zones)
-        whole = np.array(WINDOWS_MS) // PANE_MS
-        oldest = sums[whole + 1] - sums[whole]
-        weighted: NDArray[np.int64] = sums[whole] * PANE_MS + oldest * (PANE_MS - (now_ms - newest))
-        return weighted.T
+    def _read(self, now_ms: int, zones: frozenset[int]) -> PaneRing:
+        """Panes of these zones, with all that changed up to the open one."""
+        read = self._of_zones.get(zones)
+        if read is None or pane_start(now_ms) < read.newest:  # old panes may have left the ring
+            read = self._of_zones[zones] = _ZonesRead(PaneRing(len(_NOBODY)), set(self.panes.standing))
+        read.newest = pane_start(now_ms)
+        due = [pane for pane in read.unread if pane <= now_ms]
+        read.unread.difference_update(due)
+        for pane in due:
+            if pane >= read.newest - WINDOWS_MS[-1] - PANE_MS:
+                read.ring.put(pane, np.array(_riders_in(self.panes.standing.get(pane, {}), zones)))
+        return read.ring
 
-    def _running(self, newest: int, known_from_ms: int, zones: frozenset[int]) -> NDArray[np.int64]:
-        """Riders of the k youngest panes in row k, int64[panes + 1, 2]; shared by zones that tick in between."""
-        wanted = newest, known_from_ms, zones
-        if self._run is None or self._run[0] != wanted:
-            sums = np.zeros((WINDOWS_MS[-1] // PANE_MS + 2, 2), np.int64)
-            for place in range(len(sums) - 1):
-                pane = newest - place * PANE_MS
-                if pane >= known_from_ms and pane in self.panes.standing:
-                    sums[place + 1] = self._sum_of(pane, zones)
-            self._run = wanted, np.cumsum(sums, axis=0)
-        return self._run[1]
 
-    def _sum_of(self, pane: int, zones: frozenset[int]) -> tuple[int, int]:
-        sums = self._sums.setdefault(zones, {})
-        if pane not in sums:
-            sums[pane] = _riders_in(self.panes.standing[pane], zones)
-        return sums[pane]
+@dataclass(slots=True)
+class _ZonesRead:
+    """Panes of some zones up to `newest`, and those that changed since they were put there.
+
+    Zones that tick one after the other share it; to add the panes up again for each took 0.1 ms of a tick.
+    """
+
+    ring: PaneRing
+    unread: set[int]
+    newest: int = 0
 
 
 def _riders_in(by_source: dict[int, PaneCounts], zones: frozenset[int]) -> tuple[int, int]:

@@ -86,12 +86,6 @@ def compiled(trees: xgboost.Booster) -> CompiledTrees:
     return CompiledTrees(depth=depth, features=features, thresholds=thresholds, leaves=leaves)
 
 
-def prepare() -> None:
-    """Compile the loop, or load it: about a second that no tick should wait for."""
-    one = np.zeros((1, 1), np.float32)
-    _walked(one, np.zeros((1, 1), np.int64), one, np.zeros((2, 1), np.float32), 1)
-
-
 def _children(tree: dict[str, Any], node: int) -> tuple[int, int]:
     """Left and right; a leaf stands for both of its own, so that every path has the same length."""
     if tree["left_children"][node] == _LEAF:

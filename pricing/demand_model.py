@@ -6,6 +6,7 @@ it.
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import xgboost
@@ -55,13 +56,18 @@ class DemandModel:
         """What training saw of the cells, int64[n], aged to `through_ms`; nothing of others, or if it ended later."""
         if not self.base.cells.size or through_ms < self.memory.through_ms:
             return blank_memory(cells.size, through_ms)
-        at = np.minimum(np.searchsorted(self.base.cells, cells), self.base.cells.size - 1)
-        known = (self.base.cells[at] == cells)[:, None]
-        sums = Sums(
-            observed=np.where(known, self.memory.cells.observed[at], 0.0),
-            expected=np.where(known, self.memory.cells.expected[at], 0.0),
-        )
-        return aged(replace(self.memory, cells=sums), through_ms)
+        return aged(replace(self.memory, cells=_trained_on(self, cells.tobytes())), through_ms)
+
+
+@lru_cache(512)
+def _trained_on(model: DemandModel, cells: bytes) -> Sums:
+    """What training saw of the cells; zones ask at each tick until they have a memory of their own."""
+    base, trained, wanted = model.base, model.memory.cells, np.frombuffer(cells, np.int64)
+    at = np.minimum(np.searchsorted(base.cells, wanted), base.cells.size - 1)
+    known = (base.cells[at] == wanted)[:, None]
+    return Sums(
+        observed=np.where(known, trained.observed[at], 0.0), expected=np.where(known, trained.expected[at], 0.0)
+    )
 
 
 def model_of(announced: ModelAnnounced) -> DemandModel:

@@ -12,6 +12,7 @@ where a jurisdiction demands it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +37,15 @@ def metered_minor(product: Product, route: Route) -> int:
 
 def driver_surge(market: Market, policy: Policy, multipliers: NDArray[np.int64]) -> NDArray[np.int64]:
     """The surge of a ride from each cell, minor units, int64[n, P]; `multipliers` int64[n, P] hundredths."""
-    usual = [metered_minor(product, market.usual_ride) for product in market.products]
-    per_hundredth = policy.rules.driver_share_hundredths * np.array(usual, np.int64)
+    per_hundredth = policy.rules.driver_share_hundredths * _usual_rides(market)
     doubled = 2 * np.maximum(multipliers - UNMOVED, 0) * per_hundredth
     return (doubled + UNMOVED * UNMOVED) // (2 * UNMOVED * UNMOVED)
+
+
+@lru_cache(64)
+def _usual_rides(market: Market) -> NDArray[np.int64]:
+    """Metered fare of a usual ride of each product, minor units, int64[P]."""
+    return np.array([metered_minor(product, market.usual_ride) for product in market.products], np.int64)
 
 
 @dataclass(frozen=True, slots=True)

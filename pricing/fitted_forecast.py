@@ -168,5 +168,5 @@ def corrections(trees: xgboost.Booster, features: NDArray[np.float32]) -> Floats
 
 def banded(margins: NDArray[np.float32]) -> Floats:
     """Factors float64[n] of the trees' `margins` float32[n], within `CORRECTION_BAND`."""
-    factors: Floats = np.clip(np.exp(margins.astype(np.float64)), *CORRECTION_BAND)
-    return factors
+    factors = np.exp(margins.astype(np.float64))
+    return np.minimum(np.maximum(factors, CORRECTION_BAND[0]), CORRECTION_BAND[1])

@@ -71,7 +71,7 @@ def _bound(trail: Trail, zone: PricedZone) -> None:
     rules = zone.policy.rules
     step = rules.max_step_between_neighbours_hundredths
     trail.take(Reason.NEIGHBOUR_STEP, guardrails.stepped_in_space(trail.value, zone.adjacent, step))
-    trail.take(Reason.JURISDICTION_BOUNDS, np.clip(trail.value, zone.floor, zone.cap))
+    trail.take(Reason.JURISDICTION_BOUNDS, guardrails.bounded(trail.value, zone.floor, zone.cap))
     if zone.emergency_cap is not None:
         trail.take(Reason.EMERGENCY_CAP, np.minimum(trail.value, zone.emergency_cap))
     if rules.freeze:
@@ -81,7 +81,7 @@ def _bound(trail: Trail, zone: PricedZone) -> None:
 
 def _within(zone: PricedZone, value: Hundredths) -> Hundredths:
     """Value within the bounds of each cell, emergency cap included."""
-    bounded = np.clip(value, zone.floor, zone.cap)
+    bounded = guardrails.bounded(value, zone.floor, zone.cap)
     return bounded if zone.emergency_cap is None else np.minimum(bounded, zone.emergency_cap)
 
 

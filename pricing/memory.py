@@ -9,7 +9,6 @@ to now: nothing is back-dated, and training of long ago weighs nothing.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,14 +31,12 @@ MICRO = 1_000_000
 class PanesSince:
     """Panes of a zone and of its city from `since_ms` on, which both know in full.
 
-    `zone_starts` int64[m] and `zone` float64[m, n] riders who asked per row of the layout; `city_starts` int64[c] and
-    `city` float64[c].
+    `starts` int64[m], `zone` float64[m, n] riders who asked per row of the layout, `city` float64[m] those of the city.
     """
 
     since_ms: int
-    zone_starts: NDArray[np.int64]
+    starts: NDArray[np.int64]
     zone: NDArray[np.float64]
-    city_starts: NDArray[np.int64]
     city: NDArray[np.float64]
 
 
@@ -70,12 +67,37 @@ def usable(last: ForecastStateKept | None) -> bool:
     return last is not None and tuple(last.half_lives_ms) == HALF_LIVES_MS and bool(last.city_observed_micro)
 
 
+class RecordSums:
+    """Reads the newest record of one zone once: its lists took 60 us of each tick.
+
+    What it keeps only saves work.
+    """
+
+    __slots__ = ("_record", "_sums")
+
+    def __init__(self) -> None:
+        self._record: ForecastStateKept | None = None
+        self._sums: LongMemory | None = None
+
+    def of(self, record: ForecastStateKept | None, cells: NDArray[np.int64]) -> LongMemory | None:
+        """The record as sums, rows as `cells` of the zone; None if it is of another release or other cells."""
+        if record is not self._record:
+            self._record, self._sums = record, _read(record, cells)
+        return self._sums
+
+
 def memory_at(
-    last: ForecastStateKept | None, zone: int, model: DemandModel, panes: PanesSince, now_ms: int
+    last: ForecastStateKept | None,
+    zone: int,
+    model: DemandModel,
+    panes: PanesSince,
+    now_ms: int,
+    *,
+    sums: RecordSums | None = None,
 ) -> LongMemory:
     """Sums at `now_ms`, rows as in the zone's layout: the record, or what training left, and the panes since."""
     cells = layout_of(zone).cells
-    memory = _read(last, cells) or model.memory_of(cells, panes.since_ms)
+    memory = (sums or RecordSums()).of(last, cells) or model.memory_of(cells, panes.since_ms)
     seen, expected = _seen(panes, now_ms), _expected(model, cells, panes.since_ms, now_ms)
     return remember(memory, max(now_ms, memory.through_ms), seen, expected)
 
@@ -131,35 +153,27 @@ def _read(last: ForecastStateKept | None, cells: NDArray[np.int64]) -> LongMemor
 
 def _until(panes: PanesSince, end_ms: int) -> PanesSince:
     """The panes that start before `end_ms`."""
-    zone, city = panes.zone_starts < end_ms, panes.city_starts < end_ms
+    inside = panes.starts < end_ms
     return PanesSince(
         since_ms=min(panes.since_ms, end_ms),
-        zone_starts=panes.zone_starts[zone],
-        zone=panes.zone[zone],
-        city_starts=panes.city_starts[city],
-        city=panes.city[city],
+        starts=panes.starts[inside],
+        zone=panes.zone[inside],
+        city=panes.city[inside],
     )
 
 
 def _seen(panes: PanesSince, now_ms: int) -> Spans:
-    """The panes as spans on one axis; the open one ends now."""
-    starts = np.union1d(panes.zone_starts, panes.city_starts)
-    zone = np.zeros((starts.size, panes.zone.shape[1]))
-    zone[np.searchsorted(starts, panes.zone_starts)] = panes.zone
-    city = np.zeros(starts.size)
-    city[np.searchsorted(starts, panes.city_starts)] = panes.city
-    return Spans(start_ms=starts, end_ms=np.minimum(starts + PANE_MS, now_ms), cells=zone, city=city)
+    """The panes as spans; the open one ends now."""
+    ends_ms = np.minimum(panes.starts + PANE_MS, now_ms)
+    return Spans(start_ms=panes.starts, end_ms=ends_ms, cells=panes.zone, city=panes.city)
 
 
 def _expected(model: DemandModel, cells: NDArray[np.int64], start_ms: int, end_ms: int) -> Spans:
     """What the usual week expects since, cut at quarters of an hour and at whole five minutes."""
     step = SLOT_MS // 3
     edges = [start_ms, *range((start_ms // step + 1) * step, end_ms, step), end_ms]
-    starts, ends = np.array(edges[:-1], np.int64), np.array(edges[1:], np.int64)
-    spans = list(pairwise(edges))
+    edges_ms = np.array(edges, np.int64)
+    usual, city = model.base.expected_along(cells, edges)
     return Spans(
-        start_ms=starts,
-        end_ms=ends,
-        cells=REQUESTS_PER_PICKUP * np.array([model.base.expected(cells, a, b) for a, b in spans]),
-        city=REQUESTS_PER_PICKUP * np.array([model.base.city_expected(a, b) for a, b in spans]),
+        start_ms=edges_ms[:-1], end_ms=edges_ms[1:], cells=REQUESTS_PER_PICKUP * usual, city=REQUESTS_PER_PICKUP * city
     )

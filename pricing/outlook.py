@@ -27,6 +27,7 @@ from windows.panes import MINUTE_MS
 HORIZON_MS = 5 * MINUTE_MS
 # How many requests of the last half hour weigh as much as the market's usual split between products.
 SPLIT_STRENGTH = 5.0
+_RINGS = RING_RATIOS[:4], RING_RATIOS[4:]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -110,13 +111,14 @@ def _correction(model: DemandModel, seen: Observed, level: LiveLevel, layout: Zo
     if model.trees is None:
         return np.ones(layout.home)
     rows = rows_of(model, seen, level, layout)
-    return np.clip(ring_factor(model, rows) * model.correction(feature_matrix(rows)), *CORRECTION_BAND)
+    factor = ring_factor(model, rows) * model.correction(feature_matrix(rows))
+    return np.minimum(np.maximum(factor, CORRECTION_BAND[0]), CORRECTION_BAND[1])
 
 
 def rows_of(model: DemandModel, seen: Observed, level: LiveLevel, layout: ZoneLayout) -> FeatureInputs:
     """What the trees look at, one row per home cell."""
     horizon_min = HORIZON_MS // MINUTE_MS
-    inputs = np.concatenate([level.own[: layout.home], *_rings(seen, level, layout)], axis=1)
+    inputs = np.concatenate((level.own[: layout.home], *_rings(seen, level, layout)), axis=1)
     slot = slot_of(model.base.time_zone, seen.now_ms // SLOT_MS)
     return FeatureInputs(
         inputs=inputs,
@@ -136,12 +138,7 @@ def ring_factor(model: DemandModel, rows: FeatureInputs) -> NDArray[np.float64]:
 
 def _rings(seen: Observed, level: LiveLevel, layout: ZoneLayout) -> list[NDArray[np.float64]]:
     """The model's inputs from rings 1 and 2 of each home cell, float64[home, 4] each."""
-    spare = np.zeros_like(seen.sums.observed[:1])
-    sums = Sums(
-        observed=np.concatenate([seen.sums.observed, spare]), expected=np.concatenate([seen.sums.expected, spare])
-    )
     near = (layout.neighbours[:, 1:7], layout.neighbours[:, 7:])
-    declared = (RING_RATIOS[:4], RING_RATIOS[4:])
     return [
-        cell_ratios(ring_sums(sums, rows), level.city_logs, kind) for rows, kind in zip(near, declared, strict=True)
+        cell_ratios(ring_sums(seen.sums, rows), level.city_logs, kind) for rows, kind in zip(near, _RINGS, strict=True)
     ]

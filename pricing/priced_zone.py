@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricing.markets import Market
-from pricing.policy import Policy
+from pricing.policy import UNMOVED, Policy
 from pricing.zone_view import ZoneLayout, layout_of
 
 NOT_SET = 0
+# How high the best multiplier is looked for where caps are lower; the caps then say what they took away.
+HIGHEST_WANTED = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -19,7 +21,7 @@ class PricedZone:
 
     `rows` int64[n] in the layout; `bounds` int64[n, 1] floor and cap of each cell's jurisdiction, the emergency cap
     apart; `adjacent` int64[n, 6] neighbours among these cells, n where there is none; `overrides` int64[n, P], 0
-    where not set.
+    where not set. The best multiplier is looked for from `lowest` to `highest`.
     """
 
     layout: ZoneLayout
@@ -31,6 +33,8 @@ class PricedZone:
     cap: NDArray[np.int64]
     adjacent: NDArray[np.int64]
     overrides: NDArray[np.int64]
+    lowest: int
+    highest: int
 
     @property
     def emergency_cap(self) -> int | None:
@@ -60,6 +64,8 @@ def priced_zone(zone: int, market: Market, policy: Policy) -> PricedZone:
         cap=np.array([[high] for _, high in bounds], np.int64).reshape(-1, 1),
         adjacent=_adjacent(layout, rows),
         overrides=np.array(overrides, np.int64).reshape(rows.size, len(market.products)),
+        lowest=min([UNMOVED, *(low for low, _ in bounds)]),
+        highest=max([HIGHEST_WANTED, *(high for _, high in bounds)]),
     )
 
 

@@ -41,10 +41,16 @@ def draws(salt: str, cells: NDArray[np.int64], products: tuple[str, ...], now_ms
     """A number from 0 to 9 per cell and product, int64[n, P], the same all through a five-minute bucket.
 
     A finaliser of SplitMix64 (Steele, Lea, Flood 2014) over cell, bucket and a keyed hash of salt and product.
+    Remembered, and shared by the ticks of that bucket: write into a copy.
     """
+    return _drawn(salt, cells.tobytes(), products, now_ms // ROUNDING_BUCKET_MS)
+
+
+@lru_cache(4096)
+def _drawn(salt: str, cells: bytes, products: tuple[str, ...], bucket: int) -> NDArray[np.int64]:
     seeds = np.array([_seed(salt, product) for product in products], np.uint64)
-    bucket = np.uint64((now_ms // ROUNDING_BUCKET_MS * 0x9E3779B97F4A7C15) & _MASK)
-    mixed = cells.astype(np.uint64)[:, None] ^ (seeds + bucket)[None, :]
+    stirred = seeds + np.uint64((bucket * 0x9E3779B97F4A7C15) & _MASK)
+    mixed = np.frombuffer(cells, np.uint64)[:, None] ^ stirred[None, :]
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     mixed = mixed ^ (mixed >> np.uint64(31))

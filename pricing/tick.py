@@ -27,8 +27,6 @@ from windows.panes import BUCKET_MS
 
 # A zone that has seen less than this of its windows may not raise a price on it.
 LEAST_COVERED_MS = BUCKET_MS
-# How high the best multiplier is looked for where caps are lower; the caps then say what they took away.
-HIGHEST_WANTED = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +121,8 @@ def _wanted(
         fleet=outlook.fleet_near[zone.rows],
         fares=relative_fares(zone.market),
         wait_target_s=policy.rules.wait_target_s,
-        floor=int(np.min(zone.floor, initial=UNMOVED)),
-        cap=int(np.max(zone.cap, initial=HIGHEST_WANTED)),
+        floor=zone.lowest,
+        cap=zone.highest,
         behaviour=behaviour,
     )
     trail.take(Reason.DEMAND_AND_SUPPLY, best.hundredths)

@@ -11,7 +11,7 @@ from pricing.behaviour_models import ASSUMED, BehaviourChoice
 from pricing.city_totals import CityTotals
 from pricing.demand_model import DemandModel
 from pricing.markets import Market
-from pricing.memory import PanesSince, memory_at, next_memory, since_ms
+from pricing.memory import PanesSince, RecordSums, memory_at, next_memory, since_ms
 from pricing.models import Choice
 from pricing.policy import Policy
 from pricing.tick import TickInputs, TickOffsets, unmeasured_model
@@ -25,13 +25,17 @@ from windows.epochs import Epoch
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ZoneCounts:
-    """What was counted: the zone's partition, the reader of its windows, and the city's totals over `city_zones`."""
+    """What was counted: the zone's partition, the reader of its windows, and the city's totals over `city_zones`.
+
+    `sums` reads the zone's long memory.
+    """
 
     zone: int
     partition: PartitionState
     windows: WindowsOfZone
     city: CityTotals
     city_zones: frozenset[int]
+    sums: RecordSums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,7 +61,7 @@ def tick_inputs(counts: ZoneCounts, by: PricedBy, now_ms: int) -> TickInputs:
     windows = counts.windows.read(counts.partition, now_ms)
     model = by.choice.model or unmeasured_model(by.market.time_zone)
     record = by.memory if by.choice.model else None
-    memory = memory_at(record, counts.zone, model, _panes(counts, record, now_ms), now_ms)
+    memory = memory_at(record, counts.zone, model, _panes(counts, record, now_ms), now_ms, sums=counts.sums)
     sums = memory.cells
     return TickInputs(
         view=view_of(windows, counts.partition, memory_observed=sums.observed, memory_expected=sums.expected),
@@ -105,9 +109,9 @@ def _panes(counts: ZoneCounts, record: ForecastStateKept | None, now_ms: int) ->
     known_from = counts.partition.demand.known_from_ms(), counts.city.progress.known_from_ms()
     both_ms = None if None in known_from else max(at_ms or 0 for at_ms in known_from)
     start_ms = since_ms(record, now_ms=now_ms, known_from_ms=both_ms)
-    zone_starts, riders = counts.windows.requests_since(now_ms, start_ms)
-    city_starts, asked = counts.city.requests_since(now_ms, start_ms, counts.city_zones)
-    return PanesSince(since_ms=start_ms, zone_starts=zone_starts, zone=riders, city_starts=city_starts, city=asked)
+    starts, riders = counts.windows.requests_since(now_ms, start_ms)
+    _, asked = counts.city.requests_since(now_ms, start_ms, counts.city_zones)
+    return PanesSince(since_ms=start_ms, starts=starts, zone=riders, city=asked)
 
 
 def _city(counts: ZoneCounts, now_ms: int, sums: Sums) -> CityView:

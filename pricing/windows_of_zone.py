@@ -1,7 +1,7 @@
-"""Windows over one zone's panes: who asked, who booked and how many cars stood idle in the last 1, 2, … 32 minutes.
+"""Windows over one zone's panes: who asked and how many cars stood idle in the last 1, 2, … 32 minutes.
 
-    requests, bookings   the open pane whole, the oldest by its fraction
-    idle_mean            idle car-milliseconds / covered milliseconds; what stands now counts from when it began
+    requests     the open pane whole, the oldest by its fraction
+    idle_mean    idle car-milliseconds / covered milliseconds; what stands now counts from when it began
 
 A window reaches back at most to the first pane that every source partition knew in full. How much of it is covered is
 said beside it; whoever needs full windows scales by it (`warming-up`).
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pricing.counts_summed import add_cars, add_riders, add_stood
 from pricing.pane_counts import PaneCounts
 from pricing.pane_ring import PaneRing
 from pricing.zone_join import PartitionState
@@ -26,7 +27,7 @@ _WINDOWS_MS = np.array(WINDOWS_MS, np.int64)
 class ZoneWindows:
     """One zone at `now_ms`: n rows as in `layout_of(zone).cells`, P columns as in `products`, 6 windows of WINDOWS_MS.
 
-    requests, bookings          float64[n, P, 6]
+    requests                    float64[n, P, 6]
     idle_mean                   float64[n, 6]; where nothing is covered yet, the idle cars now
     idle, busy, soon_free       int64[n]: cars now, each once
     idle_by_product             int64[n, P]: idle cars now, once per product they serve
@@ -37,7 +38,6 @@ class ZoneWindows:
     now_ms: int
     products: tuple[str, ...]
     requests: NDArray[np.float64]
-    bookings: NDArray[np.float64]
     idle_mean: NDArray[np.float64]
     idle: NDArray[np.int64]
     idle_by_product: NDArray[np.int64]
@@ -53,11 +53,11 @@ class WindowsOfZone:
     One reader per zone state; products the market does not have are left out.
     """
 
-    __slots__ = ("_columns", "_now_ms", "_products", "_riders", "_state", "_stood")
+    __slots__ = ("_asked", "_columns", "_now_ms", "_products", "_riders", "_state", "_stood")
 
     def __init__(self, state: ZoneState, products: tuple[str, ...]) -> None:
         self._state, self._products = state, products
-        self._columns: dict[tuple[str, ...], tuple[list[int], list[int]]] = {}
+        self._columns: dict[tuple[str, ...], tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
         self._start(0)
 
     @property
@@ -71,13 +71,11 @@ class WindowsOfZone:
         cars = self._cars()
         demand_from, supply_from = partition.demand.known_from_ms(), partition.supply.known_from_ms()
         supply_covered_ms = covered_ms(now_ms, supply_from)
-        requests, bookings = self._demand(now_ms, demand_from)
         return ZoneWindows(
             zone=self._state.zone,
             now_ms=now_ms,
             products=self._products,
-            requests=requests,
-            bookings=bookings,
+            requests=self._requests(now_ms, demand_from),
             idle_mean=self._idle_mean(now_ms, supply_from, supply_covered_ms, cars[:, 0]),
             idle=cars[:, 0],
             busy=cars[:, 1],
@@ -92,16 +90,12 @@ class WindowsOfZone:
 
         To be asked after `read` of the same instant.
         """
-        starts, values = self._riders.since(now_ms, since_ms)
-        requests = values.reshape(len(starts), self._state.layout.cells.size, 2, len(self._products))[:, :, 0]
-        riders = np.zeros(requests.shape[:2])
-        for product in range(len(self._products)):  # a sum over so short an axis costs numpy three times as much
-            riders += requests[..., product]
-        return starts, riders
+        return self._riders.since(now_ms, since_ms)
 
     def _start(self, now_ms: int) -> None:
         rows = self._state.layout.cells.size
-        self._riders = PaneRing(2 * rows * len(self._products))
+        self._asked = PaneRing(rows * len(self._products))
+        self._riders = PaneRing(rows)
         self._stood = PaneRing(rows)
         self._state.unread_panes = self._state.panes()
         self._now_ms = now_ms
@@ -116,41 +110,35 @@ class WindowsOfZone:
         for pane in due:
             if pane >= pane_start(now_ms) - WINDOWS_MS[-1] - PANE_MS:
                 self._stood.put(pane, self._state.idle_car_ms.get(pane))
-                self._riders.put(pane, self._riders_of(self._state.demand.standing.get(pane, {})))
+                asked = self._asked_in(self._state.demand.standing.get(pane, {}))
+                self._asked.put(pane, asked.reshape(-1))
+                self._riders.put(pane, np.add.reduce(asked, axis=1))
 
-    def _riders_of(self, by_source: dict[int, PaneCounts]) -> NDArray[np.int64]:
-        """Sum over sources, flattened from int64[n, 2, P]: requests, then bookings."""
-        sums = np.zeros((self._state.layout.cells.size, 2, len(self._products)), np.int64)
+    def _asked_in(self, by_source: dict[int, PaneCounts]) -> NDArray[np.int64]:
+        """Sum over sources, int64[n, P]."""
+        sums = np.zeros((self._state.layout.cells.size, len(self._products)), np.int64)
         for counts in by_source.values():
-            theirs, ours = self._columns_of(counts.products)
-            if len(counts.at) and ours:
-                sums[counts.at[:, None], 0, ours] += counts.requests[:, theirs]
-                sums[counts.at[:, None], 1, ours] += counts.bookings[:, theirs]
-        return sums.reshape(-1)
+            add_riders(sums, counts.at, counts.requests, *self._columns_of(counts.products))
+        return sums
 
-    def _columns_of(self, products: tuple[str, ...]) -> tuple[list[int], list[int]]:
+    def _columns_of(self, products: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Which columns of a record's product axis go to which of ours."""
         if products not in self._columns:
-            shared = [
-                (theirs, self._products.index(name)) for theirs, name in enumerate(products) if name in self._products
-            ]
-            self._columns[products] = [theirs for theirs, _ in shared], [ours for _, ours in shared]
+            shared = [place for place, name in enumerate(products) if name in self._products]
+            ours = [self._products.index(products[place]) for place in shared]
+            self._columns[products] = np.array(shared, np.int64), np.array(ours, np.int64)
         return self._columns[products]
 
-    def _demand(self, now_ms: int, known_from_ms: int | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        shape = len(WINDOWS_MS), self._state.layout.cells.size, 2, len(self._products)
-        sums = self._riders.windows(now_ms, _or_never(known_from_ms, now_ms)).reshape(shape) / PANE_MS
-        return tuple(np.ascontiguousarray(np.moveaxis(sums[:, :, kind], 0, -1)) for kind in (0, 1))  # type: ignore[return-value]
+    def _requests(self, now_ms: int, known_from_ms: int | None) -> NDArray[np.float64]:
+        sums = self._asked.windows(now_ms, _or_never(known_from_ms, now_ms)) / PANE_MS
+        return sums.reshape(self._state.layout.cells.size, len(self._products), len(WINDOWS_MS))
 
     def _cars(self) -> NDArray[np.int64]:
         """Cars now, summed over sources, int64[n, 3 + P]: idle, busy, soon free, idle by product."""
         cars = np.zeros((self._state.layout.cells.size, 3 + len(self._products)), np.int64)
         for counts in self._state.cars.values():
-            theirs, ours = self._columns_of(counts.products)
-            for column, values in enumerate((counts.idle, counts.busy, counts.soon_free)):
-                cars[counts.at, column] += values
-            for column, their_column in zip(ours, theirs, strict=True):
-                cars[counts.at, 3 + column] += counts.idle_by_product[:, their_column]
+            states = counts.idle, counts.busy, counts.soon_free
+            add_cars(cars, counts.at, states, counts.idle_by_product, *self._columns_of(counts.products))
         return cars
 
     def _idle_mean(
@@ -160,9 +148,8 @@ class WindowsOfZone:
         known_ms = _or_never(known_from_ms, now_ms)
         since_ms = np.array([max(known_ms, self._state.since_ms[source]) for source in self._state.cars], np.int64)
         for counts, stood_ms in zip(self._state.cars.values(), _weighted_ms(since_ms, now_ms), strict=True):
-            car_ms[:, counts.at] += stood_ms[:, None] * counts.idle
-        mean = car_ms / (np.maximum(covered, 1) * PANE_MS)[:, None]
-        return np.ascontiguousarray(np.where(covered[:, None] > 0, mean, idle).T)
+            add_stood(car_ms, counts.at, counts.idle, stood_ms)
+        return np.where(covered > 0, car_ms / (np.maximum(covered, 1) * PANE_MS), idle[:, None])
 
 
 def view_of(
@@ -198,8 +185,7 @@ def covered_ms(now_ms: int, known_from_ms: int | None) -> NDArray[np.int64]:
     >>> covered_ms(100_000, 10_000).tolist()
     [60000, 90000, 90000, 90000, 90000, 90000]
     """
-    covered: NDArray[np.int64] = np.clip(now_ms - _or_never(known_from_ms, now_ms), 0, _WINDOWS_MS)
-    return covered
+    return np.minimum(max(0, now_ms - _or_never(known_from_ms, now_ms)), _WINDOWS_MS)
 
 
 def _weighted_ms(since_ms: NDArray[np.int64], now_ms: int) -> NDArray[np.int64]:
@@ -210,7 +196,7 @@ def _weighted_ms(since_ms: NDArray[np.int64], now_ms: int) -> NDArray[np.int64]:
     oldest_end_ms = pane_start(now_ms) + PANE_MS - _WINDOWS_MS
     since_ms = since_ms[:, None]
     in_whole_ms = np.maximum(0, now_ms - np.maximum(since_ms, oldest_end_ms))
-    in_oldest_ms = np.clip(oldest_end_ms - since_ms, 0, PANE_MS)
+    in_oldest_ms = np.minimum(np.maximum(oldest_end_ms - since_ms, 0), PANE_MS)
     weighted: NDArray[np.int64] = in_whole_ms * PANE_MS + in_oldest_ms * (PANE_MS - (now_ms - pane_start(now_ms)))
     return weighted
 

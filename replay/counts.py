@@ -13,11 +13,13 @@ totals before it or begin anew; its first tick shows which it was.
 """
 
 import contextlib
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pricing.city_totals import CityTotals
+from pricing.memory import RecordSums
 from pricing.sources import TopicProgress
 from pricing.tick_inputs import ZoneCounts
 from pricing.windows_of_zone import WindowsOfZone
@@ -54,6 +56,7 @@ class PartitionCounts:
     city: CityTotals = field(default_factory=CityTotals)
     _logs: dict[str, Cursor] = field(default_factory=dict)
     _windows: dict[int, WindowsOfZone] = field(default_factory=dict)
+    _sums: defaultdict[int, RecordSums] = field(default_factory=lambda: defaultdict(RecordSums))
     _forgotten_ms: int = 0
 
     def __post_init__(self) -> None:
@@ -102,7 +105,14 @@ class PartitionCounts:
         windows = self._windows.get(zone)
         if windows is None or windows.products != products:
             windows = self._windows[zone] = WindowsOfZone(self.state.zone(zone), products)
-        return ZoneCounts(zone=zone, partition=self.state, windows=windows, city=self.city, city_zones=city_zones)
+        return ZoneCounts(
+            zone=zone,
+            partition=self.state,
+            windows=windows,
+            city=self.city,
+            city_zones=city_zones,
+            sums=self._sums[zone],
+        )
 
     def _take_supply(self, record: SupplyCellsCounted, offset: int) -> None:
         apply_supply(self.state, record, offset)

@@ -16,9 +16,8 @@ from pricing.guarded import guard, unsure_because
 from pricing.guardrails import Trail
 from pricing.markets import market_of
 from pricing.policy import policy_of
-from pricing.priced_zone import PricedZone, priced_zone
+from pricing.priced_zone import HIGHEST_WANTED, PricedZone, priced_zone
 from pricing.reasons import Reason
-from pricing.tick import HIGHEST_WANTED
 from pricing.zone_view import layout_of
 from simulation.lockstep.fitted import RatioRule
 from simulation.lockstep.ground import NOWHERE, Ground, row_of

@@ -87,11 +87,11 @@ def test_the_usual_week_adds_up_over_any_cut():
     """Expectation of an hour is that of its pieces, slots crossed or not, in the city and in a cell."""
     cuts = [NOON_MS - 3_700_000, NOON_MS - 1_234_567, NOON_MS - 899_999, NOON_MS]
     cells = np.array([10, 99], np.int64)
-    assert BASE.city_expected(cuts[0], cuts[-1]) == pytest.approx(
-        sum(BASE.city_expected(a, b) for a, b in pairwise(cuts))
-    )
-    pieces = sum(BASE.expected(cells, a, b) for a, b in pairwise(cuts))
-    assert BASE.expected(cells, cuts[0], cuts[-1]) == pytest.approx(pieces)
+    (whole,), (whole_city,) = BASE.expected_along(cells, (cuts[0], cuts[-1]))
+    pieces, city = BASE.expected_along(cells, cuts)
+    assert whole == pytest.approx(pieces.sum(axis=0))
+    assert whole_city == pytest.approx(city.sum())
+    assert pieces.tolist() == [BASE.expected(cells, a, b).tolist() for a, b in pairwise(cuts)]
 
 
 def test_slots_follow_the_local_clock_through_a_change_of_time():
@@ -111,7 +111,7 @@ def test_shares_follow_the_kind_of_day():
 def test_a_flat_week_is_flat():
     """An unmeasured market expects the same of every cell."""
     base = flat_base(NEW_YORK, per_min=2.0, share=0.01)
-    assert base.city_expected(0, 600_000) == 20.0
+    assert base.expected_along(np.array([1], np.int64), (0, 600_000))[1].tolist() == [20.0]
     assert base.shares_of(np.array([1, 2], np.int64), 5).tolist() == [0.01, 0.01]
 
 

@@ -84,7 +84,7 @@ def test_sums_at_a_border_are_those_of_the_neighbours_own_forecasts():
             ring = 0 if other == cell else 1 if other in disk(cell, 1) else 2
             total += RING_WEIGHTS[ring] * np.array(forecasts_at_home(other))
             seen += RING_WEIGHTS[ring] * counted(other)[0][:, None] * MINUTES / MINUTES[-1]
-        expected = live_requests(total, seen, covered_ms=COVERED_MS, horizon_ms=300_000)
+        [expected] = live_requests(total[None], seen[None], covered_ms=COVERED_MS, horizon_ms=300_000)
         assert near[row] == pytest.approx(expected, rel=1e-12)
 
 

@@ -99,7 +99,7 @@ def test_what_was_read_before_does_not_matter(supply_log, demand_log, instants_m
         fresh_state = joined(supply_log, demand_log)
         fresh = WindowsOfZone(fresh_state.zone(ZONE), PRODUCTS).read(fresh_state, now_ms)
         followed = reader.read(state, now_ms)
-        for name in ("requests", "bookings", "idle_mean", "idle", "idle_by_product", "demand_covered_ms"):
+        for name in ("requests", "idle_mean", "idle", "idle_by_product", "demand_covered_ms"):
             np.testing.assert_array_equal(getattr(followed, name), getattr(fresh, name), err_msg=name)
 
 
@@ -117,7 +117,7 @@ def test_the_oldest_pane_counts_by_its_fraction(asked_at_s, in_a_minute):
     assert windows.requests[row_of(CELL), PRODUCTS.index("standard"), 0] == in_a_minute
 
 
-def test_cars_and_bookings_by_product():
+def test_cars_and_riders_by_product():
     """Columns go by the product's name: another order in the record, and a product nobody serves, do not shift them."""
     now_ms = START_MS + PANE_MS
     log = [demand(COMPLETE, source=source) for source in (0, 1)] + [demand(asked={CELL: 6})]
@@ -127,7 +127,6 @@ def test_cars_and_bookings_by_product():
     assert windows.idle_by_product[row].tolist() == [0, 4, 2]
     assert (windows.idle[row], windows.busy[row], windows.soon_free[row]) == (4, 4, 3)
     assert windows.requests[row, :, 0].tolist() == [0, 6, 3]
-    assert windows.bookings[row, :, 0].tolist() == [0, 0, 3]
     only_xl = WindowsOfZone(state.zone(ZONE), ("xl",)).read(state, now_ms)
     assert (only_xl.idle_by_product[row].tolist(), only_xl.requests[row, :, 0].tolist()) == ([2], [3])
 
