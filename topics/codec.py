@@ -4,6 +4,7 @@ For whole chunks of outside events use `topics.columns`, which makes no objects;
 same names.
 """
 
+import contextlib
 import io
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
@@ -17,6 +18,7 @@ from fastavro.read import SchemaResolutionError
 from topics import wire
 from topics.catalogue import Topic
 from topics.layout import Layout, layout_of
+from topics.number_lists import NumberLists
 from topics.refusals import NO_FRAME, NULL_VALUE, OK, UNRESOLVED, undecodable
 from topics.schemas import Schema, parse, schema_of
 from topics.walk import fault
@@ -25,11 +27,15 @@ Convert = Callable[[Any], Any]
 
 
 class _Writer(NamedTuple):
-    """A schema values were written with; `resolve` is False for the current one, which needs no resolution."""
+    """A schema values were written with; `resolve` is False for the current one, which needs no resolution.
+
+    `lists` is the fast way to read and write them, None if there is none.
+    """
 
     schema: Schema
     layout: Layout
     resolve: bool
+    lists: NumberLists | None = None
 
 
 class ObjectCodec:
@@ -45,7 +51,8 @@ class ObjectCodec:
 
     def __init__(self, topic: Topic, schema_id: int) -> None:
         self.topic, self.schema_id, self.schema = topic, schema_id, schema_of(topic)
-        self._own = _Writer(self.schema, layout_of(self.schema), resolve=False)
+        layout = layout_of(self.schema)
+        self._own = _Writer(self.schema, layout, resolve=False, lists=NumberLists.of(self.schema, layout))
         self._writers: dict[int, tuple[Schema, _Writer]] = {}
         self._plain = _plain_form(topic.record)
         self._record = _record_form(topic.record)
@@ -56,11 +63,8 @@ class ObjectCodec:
         Raises ValueError naming the field if a number does not fit its type: a value nobody could read is not
         published.
         """
-        out = io.BytesIO()
-        out.write(wire.frame(self.schema_id, b""))
         writer = self._own if writer_schema is None else self._writer(writer_schema)
-        schemaless_writer(out, writer.schema, self._plain(record))
-        value = out.getvalue()
+        value = wire.frame(self.schema_id, _body(writer, self._plain(record)))
         status, field = fault(value, wire.FRAME_BYTES, writer.layout)
         if status != OK:
             raise ValueError(f"{field} must fit its Avro type in {self.topic.name}, got {getattr(record, field)!r:.80}")
@@ -79,6 +83,11 @@ class ObjectCodec:
         if wire.schema_id(value) is None:
             raise undecodable(NO_FRAME, "")
         writer = self._own if writer_schema is None else self._writer(writer_schema)
+        if writer.lists is not None:
+            status, field, said = writer.lists.read(value, wire.FRAME_BYTES)
+            if status != OK:
+                raise undecodable(status, field)
+            return self._record(said)
         status, field = fault(value, wire.FRAME_BYTES, writer.layout)
         if status != OK:
             raise undecodable(status, field)
@@ -95,11 +104,22 @@ class ObjectCodec:
         if known is None:
             try:
                 parsed = parse(schema)
-                made = _Writer(parsed, layout_of(parsed), resolve=parsed != self.schema)
+                layout, resolve = layout_of(parsed), parsed != self.schema
+                made = _Writer(parsed, layout, resolve, None if resolve else NumberLists.of(parsed, layout))
             except ValueError as error:
                 raise undecodable(UNRESOLVED, "") from error
             known = self._writers[id(schema)] = (schema, made)
         return known[1]
+
+
+def _body(writer: _Writer, said: dict[str, Any]) -> bytes:
+    """The fields written; whatever the fast way cannot write goes the slow one, which says what is wrong."""
+    if writer.lists is not None:
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            return writer.lists.write(said)
+    out = io.BytesIO()
+    schemaless_writer(out, writer.schema, said)
+    return out.getvalue()
 
 
 def record_of(topic: Topic, said: dict[str, Any]) -> Any:  # noqa: ANN401  the topic's record class

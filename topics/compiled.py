@@ -41,6 +41,7 @@ FNV_START = 14_695_981_039_346_656_037
 FNV_PRIME = 1_099_511_628_211
 LIST_SEPARATOR = 255  # in no UTF-8 text
 _LAST_SHIFT = 63
+_MOST_BYTES = 10
 _INT_MAX = 2**31 - 1
 _INT_MIN = -(2**31)
 
@@ -134,8 +135,61 @@ def block(buf: Bytes, start: Int64, end: Int64) -> tuple[Int64, Int64]:
     return count, p
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _near(buf: Bytes, start: Int64, end: Int64) -> tuple[Int64, Int64]:
+    """A varint as `varint` reads it, compiled into its caller: most have one byte, and a call would cost more."""
+    if start < end and buf[start] < np.uint8(128):
+        only = np.int64(buf[start])
+        return (only >> 1) ^ -(only & 1), start + 1
+    bits = np.uint64(0)
+    shift = np.uint64(0)
+    p = start
+    while p < end and shift < np.uint64(_LAST_SHIFT):
+        byte = np.uint64(buf[p])
+        p += 1
+        bits |= (byte & np.uint64(127)) << shift
+        if byte < np.uint64(128):
+            return np.int64(bits >> np.uint64(1)) ^ -np.int64(bits & np.uint64(1)), p
+        shift += np.uint64(7)
+    return varint(buf, start, end)  # ten bytes or malformed
+
+
 @njit(cache=True, nogil=True)
-def skip(buf: Bytes, start: Int64, end: Int64, node: Int64, nodes: Int64s, children: Int64s) -> Int64:
+def numbers_in(buf: Bytes, start: Int64, end: Int64, kind: Int64, numbers: Int64s, count: Int64) -> tuple[Int64, Int64]:
+    """Put the items of an array of `kind`, INT or LONG, into `numbers` from `count` on: next position and new count.
+
+    The position is negative if the array is malformed. No item is shorter than a byte, so room for as many numbers as
+    there are bytes is enough.
+    """
+    items, p = block(buf, start, end)
+    while p >= 0 and items > 0:
+        for _ in range(items):
+            value, p = _near(buf, p, end)
+            if p < 0 or (kind == INT and (value < _INT_MIN or value > _INT_MAX)):
+                return -MISMATCH, count
+            numbers[count] = value
+            count += 1
+        items, p = block(buf, p, end)
+    return p, count
+
+
+@njit(cache=True, nogil=True)
+def _pass_numbers(buf: Bytes, start: Int64, end: Int64, kind: Int64) -> Int64:
+    """Position after an array of `kind`, INT or LONG: a call for each item took ten times as long."""
+    items, p = block(buf, start, end)
+    while p >= 0 and items > 0:
+        for _ in range(items):
+            value, p = _near(buf, p, end)
+            if p < 0 or (kind == INT and (value < _INT_MIN or value > _INT_MAX)):
+                return -MISMATCH
+        items, p = block(buf, p, end)
+    return p
+
+
+@njit(cache=True, nogil=True)
+def skip(  # noqa: C901  a branch for each shape of type
+    buf: Bytes, start: Int64, end: Int64, node: Int64, nodes: Int64s, children: Int64s
+) -> Int64:
     """Position after a value of type `node`, or minus why it is none."""
     kind, argument, first, below = nodes[node, 0], nodes[node, 1], nodes[node, 2], nodes[node, 3]
     p: Int64 = np.int64(start)
@@ -151,6 +205,8 @@ def skip(buf: Bytes, start: Int64, end: Int64, node: Int64, nodes: Int64s, child
         return np.int64(skip(buf, p, end, children[first + branch], nodes, children))
     if kind not in (ARRAY, MAP):
         return np.int64(skip_scalar(buf, p, end, kind, argument))
+    if kind == ARRAY and nodes[children[first], 0] in (INT, LONG):
+        return np.int64(_pass_numbers(buf, p, end, nodes[children[first], 0]))
     count, p = block(buf, p, end)
     while p >= 0 and count > 0:
         for _ in range(count):
@@ -172,6 +228,57 @@ def fault_of(buf: Bytes, start: Int64, nodes: Int64s, children: Int64s) -> tuple
         if p < 0:
             return -p, i
     return (OK if p == buf.size else TRAILING), -1
+
+
+@njit(cache=True, nogil=True)
+def fields_of(
+    buf: Bytes, start: Int64, nodes: Int64s, children: Int64s, numbers: Int64s, spans: Int64s
+) -> tuple[Int64, Int64, Int64]:
+    """Read the record in buf[start:]: the outcome, the number of the field at fault as `fault_of` has it, and `count`.
+
+    Numbers of all fields are put into `numbers` int64[buf.size], `count` of them; `spans` int64[fields, 2] says which
+    are a field's, and of a text or any other field its first and last position in `buf`.
+    """
+    p: Int64 = np.int64(start)
+    count: Int64 = np.int64(0)
+    for i in range(nodes[0, 3]):
+        node = children[nodes[0, 2] + i]
+        kind, argument, below = nodes[node, 0], nodes[node, 1], children[nodes[node, 2]]
+        first: Int64 = count
+        if kind == ARRAY and nodes[below, 0] in (INT, LONG):
+            p, count = numbers_in(buf, p, buf.size, nodes[below, 0], numbers, count)
+            last = count
+        elif kind in (BOOLEAN, INT, LONG, ENUM):
+            after = skip_scalar(buf, p, buf.size, kind, argument)
+            if after >= 0:
+                numbers[count] = buf[p] if kind == BOOLEAN else varint(buf, p, buf.size)[0]
+                count += 1
+            p, last = after, count
+        else:
+            first = sized(buf, p, buf.size)[0] if kind == STRING else p
+            p = np.int64(skip(buf, p, buf.size, node, nodes, children))
+            last = p
+        spans[i, 0], spans[i, 1] = first, last
+        if p < 0:
+            return -p, i, count
+    return (OK if p == buf.size else TRAILING), -1, count
+
+
+@njit(cache=True, nogil=True)
+def varints(numbers: Int64s) -> tuple[Bytes, Int64s]:
+    """Numbers as zigzag varints one after the other; and where each begins, int64[n + 1], the end last."""
+    room, begins = np.empty(numbers.size * _MOST_BYTES, np.uint8), np.zeros(numbers.size + 1, np.int64)
+    at = 0
+    for i in range(numbers.size):
+        bits = np.uint64((numbers[i] << 1) ^ (numbers[i] >> 63))
+        while bits > np.uint64(127):
+            room[at] = (bits & np.uint64(127)) | np.uint64(128)
+            bits >>= np.uint64(7)
+            at += 1
+        room[at] = bits
+        at += 1
+        begins[i + 1] = at
+    return room[:at], begins
 
 
 @njit(cache=True, nogil=True)
@@ -205,25 +312,6 @@ def equal_spans(buf: Bytes, firsts: Int64s, lasts: Int64s, other: Bytes, starts:
                 same[r] = False
                 break
     return same
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _near(buf: Bytes, start: Int64, end: Int64) -> tuple[Int64, Int64]:
-    """A varint as `varint` reads it, compiled into its caller: most have one byte, and a call would cost more."""
-    if start < end and buf[start] < np.uint8(128):
-        only = np.int64(buf[start])
-        return (only >> 1) ^ -(only & 1), start + 1
-    bits = np.uint64(0)
-    shift = np.uint64(0)
-    p = start
-    while p < end and shift < np.uint64(_LAST_SHIFT):
-        byte = np.uint64(buf[p])
-        p += 1
-        bits |= (byte & np.uint64(127)) << shift
-        if byte < np.uint64(128):
-            return np.int64(bits >> np.uint64(1)) ^ -np.int64(bits & np.uint64(1)), p
-        shift += np.uint64(7)
-    return varint(buf, start, end)  # ten bytes or malformed
 
 
 @njit(cache=True, nogil=True, inline="always")

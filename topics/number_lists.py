@@ -1,0 +1,138 @@
+"""Records that are mostly lists of numbers, as ticks and counts are, coded by compiled loops.
+
+The library makes a Python call for each number; a tick of a zone has two thousand. Here all numbers of a record cross
+over at once, and what is no number is left to others.
+
+    reading   value ──compiled──> numbers of all fields ┊ where texts and others stand ──> fields
+    writing   fields ──> numbers, up to the next text ──compiled──> bytes ┊ text ┊ bytes …
+
+An array is written as its length, its items and 0, or 0 alone: numbers as well. So is a boolean, as those bytes would
+be read. The slow form it equals is fastavro's, of which it refuses nothing that is in range.
+"""
+
+import io
+from array import array
+from typing import Any, NamedTuple
+
+import numpy as np
+from fastavro import schemaless_reader, schemaless_writer
+from fastavro.schema import SchemaParseException, UnknownType, parse_schema
+
+from topics.compiled import fields_of, varints
+from topics.layout import ARRAY, BOOLEAN, ENUM, INT, LONG, STRING, Layout
+from topics.refusals import OK
+from topics.schemas import Schema
+
+_NUMBERS = frozenset({BOOLEAN, INT, LONG, ENUM})
+
+
+_OTHER = -1
+
+
+class _Field(NamedTuple):
+    """How one field is coded: a `kind` of layout, ARRAY only of numbers; `schema` where it is left to fastavro."""
+
+    name: str
+    kind: int
+    symbols: tuple[str, ...]
+    schema: Any
+
+
+class NumberLists:
+    """Reads and writes records of one schema, as dicts of their fields; `of` says whether it is worth it."""
+
+    def __init__(self, layout: Layout, listed: list[_Field]) -> None:
+        self._layout, self._fields = layout, listed
+
+    @classmethod
+    def of(cls, schema: Schema, layout: Layout) -> "NumberLists | None":
+        """One for the schema; None if it has no list of numbers, or a field that names a type of another field."""
+        listed = []
+        for place, field in enumerate(schema["fields"]):
+            kind = _kind(layout, int(layout.children[layout.nodes[0, 2] + place]))
+            try:
+                alone = parse_schema(field["type"]) if kind == _OTHER else None
+            except (SchemaParseException, UnknownType):
+                return None
+            symbols = field["type"]["symbols"] if kind == ENUM else ()
+            listed.append(_Field(field["name"], kind, tuple(symbols), alone))
+        return cls(layout, listed) if any(field.kind == ARRAY for field in listed) else None
+
+    def read(self, value: bytes, start: int) -> tuple[int, str, dict[str, Any]]:
+        """Why value[start:] is not exactly one record, and the field at fault: OK, "" and its fields if it is one."""
+        buf, layout = np.frombuffer(value, np.uint8), self._layout
+        numbers, spans = np.empty(buf.size, np.int64), np.empty((len(self._fields), 2), np.int64)
+        status, index, count = fields_of(buf, start, layout.nodes, layout.children, numbers, spans)
+        if status != OK:
+            return int(status), self._fields[index].name if index >= 0 else "", {}
+        told, said = numbers[:count].tolist(), {}
+        for field, (first, end) in zip(self._fields, spans.tolist(), strict=True):
+            if field.kind == ARRAY:
+                said[field.name] = told[first:end]
+            elif field.kind == STRING:
+                said[field.name] = value[first:end].decode()
+            elif field.kind == ENUM:
+                said[field.name] = field.symbols[told[first]]
+            elif field.kind == BOOLEAN:
+                said[field.name] = told[first] != 0
+            elif field.kind in _NUMBERS:
+                said[field.name] = told[first]
+            else:
+                said[field.name] = schemaless_reader(io.BytesIO(value[first:end]), field.schema, None)
+        return OK, "", said
+
+    def write(self, said: dict[str, Any]) -> bytes:
+        """The record as bytes, for numbers of 64 bits whatever their type.
+
+        Raises TypeError, ValueError or OverflowError if a value is not of its field's type.
+        """
+        numbers, parts, cuts = array("q"), list[bytes](), list[int]()
+        for field in self._fields:
+            value = said[field.name]
+            if field.kind == ARRAY:
+                if value:
+                    numbers.append(len(value))
+                    numbers.fromlist(value)
+                numbers.append(0)
+            elif field.kind == ENUM:
+                numbers.append(field.symbols.index(value))
+            elif field.kind in _NUMBERS:
+                numbers.append(-int(value) if field.kind == BOOLEAN else value)
+            else:
+                parts.append(_text(value) if field.kind == STRING else _apart(field.schema, value))
+                cuts.append(len(numbers))
+        return _joined(numbers, parts, cuts)
+
+
+def _kind(layout: Layout, node: int) -> int:
+    """The kind of a field, `_OTHER` where it is left to fastavro."""
+    kind, _, first, _ = layout.nodes[node].tolist()
+    is_numbers = kind == ARRAY and int(layout.nodes[layout.children[first], 0]) in {INT, LONG}
+    return kind if kind in {*_NUMBERS, STRING} or is_numbers else _OTHER
+
+
+def _joined(numbers: "array[int]", parts: list[bytes], cuts: list[int]) -> bytes:
+    """Numbers as varints; before number cuts[i] stands parts[i]."""
+    coded, begins = varints(np.frombuffer(numbers, np.int64))
+    body, pieces, done = coded.tobytes(), [], 0
+    for part, cut in zip(parts, cuts, strict=True):
+        end = int(begins[cut])
+        pieces += [body[done:end], part]
+        done = end
+    return b"".join([*pieces, body[done:]])
+
+
+def _text(value: str) -> bytes:
+    content = value.encode()
+    return _varint(len(content)) + content
+
+
+def _varint(number: int) -> bytes:
+    coded, _ = varints(np.array([number], np.int64))
+    return coded.tobytes()
+
+
+def _apart(schema: Schema, value: Any) -> bytes:  # noqa: ANN401 - any Avro value
+    out = io.BytesIO()
+    schemaless_writer(out, schema, value)
+    return out.getvalue()
