@@ -39,19 +39,32 @@ def quantiles(mean: Floats, spread: float, *, at: float) -> Floats:
 def within(came: Floats, mean: Floats, spread: float, *, low: float, high: float) -> Floats:
     """Part of each count that lies between the quantiles `low` and `high`, float64[n], its jump spread evenly.
 
-    A whole interval of small counts holds more than it says, since a quantile lands on a whole number. Spreading the
-    probability of each count over its jump (the randomised probability integral transform; Czado, Gneiting, Held,
-    Predictive model assessment for count data, 2009) undoes that without a draw: the mean is high - low where the
-    spread is right.
-
     >>> float(within(np.array([0.0]), np.array([1e-9]), 0.0, low=0.1, high=0.9).round(3)[0])
     0.8
     """
+    return within_of(came, mean, CLUMPING * mean + spread * mean**2, low=low, high=high)
+
+
+def within_of(came: Floats, mean: Floats, variance: Floats, *, low: float, high: float) -> Floats:
+    """The same for negative binomial counts of any `variance` above `mean`, float64[n].
+
+    A whole interval of small counts holds more than it says, since a quantile lands on a whole number. Spreading the
+    probability of each count over its jump (the randomised probability integral transform; Czado, Gneiting, Held,
+    Predictive model assessment for count data, 2009) undoes that without a draw: the mean is high - low where the
+    variance is right.
+    """
     from scipy.stats import nbinom  # noqa: PLC0415
 
-    variance = CLUMPING * mean + spread * mean**2
     size, chance = mean**2 / (variance - mean), mean / variance
     below, through = nbinom.cdf(came - 1, size, chance), nbinom.cdf(came, size, chance)
     inside = np.minimum(through, high) - np.maximum(below, low)
     part: Floats = np.clip(inside / np.maximum(through - below, 1e-300), 0.0, 1.0)
     return part
+
+
+def quantiles_of(mean: Floats, variance: Floats, *, at: float) -> Floats:
+    """The count that a share `at` of outcomes does not exceed, float64[n], for any `variance` above `mean`."""
+    from scipy.stats import nbinom  # noqa: PLC0415
+
+    values: Floats = nbinom.ppf(at, mean**2 / (variance - mean), mean / variance)
+    return values

@@ -4,7 +4,7 @@
 
 The hash is checked before anything is read, and every parameter against its bounds: they are what keeps waits falling
 in idle density and acceptance falling in price and wait, whatever was fitted. A model prices the market it was fitted
-in, and no other.
+in, and no other. One of supply may also say how many cars will stand idle later, under `idle`; no price rests on it.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ from pricing.artefact import BrokenModelError
 from pricing.behaviour import ASSUMED as ASSUMED_BEHAVIOUR
 from pricing.behaviour import Behaviour
 from pricing.eta import Waits
+from pricing.idle_artefact import idle_document, idle_of
 from pricing.supply_forecast import SupplyShares
 from topics.control import ModelAnnounced
 from topics.prices import ModelUse
@@ -124,8 +125,23 @@ ASSUMED = BehaviourChoice(tuple(none_of(name) for name in KINDS))
 def packed(name: str, market: str, value: Fitted) -> bytes:
     """The artefact of a fitted value; equal values give equal bytes."""
     parameters = {field: getattr(value, field) for field in KINDS[name].bounds}
-    document = {"format": KINDS[name].format, "market": market, "parameters": parameters}
+    document: dict[str, Any] = {"format": KINDS[name].format, "market": market, "parameters": parameters}
+    if isinstance(value, SupplyShares) and value.idle is not None:
+        document["idle"] = idle_document(value.idle)
     return (json.dumps(document, sort_keys=True, indent=1) + "\n").encode()
+
+
+def name_in(artefact: bytes) -> str | None:
+    """Which of `KINDS` the bytes say they are; None for anything else.
+
+    >>> name_in(b'{"format": "faretide-eta/1"}'), name_in(b"PK")
+    ('eta', None)
+    """
+    try:
+        said = json.loads(artefact)["format"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return next((name for name, kind in KINDS.items() if kind.format == said), None)
 
 
 def small_choice(announced: ModelAnnounced, offset: int) -> SmallChoice:
@@ -154,7 +170,9 @@ def small_model(announced: ModelAnnounced) -> tuple[str, Fitted]:
         document = json.loads(announced.artefact)
         market, parameters = str(document["market"]), document["parameters"]
         made = partial(kind.make, **{name: float(parameters[name]) for name in kind.bounds})
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        if kind.make is SupplyShares and "idle" in document:
+            made = partial(made, idle=idle_of(document["idle"]))
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise BrokenModelError("model-unreadable", f"{type(error).__name__}: {error}") from error
     _refuse_implausible(kind, parameters)
     return market, made()

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pricing.idle_forecast import IdleForecast
+
 # Assumptions: of cars about to be free four of five are so in time, and as many end a ride near as leave the rings with
 # one; of the others a few end their ride unannounced.
 SOON_FREE_SHARE = 0.8
@@ -23,10 +25,14 @@ FLEET_PER_DEMAND = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupplyShares:
-    """Which part of busy cars will be there: of those soon free, and of the others; the defaults are assumptions."""
+    """Which part of busy cars will be there: of those soon free, and of the others; the defaults are assumptions.
+
+    `idle` is how many will stand idle in each cell at later times, None where nothing was fitted; no price rests on it.
+    """
 
     soon_free: float = SOON_FREE_SHARE
     other_busy: float = INFLOW_SHARE
+    idle: IdleForecast | None = None
 
 
 ASSUMED = SupplyShares()
@@ -44,5 +50,11 @@ def cars_expected(
     `idle` float64[n, P], `busy` and `soon_free` (part of busy) float64[n], `demand_shares` float64[P] of the market.
     """
     eligible = np.minimum(1.0, FLEET_PER_DEMAND * demand_shares / np.max(demand_shares))
-    coming = shares.soon_free * soon_free + shares.other_busy * np.maximum(busy - soon_free, 0.0)
+    coming = shares.soon_free * soon_free + shares.other_busy * other_busy(busy, soon_free)
     return idle + coming[:, None] * eligible[None, :]
+
+
+def other_busy(busy: NDArray[np.float64], soon_free: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Busy cars that do not expect to be free within five minutes; elementwise."""
+    others: NDArray[np.float64] = np.maximum(busy - soon_free, 0.0)
+    return others

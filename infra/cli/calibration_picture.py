@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pricing.offer_scores import Calibration, Group
 
-WORDS = {"eta": ("wait told, s", "wait seen, s"), "acceptance": ("chance told", "share that accepted")}
+WORDS = {
+    "eta": ("wait told, s", "wait seen, s"),
+    "acceptance": ("chance told", "share that accepted"),
+    "supply": ("cars told, in five minutes", "cars that were there"),
+}
+ROWS = {"supply": "catchments and minutes"}
 
 
 def picture(name: str, calibration: "Calibration") -> str:
@@ -27,7 +32,9 @@ def picture(name: str, calibration: "Calibration") -> str:
     panel.plot(ends, ends, color="#bbb", linewidth=0.8, linestyle="--", zorder=0)
     panel.set_xlabel(WORDS[name][0])
     panel.set_ylabel(WORDS[name][1])
-    panel.set_title(f"{name}: {calibration.offers:,} offers not fitted on, by tenths", fontsize=9, loc="left")
+    panel.set_title(
+        f"{name}: {calibration.offers:,} {ROWS.get(name, 'offers')} not fitted on, by tenths", fontsize=9, loc="left"
+    )
     panel.legend(frameon=False, fontsize=8)
     page = io.StringIO()
     figure.savefig(page, format="svg", metadata={"Date": None})

@@ -15,6 +15,7 @@ from infra.cli import (
     acls,
     bench,
     bundle,
+    cars,
     config,
     dashboard,
     db,
@@ -40,6 +41,7 @@ from infra.cli import (
     topics,
     train,
     train_behaviour,
+    train_supply,
     up,
     worker,
 )
@@ -161,11 +163,14 @@ def _markets() -> typer.Typer:
 
 
 def _train() -> typer.Typer:
-    group = _group("Train models: demand from pickups, pickup time and acceptance from offers.", train.EXAMPLES)
+    about = "Train models: demand from pickups, pickup time and acceptance from offers, supply from counts of cars."
+    group = _group(about, train.EXAMPLES)
     group.command("demand", epilog=_examples(train.EXAMPLES))(train.demand_command)
     group.command("offers", epilog=_examples(offers.EXAMPLES))(offers.offers_command)
     group.command("eta", epilog=_examples(train_behaviour.EXAMPLES))(train_behaviour.eta_command)
     group.command("acceptance", epilog=_examples(train_behaviour.EXAMPLES))(train_behaviour.acceptance_command)
+    group.command("cars", epilog=_examples(cars.EXAMPLES))(cars.cars_command)
+    group.command("supply", epilog=_examples(train_supply.EXAMPLES))(train_supply.supply_command)
     return group
 
 

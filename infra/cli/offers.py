@@ -17,6 +17,7 @@ from infra.cli.output import say, say_json
 
 if TYPE_CHECKING:
     from pricing.offers import Offers
+    from simulation.lockstep.scenarios import Scenario
 
 EXAMPLES = (
     "faretide train offers --from topics offers.csv.gz",
@@ -82,7 +83,7 @@ def read_offers(file: Path) -> "Offers":
     from pricing.offers import offers_of_csv
 
     try:
-        with _opened(file, "r") as lines:
+        with opened(file, "r") as lines:
             return offers_of_csv(lines)
     except OSError as error:
         raise CommandError(f"{file} cannot be read: {error.strerror or error}", ExitCode.USAGE) from error
@@ -94,12 +95,13 @@ def write_offers(offers: "Offers", file: Path) -> None:
     """Write the file; equal offers give equal bytes."""
     from pricing.offers import csv_rows
 
-    with _opened(file, "w") as lines:
+    with opened(file, "w") as lines:
         csv.writer(lines, lineterminator="\n").writerows(csv_rows(offers))
 
 
 @contextmanager
-def _opened(file: Path, mode: str) -> Iterator[TextIO]:
+def opened(file: Path, mode: str) -> Iterator[TextIO]:
+    """A text file to read or write, `mode` "r" or "w"; packed if it is named .gz."""
     import io
 
     with file.open(f"{mode}b") as raw:
@@ -165,6 +167,20 @@ def _of_city(seeds: range, drivers: int, wanted: str) -> "Offers":
     from infra.cli.simulate import world_of
     from pricing.offers import joined
     from simulation.lockstep.offers import recorded
+
+    world, runs = world_of(drivers), []
+    for seed in seeds:
+        for scenario in scenarios_of(wanted):
+            runs.append(recorded(world, scenario, seed))
+            print(f"{scenario.name}, seed {seed}: {runs[-1].at_ms.size:,} offers", file=sys.stderr, flush=True)
+    return joined(runs)
+
+
+def scenarios_of(wanted: str) -> "list[Scenario]":
+    """The scenarios of these names, with commas between, or all.
+
+    Raises CommandError naming the unknown ones.
+    """
     from simulation.lockstep.scenarios import SCENARIOS
 
     names = list(SCENARIOS) if wanted == "all" else wanted.split(",")
@@ -173,9 +189,4 @@ def _of_city(seeds: range, drivers: int, wanted: str) -> "Offers":
         raise CommandError(
             f"--scenario must be of {', '.join(SCENARIOS)}, or all, got {', '.join(unknown)}", ExitCode.USAGE
         )
-    world, runs = world_of(drivers), []
-    for seed in seeds:
-        for name in names:
-            runs.append(recorded(world, SCENARIOS[name], seed))
-            print(f"{name}, seed {seed}: {runs[-1].at_ms.size:,} offers", file=sys.stderr, flush=True)
-    return joined(runs)
+    return [SCENARIOS[name] for name in names]

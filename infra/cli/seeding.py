@@ -11,7 +11,7 @@ from infra.clients.producer import Publisher
 from infra.clients.registry import Registry
 from infra.clients.schema_ids import SchemaIds
 from pricing.artefact import FORMAT
-from pricing.behaviour_models import ACCEPTANCE, ETA, KINDS
+from pricing.behaviour_models import ACCEPTANCE, ETA, KINDS, SUPPLY
 from pricing.defaults import new_york_market, new_york_policy
 from pricing.models import CHAMPION
 from topics.catalogue import MARKETS, MODELS, PRICING_POLICY, Topic
@@ -39,8 +39,8 @@ def shipped_model(now_ms: int) -> ModelAnnounced:
 
 
 def shipped_behaviour(now_ms: int) -> list[ModelAnnounced]:
-    """The models of pickup time and acceptance in `models/`, announced at `now_ms`."""
-    return [_small(name, now_ms) for name in (ETA, ACCEPTANCE)]
+    """The models of pickup time, acceptance and supply in `models/`, announced at `now_ms`."""
+    return [_small(name, now_ms) for name in (ETA, ACCEPTANCE, SUPPLY)]
 
 
 def _small(name: str, now_ms: int) -> ModelAnnounced:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.exits import CommandError
 from infra.cli.output import say, say_json
+from infra.cli.trained_files import keep
 
 EXAMPLES = ("faretide train demand", "faretide train demand --check", "faretide train demand --output /tmp/mine")
 
@@ -16,7 +16,7 @@ def demand_command(
     *,
     output: Annotated[Path, typer.Option(help="Directory to write the artefact and its card to.")] = Path("models"),
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; fail unless the result is what the directory holds.")
+        bool, typer.Option("--check", help="Write nothing; fail unless the directory holds this artefact and card.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON document.")] = False,
 ) -> None:
@@ -38,14 +38,8 @@ def demand_command(
     with gzip.open(DATA_DIR / SOURCE, "rt", encoding="utf-8") as lines:
         trained = new_york_model(pickups_of_csv(lines), draws)
     target = output / f"{SHIPPED_NAME}-{SHIPPED_VERSION}"
-    artefact, card = target.with_suffix(".faretide"), target.with_suffix(".json")
-    if check:
-        if not artefact.exists() or artefact.read_bytes() != trained.artefact:
-            raise CommandError(f"{artefact} is not what training gives here: sha256 {trained.sha256}")
-    else:
-        output.mkdir(parents=True, exist_ok=True)
-        artefact.write_bytes(trained.artefact)
-        card.write_text(trained.card_json(), encoding="utf-8")
+    artefact = target.with_suffix(".faretide")
+    keep(target, trained.artefact, trained.card_json(), check=check)
     if as_json:
         say_json({"artefact": str(artefact), "sha256": trained.sha256, "bytes": len(trained.artefact)})
     else:

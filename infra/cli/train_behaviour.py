@@ -1,6 +1,5 @@
 """`faretide train eta` and `faretide train acceptance`: small models fitted on recorded offers, with calibration."""
 
-import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +10,7 @@ import typer
 from infra.cli.exits import CommandError
 from infra.cli.offers import read_offers
 from infra.cli.output import say, say_json, say_table
+from infra.cli.trained_files import keep
 
 if TYPE_CHECKING:
     from pricing.behaviour_models import Fitted
@@ -93,12 +93,7 @@ def _train(
         raise CommandError(f"{file}: {error}") from error
     artefact = packed(name, market, fitted)
     card = _card(name, fitted, calibration, history, {"offers": file.name, "test": test.name if test else "last third"})
-    if check:
-        _checked(target.with_suffix(".faretide"), artefact)
-    else:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.with_suffix(".faretide").write_bytes(artefact)
-        target.with_suffix(".json").write_text(json.dumps(card, sort_keys=True, indent=1) + "\n", encoding="utf-8")
+    keep(target, artefact, json.dumps(card, sort_keys=True, indent=1) + "\n", check=check)
     if report is not None:
         from infra.cli.calibration_picture import picture
 
@@ -164,8 +159,3 @@ def _card(
         "trees_for_comparison": TREES | {"rounds": TREE_ROUNDS},
         "versions": {"numpy": np.__version__},
     }
-
-
-def _checked(file: Path, artefact: bytes) -> None:
-    if not file.exists() or file.read_bytes() != artefact:
-        raise CommandError(f"{file} is not what training gives here: sha256 {hashlib.sha256(artefact).hexdigest()}")

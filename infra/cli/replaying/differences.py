@@ -149,6 +149,7 @@ def model_in(file: Path, at_ms: int) -> "ModelAnnounced":
     import hashlib
 
     from pricing.artefact import FORMAT, BrokenModelError
+    from pricing.behaviour_models import KINDS, name_in, small_model
     from pricing.demand_model import model_of
     from pricing.models import CHAMPION, DEMAND
     from topics.control import ModelAnnounced
@@ -159,19 +160,19 @@ def model_in(file: Path, at_ms: int) -> "ModelAnnounced":
         raise CommandError(
             f"--model must be NAME@VERSION of the recording or a model's file; {file}: {error.strerror}", ExitCode.USAGE
         ) from None
-    card = file.with_suffix(".json")
+    card, small = file.with_suffix(".json"), name_in(artefact)
     tried = ModelAnnounced(
-        name=DEMAND,
+        name=small or DEMAND,
         version=0,
         alias=CHAMPION,
-        format=FORMAT,
+        format=KINDS[small].format if small else FORMAT,
         sha256=hashlib.sha256(artefact).hexdigest(),
         artefact=artefact,
         card=card.read_text(encoding="utf-8") if card.exists() else "{}",
         announced_ms=at_ms,
     )
     try:
-        model_of(tried)
+        small_model(tried) if small else model_of(tried)
     except BrokenModelError as error:
         raise CommandError(f"{file} is no usable model: {error}") from None
     return tried

@@ -189,7 +189,7 @@ def test_the_shipped_models_are_what_training_gives_and_better_than_the_assumed(
     shipped = {one.name: one for one in shipped_behaviour(0)}
     assert shipped["eta"].artefact == packed("eta", "nyc", waits)
     assert shipped["acceptance"].artefact == packed("acceptance", "nyc", acceptance)
-    assert [small_model(one)[0] for one in shipped.values()] == ["nyc", "nyc"]
+    assert [small_model(one)[0] for one in shipped.values()] == ["nyc", "nyc", "nyc"]
     for scored in (waits_scored(waits, history, test), acceptance_scored(acceptance, history, test)):
         assert scored.scores["fitted"].deviance < scored.scores["assumed"].deviance
         assert scored.scores["fitted"].deviance < scored.scores["usual"].deviance

@@ -1,0 +1,145 @@
+"""`faretide train cars`: which cars stood where, minute by minute: what the forecast of supply is fitted on."""
+
+import asyncio
+import csv
+import sys
+import time
+from collections.abc import AsyncIterator
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from infra.cli.exits import CommandError, ExitCode
+from infra.cli.offers import opened
+from infra.cli.output import say, say_json
+
+if TYPE_CHECKING:
+    from infra.clients.connection import Connection
+    from infra.clients.consumer import Entry
+    from infra.clients.schema_ids import SchemaIds
+    from pricing.supply_recording import SupplySpan
+    from topics.catalogue import Topic
+
+EXAMPLES = (
+    "faretide train cars --from topics --hours 72 cars.csv.gz",
+    "faretide train cars --from city --first-seed 501 --scenario steady,rain cars.csv.gz",
+)
+HOUR_MS = 3_600_000
+
+
+class Source(StrEnum):
+    """Where minutes are read from."""
+
+    TOPICS = "topics"
+    CITY = "city"
+
+
+def cars_command(
+    output: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file to write, .gz compresses it.")],
+    *,
+    source: Annotated[Source, typer.Option("--from", help="topics, or city: the lockstep one.")] = Source.TOPICS,
+    hours: Annotated[
+        float, typer.Option(min=0.1, help="From topics: how many hours back, as far as they are kept.")
+    ] = 24.0,
+    first_seed: Annotated[int, typer.Option(min=0, help="From the city: the first seed.")] = 501,
+    seeds: Annotated[int, typer.Option(min=1, help="From the city: seeds, each all scenarios.")] = 1,
+    scenario: Annotated[
+        str, typer.Option(help="From the city: names of scenarios with commas between, or all.")
+    ] = "all",
+    drivers: Annotated[int, typer.Option(min=50, help="From the city: cars on the road.")] = 1_000,
+    as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON document.")] = False,
+) -> None:
+    """Write idle, busy and soon free cars and accepted bookings of every cell and minute.
+
+    From the topics a minute counts if all partitions of supply-cells and demand-cells were there and alive.
+    """
+    if source is Source.CITY:
+        spans = _of_city(range(first_seed, first_seed + seeds), drivers, scenario)
+    else:
+        spans = asyncio.run(_of_topics(time.time_ns() // 1_000_000 - round(hours * HOUR_MS)))
+        if not spans:
+            raise CommandError(
+                f"no minute of the last {hours:g} hours has counts of all partitions of supply-cells and demand-cells: "
+                "are SUPPLY and DEMAND running, and did both begin within these hours? --hours reaches further back"
+            )
+    _write(spans, output)
+    minutes = sum(span.at_ms.size for span in spans)
+    if as_json:
+        idle = sum(int(span.idle.sum()) for span in spans) / minutes
+        say_json({"file": str(output), "spans": len(spans), "minutes": minutes, "mean_idle": round(idle, 1)})
+    else:
+        say(f"{output}: {minutes:,} minutes in {len(spans)} span{'s' if len(spans) > 1 else ''}")
+
+
+def read_cars(file: Path) -> "list[SupplySpan]":
+    """The minutes of a file.
+
+    Raises CommandError naming the file.
+    """
+    from pricing.supply_recording import spans_of_csv
+
+    try:
+        with opened(file, "r") as lines:
+            return spans_of_csv(lines)
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read: {error.strerror or error}", ExitCode.USAGE) from error
+    except (ValueError, EOFError) as error:
+        raise CommandError(f"{file}: {error}", ExitCode.USAGE) from error
+
+
+def _write(spans: "list[SupplySpan]", file: Path) -> None:
+    from pricing.supply_recording import csv_rows
+
+    try:
+        with opened(file, "w") as lines:
+            csv.writer(lines, lineterminator="\n").writerows(csv_rows(spans))
+    except OSError as error:
+        raise CommandError(f"{file} cannot be written: {error.strerror}") from error
+
+
+def _of_city(seeds: range, drivers: int, wanted: str) -> "list[SupplySpan]":
+    """Minutes of the scenarios under the service's own pricing, one run after the other."""
+    from infra.cli.offers import scenarios_of
+    from infra.cli.simulate import world_of
+    from simulation.lockstep.supply_minutes import minutes_of
+
+    world, spans = world_of(drivers), []
+    for seed in seeds:
+        for scenario in scenarios_of(wanted):
+            spans.append(minutes_of(world, scenario, seed))
+            print(f"{spans[-1].name}: {spans[-1].at_ms.size} minutes", file=sys.stderr, flush=True)
+    return spans
+
+
+async def _of_topics(since_ms: int) -> "list[SupplySpan]":
+    from infra.cli.session import open_session
+    from infra.clients.registry import Registry
+    from infra.clients.schema_ids import SchemaIds
+    from pricing.supply_log import BookingMinutes, CarMinutes, spans_of
+    from topics.catalogue import DEMAND_CELLS, SUPPLY_CELLS
+
+    connection = open_session("train").connection
+    cars: dict[int, CarMinutes] = {}
+    bookings: dict[int, BookingMinutes] = {}
+    async with Registry(connection) as registry:
+        ids = SchemaIds(registry)
+        async for entry in _read(connection, SUPPLY_CELLS, ids, since_ms):
+            of_cars = cars.get(entry.partition) or cars.setdefault(entry.partition, CarMinutes(entry.partition))
+            of_cars.take(entry.record, entry.offset)
+        async for entry in _read(connection, DEMAND_CELLS, ids, since_ms):
+            booked = bookings.get(entry.partition) or bookings.setdefault(
+                entry.partition, BookingMinutes(entry.partition)
+            )
+            booked.take(entry.record, entry.offset)
+    return spans_of(cars.values(), bookings.values()) if cars.keys() == bookings.keys() else []
+
+
+async def _read(connection: "Connection", topic: "Topic", ids: "SchemaIds", since_ms: int) -> "AsyncIterator[Entry]":
+    """Entries from `since_ms` to the topic's end that could be decoded."""
+    from infra.clients.consumer import tail
+
+    async for entry in tail(connection, topic, ids, start=since_ms, follow=False):
+        if entry.record is not None:
+            yield entry
