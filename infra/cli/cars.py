@@ -125,10 +125,10 @@ async def _of_topics(since_ms: int) -> "list[SupplySpan]":
     bookings: dict[int, BookingMinutes] = {}
     async with Registry(connection) as registry:
         ids = SchemaIds(registry)
-        async for entry in _read(connection, SUPPLY_CELLS, ids, since_ms):
+        async for entry in read_entries(connection, SUPPLY_CELLS, ids, since_ms):
             of_cars = cars.get(entry.partition) or cars.setdefault(entry.partition, CarMinutes(entry.partition))
             of_cars.take(entry.record, entry.offset)
-        async for entry in _read(connection, DEMAND_CELLS, ids, since_ms):
+        async for entry in read_entries(connection, DEMAND_CELLS, ids, since_ms):
             booked = bookings.get(entry.partition) or bookings.setdefault(
                 entry.partition, BookingMinutes(entry.partition)
             )
@@ -136,7 +136,9 @@ async def _of_topics(since_ms: int) -> "list[SupplySpan]":
     return spans_of(cars.values(), bookings.values()) if cars.keys() == bookings.keys() else []
 
 
-async def _read(connection: "Connection", topic: "Topic", ids: "SchemaIds", since_ms: int) -> "AsyncIterator[Entry]":
+async def read_entries(
+    connection: "Connection", topic: "Topic", ids: "SchemaIds", since_ms: int
+) -> "AsyncIterator[Entry]":
     """Entries from `since_ms` to the topic's end that could be decoded."""
     from infra.clients.consumer import tail
 

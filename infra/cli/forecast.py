@@ -1,6 +1,7 @@
 """`faretide forecast backtest`: forecasts of one file of pickups from another, and how good they are."""
 
 import gzip
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.cli.exits import CommandError
+from infra.cli.exits import CommandError, ExitCode
 from infra.cli.output import say, say_json, say_table
 
 if TYPE_CHECKING:
@@ -50,8 +51,13 @@ def backtest_command(
     """
     import numpy as np
 
-    from pricing.forecast_backtest import BacktestPlan, backtest, scores
+    from pricing.forecast_backtest import BIN_MINUTES, BacktestPlan, backtest, scores
 
+    if bin_minutes not in BIN_MINUTES:
+        minutes = ", ".join(map(str, BIN_MINUTES))
+        raise CommandError(f"--bin must be one of {minutes} minutes, got {bin_minutes}", ExitCode.USAGE)
+    if output is not None:
+        _refuse_unwritable(output)
     plan = BacktestPlan(
         resolution=resolution,
         bin_min=bin_minutes,
@@ -64,7 +70,8 @@ def backtest_command(
         with walking(f"resolution {resolution}, {bin_minutes} min") as told:
             forecasts = backtest(before, after, plan, told=told)
     except ValueError as error:
-        raise CommandError(f"cannot forecast {test} from {history}: {error}") from error
+        files = f"{test} ({_days(after)}) from {history} ({_days(before)})"
+        raise CommandError(f"cannot forecast {files}: {error}") from error
     days = after.last_day - after.first_day + 1
     draws = np.random.default_rng(BOOTSTRAP_SEED).integers(0, days, (BOOTSTRAP_SAMPLES, days))
     result = scores(forecasts, draws)
@@ -99,10 +106,24 @@ def _read(path: Path) -> "LocalPickups":
                 return pickups_of_csv(lines)
         with path.open(encoding="utf-8") as lines:
             return pickups_of_csv(lines)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise CommandError(f"{path} cannot be read: {error}") from error
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror or error}", ExitCode.USAGE) from error
+    except (EOFError, UnicodeDecodeError) as error:
+        raise CommandError(f"{path} cannot be read: {error}", ExitCode.USAGE) from error
     except ValueError as error:
-        raise CommandError(f"{path}: {error}") from error
+        raise CommandError(f"{path}: {error}", ExitCode.USAGE) from error
+
+
+def _days(pickups: "LocalPickups") -> str:
+    first, last = (datetime.fromordinal(day) for day in (pickups.first_day, pickups.last_day))
+    return f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
+
+
+def _refuse_unwritable(path: Path) -> None:
+    """Fail before minutes of work, not after."""
+    place = path if path.exists() else path.parent
+    if path.is_dir() or not place.exists() or not os.access(place, os.W_OK):
+        raise CommandError(f"{path} cannot be written: it must be a file in a directory that exists", ExitCode.USAGE)
 
 
 def _write(path: Path, forecasts: "Forecasts", bin_minutes: int) -> None:

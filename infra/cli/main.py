@@ -26,6 +26,7 @@ from infra.cli import (
     faults,
     forecast,
     forecast_report,
+    forecast_supply,
     markets,
     models,
     offers,
@@ -175,9 +176,10 @@ def _train() -> typer.Typer:
 
 
 def _forecast() -> typer.Typer:
-    group = _group("Forecast pickups and say how good that is.", forecast.EXAMPLES)
+    group = _group("Forecast pickups and idle cars, and say how good that is.", forecast.EXAMPLES)
     group.command("report", epilog=_examples(forecast_report.EXAMPLES))(forecast_report.report_command)
     group.command("backtest", epilog=_examples(forecast.EXAMPLES))(forecast.backtest_command)
+    group.command("supply", epilog=_examples(forecast_supply.EXAMPLES))(forecast_supply.supply_command)
     return group
 
 

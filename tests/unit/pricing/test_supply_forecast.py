@@ -20,6 +20,7 @@ from infra.cli.train_supply import HISTORY, TEST
 from pricing.artefact import BrokenModelError
 from pricing.behaviour_models import KINDS, packed, small_choice, small_model
 from pricing.idle_forecast import HORIZONS_MIN, variance_of
+from pricing.idle_outlook import idle_outlook
 from pricing.supply_features import FEATURES, feature_matrix, seen_in_span, seen_in_view
 from pricing.supply_fits import cars_rows, fitted_shares, fitted_spread, fitted_supply, idle_rows
 from pricing.supply_forecast import ASSUMED, cars_expected
@@ -81,8 +82,8 @@ def record(kind, source, sources, at, **counts):
     )
 
 
-def of_stream(span, at, usual, sources):
-    """Features of the home cells as a service has them at instant number `at`."""
+def state_after(span, at, sources):
+    """What a service has read by instant number `at`."""
     state, offset = PartitionState(0), 0
     for minute in range(at + 1):
         said = [*told(span, minute, sources)]
@@ -91,6 +92,12 @@ def of_stream(span, at, usual, sources):
         for each in said:
             apply_supply(state, each, offset)
             offset += 1
+    return state
+
+
+def of_stream(span, at, usual, sources):
+    """Features of the home cells as a service has them at instant number `at`."""
+    state = state_after(span, at, sources)
     windows = WindowsOfZone(state.zone(ZONE), ()).read(state, int(span.at_ms[at]))
     nothing = np.zeros((LAYOUT.cells.size, 6))
     view = view_of(windows, state, memory_observed=nothing, memory_expected=nothing)
@@ -145,13 +152,13 @@ def test_the_fit_finds_the_shares_the_cars_came_by(soon_free, other_busy):
 def test_a_fitted_interval_holds_four_fifths_of_counts_it_has_not_seen():
     """Negative binomial counts of a known spread, forecast at their true mean."""
     rng, spread = np.random.default_rng(5), 0.6
-    mean = rng.gamma(1.0, 6.0, 20_000) + 0.5
+    mean = rng.gamma(1.0, 6.0, 12_000) + 0.5
     variance = variance_of(mean, spread)
     came = rng.negative_binomial(mean**2 / (variance - mean), mean / variance).astype(float)
-    seen = fitted_spread(came[:10_000], mean[:10_000])
-    assert seen == pytest.approx(spread, rel=0.1)
+    seen = fitted_spread(came[:6_000], mean[:6_000])
+    assert seen == pytest.approx(spread, rel=0.15)
     at = replace(small_model(shipped("supply"))[1].idle.horizons[0], spread=seen)
-    held = covered(at, came[10_000:], mean[10_000:])
+    held = covered(at, came[6_000:], mean[6_000:])
     assert held.spread_evenly == pytest.approx(0.8, abs=0.02)
     assert held.busy_spread_evenly == pytest.approx(0.8, abs=0.02)
 
@@ -236,6 +243,21 @@ def test_a_forecast_of_idle_cars_moves_no_price():
     with_it, without = (cars_expected(idle, busy, soon, split, each) for each in (model, replace(model, idle=None)))
     assert with_it.tolist() == without.tolist()
     assert small_model(shipped("supply"))[1] == model
+
+
+def test_the_outlook_of_a_zone_is_the_models_mean_within_its_interval():
+    """Every home cell, now as counted and later as the recorded minutes give it."""
+    span, (_, model) = drawn(41), small_model(shipped("supply"))
+    told = list(idle_outlook(state_after(span, 40, 2), model.idle, int(span.at_ms[40])))
+    assert [cell.cell for cell in told] == LAYOUT.home_cells.tolist()
+    near = active_cells(span.cells, LAYOUT.home_cells)
+    features = feature_matrix(seen_in_span(span, 40, model.idle.usual_of(span.cells), near))
+    assert [cell.idle for cell in told] == span.idle[40][near.rows].tolist()
+    for number, at in enumerate(model.idle.horizons):
+        later = [cell.later[number] for cell in told]
+        assert [each.mean for each in later] == pytest.approx(at.mean(features).tolist(), abs=0.006)
+        assert {each.in_min for each in later} == {at.horizon_min}
+        assert all(each.p10 <= each.mean + 1 and each.mean - 1 <= each.p90 for each in later)
 
 
 def test_a_file_gives_back_what_was_written():
