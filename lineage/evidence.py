@@ -8,6 +8,7 @@ offset that a record names; nothing is searched for but the quote's id.
 
 from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from aiokafka import TopicPartition
 
@@ -32,6 +33,15 @@ class Found:
     entries: Mapping[At, Entry]
 
 
+class PlacedQuote(NamedTuple):
+    """A quote and where it stands in quotes.v1."""
+
+    quote: QuoteAnswered
+    partition: int
+    offset: int
+    appended_ms: int
+
+
 @dataclass(slots=True)
 class Gathering:
     """Gathers the evidence of one quote."""
@@ -43,24 +53,24 @@ class Gathering:
 
     async def at(self, partition: int, offset: int) -> Found:
         """Evidence of the quote at that place of quotes.v1. Raises NoSuchQuoteError, UnreachableError, ClientError."""
-        entry = (await self._read([(QUOTES, partition, offset)])).get((QUOTES.name, partition, offset))
-        if entry is not None:
-            return await self._of(entry.decoded(), partition, offset, entry.timestamp_ms)
-        kept = await self._kept(self.kept.quote_at(partition, offset)) if self.kept else None
-        if kept is None:
-            raise NoSuchQuoteError(
-                f"there is no quote at {partition}@{offset} of {QUOTES.name}: it was never there, or is no longer kept"
-            )
-        return await self.of_kept(kept)
+        return await self._of(*await self._placed_at(partition, offset))
 
     async def of_id(self, quote_id: str) -> Found:
-        """Evidence of the quote of that id: found by the database's index, else by reading all of quotes.v1.
+        """Evidence of the quote of that id. Raises NoSuchQuoteError, UnreachableError, ClientError."""
+        return await self._of(*await self.placed(quote_id))
+
+    async def of_kept(self, kept: KeptRecord) -> Found:
+        """Evidence of a quote found in the database: from the topic while that has it."""
+        return await self._of(*await self._placed_kept(kept))
+
+    async def placed(self, quote_id: str) -> PlacedQuote:
+        """The quote of that id: found by the database's index, else by reading all of quotes.v1.
 
         Raises NoSuchQuoteError, UnreachableError, ClientError.
         """
         kept = await self._kept(self.kept.quote(quote_id)) if self.kept else None
         if kept is not None:
-            return await self.of_kept(kept)
+            return await self._placed_kept(kept)
         begins, ends = await self.records.begins_and_ends()
         spans = {
             TopicPartition(name, number): (begin, ends[name, number])
@@ -71,18 +81,33 @@ class Gathering:
         entries = await self.records.spans(spans, lambda raw: needle in (raw.value or b""))
         for entry in entries:  # the first of an id in its partition binds
             if entry.record is not None and entry.record.quote_id == quote_id:
-                return await self.at(entry.partition, entry.offset)
+                return await self._placed_at(entry.partition, entry.offset)
         older = "nor in the database" if self.kept else "and no database was asked for older ones"
         raise NoSuchQuoteError(f"no quote {quote_id!r} is in the records kept of {QUOTES.name}, {older}")
 
-    async def of_kept(self, kept: KeptRecord) -> Found:
-        """Evidence of a quote found in the database: from the topic while that has it."""
-        entry = (await self._read([(QUOTES, kept.partition, kept.offset)])).get(
-            (QUOTES.name, kept.partition, kept.offset)
-        )
+    async def ticked_ms(self, quote: QuoteAnswered) -> int | None:
+        """When the tick of a quote was appended; None if it names none, or none that the topic keeps."""
+        place = SURGE, quote.tick_partition, quote.tick_offset
+        entry = (await self._read([place])).get((SURGE.name, *place[1:])) if quote.tick_offset >= 0 else None
+        return entry.timestamp_ms if entry is not None and _is_of(entry.record, quote) else None
+
+    async def _placed_at(self, partition: int, offset: int) -> PlacedQuote:
+        entry = (await self._read([(QUOTES, partition, offset)])).get((QUOTES.name, partition, offset))
+        if entry is not None:
+            return PlacedQuote(entry.decoded(), partition, offset, entry.timestamp_ms)
+        kept = await self._kept(self.kept.quote_at(partition, offset)) if self.kept else None
+        if kept is None:
+            raise NoSuchQuoteError(
+                f"there is no quote at {partition}@{offset} of {QUOTES.name}: it was never there, or is no longer kept"
+            )
+        return await self._placed_kept(kept)
+
+    async def _placed_kept(self, kept: KeptRecord) -> PlacedQuote:
+        place = QUOTES.name, kept.partition, kept.offset
+        entry = (await self._read([(QUOTES, kept.partition, kept.offset)])).get(place)
         if entry is None or entry.record != kept.record:
             self._gone.append(f"the quote is no longer in {QUOTES.name}: it is told from the database")
-        return await self._of(kept.record, kept.partition, kept.offset, kept.appended_ms)
+        return PlacedQuote(kept.record, kept.partition, kept.offset, kept.appended_ms)
 
     async def _of(self, quote: QuoteAnswered, partition: int, offset: int, appended_ms: int) -> Found:
         place = Place(part="quote", topic=QUOTES.name, partition=partition, offset=offset)

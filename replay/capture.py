@@ -1,12 +1,14 @@
 """Records of a plan copied from the brokers into one file, a partition at a time; nothing is written to any broker."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from agents.runtime.record_run import RecordRun
 from infra.clients.connection import Connection
 from infra.clients.errors import ClientError
 from infra.clients.kafka_errors import kafka_errors
@@ -27,6 +29,7 @@ from topics.catalogue import (
     SURGE,
     Topic,
 )
+from topics.record_walk import KEY, KEY_END, TIMESTAMP
 from topics.schemas import Schema, parse
 from topics.wire import schema_id
 from windows.hexagons import zone_key
@@ -72,7 +75,7 @@ class BrokerOffsets:
 
 @dataclass(slots=True)
 class Capture:
-    """Copies one plan."""
+    """Copies one plan; `consumer` reads every topic raw and is assigned all partitions of the plan, paused."""
 
     connection: Connection
     consumer: AIOKafkaConsumer
@@ -110,26 +113,31 @@ class Capture:
         stood: dict[Any, Raw] = {}
         async for raw in self._records(span):
             if span.topic is SUPPLY_CELLS and raw.offset < span.warm_first:
-                if self._is_near(span.topic, raw):
-                    key = _stands_for(raw, contracts.decode(SUPPLY_CELLS, raw.value))
-                    stood.pop(key, None)
-                    stood[key] = raw
+                key = _stands_for(raw, contracts.decode(SUPPLY_CELLS, raw.value))
+                stood.pop(key, None)
+                stood[key] = raw
                 continue
             for held in stood.values():
                 yield held
             stood = {}
-            if self._is_near(span.topic, raw) and self._is_named(span, raw, contracts):
+            if self._is_named(span, raw, contracts):
                 yield raw
         for held in stood.values():
             yield held
 
-    def _is_near(self, topic: Topic, raw: Raw) -> bool:
-        """Whether it is about a zone asked for, or lately enough to tell how fresh its source is."""
+    def _near(self, span: Span, run: RecordRun) -> Iterable[int]:
+        """Which records of a run, below the span's end, are about a zone asked for, or tell how fresh a source is.
+
+        By their keys, before anything is made of them: of a city's counts a zone's are few.
+        """
+        within, topic = run.below(span.end), span.topic
         if not self.plan.zones or topic not in {SUPPLY_CELLS, DEMAND_CELLS, FORECAST_STATE, SURGE}:
-            return True
-        keys = {EVERY_ZONE, *(zone_key(zone) for zone in self.plan.zones)}
-        tells_age = topic in {SUPPLY_CELLS, DEMAND_CELLS} and raw.appended_ms >= self.plan.from_ms - MINUTE_MS
-        return raw.key in keys or tells_age
+            return range(within)
+        keys, data = {EVERY_ZONE, *(zone_key(zone) for zone in self.plan.zones)}, run.data
+        tells_age = topic in {SUPPLY_CELLS, DEMAND_CELLS}
+        lately_ms = self.plan.from_ms - MINUTE_MS if tells_age else np.iinfo(np.int64).max
+        rows = zip(*run.places[[KEY, KEY_END, TIMESTAMP], :within].tolist(), strict=True)
+        return [row for row, (first, end, at_ms) in enumerate(rows) if at_ms >= lately_ms or data[first:end] in keys]
 
     def _is_named(self, span: Span, raw: Raw, contracts: Contracts) -> bool:
         """Of answers to riders those of the zones asked for, and of what they answer what they name."""
@@ -149,28 +157,34 @@ class Capture:
         return True
 
     async def _records(self, span: Span) -> AsyncIterator[Raw]:
-        """Every record of the span, its schema known. Raises UnreachableError, ClientError."""
+        """The span's records that are near, their schemas known. Raises UnreachableError, ClientError."""
+        async for run in self._runs(span):
+            self.report(len(run))
+            for row in self._near(span, run):
+                record = run[row]
+                await self._know_schema(record)
+                # Nothing is made of the headers of pings, which are longer than the pings.
+                headers = () if span.topic is DRIVER_PINGS else tuple(record.headers)
+                yield Raw(record.offset, record.timestamp, record.key, record.value, headers)
+
+    async def _runs(self, span: Span) -> AsyncIterator[RecordRun]:
+        """The span as it comes from the brokers; every partition stays assigned, all but this one paused."""
         if span.first >= span.end:
             return
         place, doing = TopicPartition(span.topic.name, span.partition), f"reading {span.topic.name}"
-        self.consumer.assign([place])
         self.consumer.seek(place, span.first)
+        self.consumer.resume(place)
         position, empty = span.first, 0
         while position < span.end:
             with kafka_errors(self.connection.endpoints.bootstrap, doing):
-                batches = await self.consumer.getmany(place, timeout_ms=WAIT_MS)
+                runs = (await self.consumer.getmany(place, timeout_ms=WAIT_MS)).get(place, [])
                 position = await self.consumer.position(place)
-            batch = batches.get(place, [])
-            empty = 0 if batch else empty + 1
+            empty = 0 if runs else empty + 1
             if empty > EMPTY_WAITS:
                 raise ClientError(f"the brokers gave no more of {span.topic.name} {span.partition} at {position}")
-            self.report(len(batch))
-            for record in batch:
-                if record.offset < span.end:
-                    await self._know_schema(record)
-                    # Nothing is made of the headers of pings, which are longer than the pings.
-                    headers = () if span.topic is DRIVER_PINGS else tuple(record.headers)
-                    yield Raw(record.offset, record.timestamp, record.key, record.value, headers)
+            for run in runs:
+                yield run
+        self.consumer.pause(place)
 
     async def _know_schema(self, record: ConsumerRecord) -> None:
         number = schema_id(record.value) if record.value is not None else None

@@ -191,6 +191,9 @@ class RawTopics:
         self.is_raw = is_raw
 
 
+EVERY_RAW = RawTopics(lambda _: True)
+
+
 class _MemoryRecords(fetcher.MemoryRecords):
     """The records of a response, and its bytes."""
 

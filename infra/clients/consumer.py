@@ -134,14 +134,18 @@ async def tail(
 
 
 @asynccontextmanager
-async def open_consumer(connection: Connection) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer of no group that sees committed records only. Raises UnreachableError, ClientError."""
+async def open_consumer(connection: Connection, **reading: Any) -> AsyncIterator[AIOKafkaConsumer]:  # noqa: ANN401
+    """A consumer of no group that sees committed records only; `reading` are further options of aiokafka's.
+
+    Raises UnreachableError, ClientError.
+    """
     consumer = kafka_consumer(
         connection.kafka(),
         enable_auto_commit=False,
         auto_offset_reset="earliest",  # applies where the seek target has been deleted meanwhile
         isolation_level="read_committed",
         max_partition_fetch_bytes=FETCH_BYTES,
+        **reading,
     )
     try:
         await start_client(consumer, connection)

@@ -73,6 +73,7 @@ def zones_of(asked: Asked) -> frozenset[int]:
 @asynccontextmanager
 async def capturing(asked: Asked) -> AsyncIterator["Capture"]:
     """The brokers open for copying, with the plan made. Raises ClientError and CommandError."""
+    from agents.runtime.raw_fetch import EVERY_RAW, install
     from infra.cli.session import open_session
     from infra.clients.consumer import open_consumer, places_of
     from infra.clients.registry import Registry
@@ -82,41 +83,35 @@ async def capturing(asked: Asked) -> AsyncIterator["Capture"]:
     if asked.is_empty or (not asked.quote and not (asked.start and asked.end)):
         raise CommandError("name a span with --from and --to, a quote with --quote, or a file", ExitCode.USAGE)
     connection = open_session("replay").connection
-    async with Registry(connection) as registry, open_consumer(connection) as consumer:
+    install()  # before the consumer: without an object per record a quote's half an hour is read in seconds
+    async with Registry(connection) as registry, open_consumer(connection, value_deserializer=EVERY_RAW) as consumer:
         places = await places_of(consumer, tuple(dict.fromkeys((*TOPICS, *EVENTS_BACK_MS))))
         consumer.assign([place for held in places.values() for place in held])
         consumer.pause(*consumer.assignment())
         await consumer.end_offsets(list(consumer.assignment()))
         offsets = BrokerOffsets(consumer, places, connection.endpoints.bootstrap)
-        (from_ms, to_ms), zones = await _range(asked, registry), zones_of(asked)
         if asked.quote:
-            zones = await _zones_of_quote(asked, registry)
+            from_ms, to_ms, zones = await _around_quote(asked.quote, registry)
+        else:
+            (from_ms, to_ms), zones = span_of(asked), zones_of(asked)
         plan = await planned(offsets, from_ms, to_ms, zones=zones, quote_id=asked.quote, from_events=asked.from_events)
         yield Capture(connection, consumer, registry, plan)
 
 
-async def _range(asked: Asked, registry: "Registry") -> tuple[int, int]:
-    if not asked.quote:
-        return span_of(asked)
-    evidence = await _evidence(asked.quote, registry)
-    return evidence[0], evidence[1]
-
-
-async def _zones_of_quote(asked: Asked, registry: "Registry") -> frozenset[int]:
-    return frozenset({(await _evidence(asked.quote, registry))[2]})
-
-
-async def _evidence(quote_id: str, registry: "Registry") -> tuple[int, int, int]:
-    """From when to when the quote and its tick were appended, and the zone."""
+async def _around_quote(quote_id: str, registry: "Registry") -> tuple[int, int, frozenset[int]]:
+    """From when to when the quote and its tick were appended, and its zone."""
     from infra.cli.session import open_session
     from infra.clients.schema_ids import SchemaIds
     from lineage.evidence import Gathering
+    from lineage.kept import kept_of
     from lineage.reader import open_reader
 
-    async with open_reader(open_session("replay").connection, SchemaIds(registry)) as reader:
-        found = (await Gathering(reader).of_id(quote_id)).evidence
-    first_ms = found.tick_appended_ms or found.quote_appended_ms
-    return first_ms, found.quote_appended_ms + 1, found.quote.zone
+    session = open_session("replay")
+    async with open_reader(session.connection, SchemaIds(registry)) as reader:
+        gathering = Gathering(reader, kept_of(session.settings))
+        placed = await gathering.placed(quote_id)
+        ticked_ms = await gathering.ticked_ms(placed.quote)
+    return ticked_ms or placed.appended_ms, placed.appended_ms + 1, frozenset({placed.quote.zone})
 
 
 def refuse_gone(plan: "Plan") -> None:
