@@ -20,7 +20,7 @@ from topics.catalogue import Topic
 from topics.layout import Layout, layout_of
 from topics.number_lists import NumberLists
 from topics.refusals import NO_FRAME, NULL_VALUE, OK, UNRESOLVED, undecodable
-from topics.schemas import Schema, parse, schema_of
+from topics.schemas import Schema, is_same, parse, schema_of
 from topics.walk import fault
 
 Convert = Callable[[Any], Any]
@@ -104,7 +104,7 @@ class ObjectCodec:
         if known is None:
             try:
                 parsed = parse(schema)
-                layout, resolve = layout_of(parsed), parsed != self.schema
+                layout, resolve = layout_of(parsed), not is_same(parsed, self.schema)
                 made = _Writer(parsed, layout, resolve, None if resolve else NumberLists.of(parsed, layout))
             except ValueError as error:
                 raise undecodable(UNRESOLVED, "") from error

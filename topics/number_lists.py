@@ -23,7 +23,8 @@ from topics.layout import ARRAY, BOOLEAN, ENUM, INT, LONG, STRING, Layout
 from topics.refusals import OK
 from topics.schemas import Schema
 
-_NUMBERS = frozenset({BOOLEAN, INT, LONG, ENUM})
+_WHOLE = frozenset({INT, LONG})
+_NUMBERS = _WHOLE | {BOOLEAN, ENUM}
 
 
 _OTHER = -1
@@ -66,19 +67,19 @@ class NumberLists:
         if status != OK:
             return int(status), self._fields[index].name if index >= 0 else "", {}
         told, said = numbers[:count].tolist(), {}
-        for field, (first, end) in zip(self._fields, spans.tolist(), strict=True):
-            if field.kind == ARRAY:
-                said[field.name] = told[first:end]
-            elif field.kind == STRING:
-                said[field.name] = value[first:end].decode()
-            elif field.kind == ENUM:
-                said[field.name] = field.symbols[told[first]]
-            elif field.kind == BOOLEAN:
-                said[field.name] = told[first] != 0
-            elif field.kind in _NUMBERS:
-                said[field.name] = told[first]
+        for (name, kind, symbols, schema), (first, end) in zip(self._fields, spans.tolist(), strict=True):
+            if kind == ARRAY:
+                said[name] = told[first:end]
+            elif kind in _WHOLE:
+                said[name] = told[first]
+            elif kind == STRING:
+                said[name] = value[first:end].decode()
+            elif kind == ENUM:
+                said[name] = symbols[told[first]]
+            elif kind == BOOLEAN:
+                said[name] = told[first] != 0
             else:
-                said[field.name] = schemaless_reader(io.BytesIO(value[first:end]), field.schema, None)
+                said[name] = schemaless_reader(io.BytesIO(value[first:end]), schema, None)
         return OK, "", said
 
     def write(self, said: dict[str, Any]) -> bytes:

@@ -14,7 +14,7 @@ from topics.control import Jurisdiction, LatLon, MarketDefined
 from topics.events import DriverPinged, DriverStatus
 from topics.prices import SurgeTicked
 from topics.refusals import Undecodable
-from topics.schemas import schema_of, text_of
+from topics.schemas import parse, schema_of, text_of
 
 PINGS = json.loads(text_of(DRIVER_PINGS))
 CODEC = ObjectCodec(DRIVER_PINGS, schema_id=1)
@@ -113,3 +113,11 @@ def test_a_number_too_wide_for_its_field_is_not_published():
     )
     with pytest.raises(ValueError, match=r"eta_s must fit its Avro type in surge\.v1, got \[2147483648\]"):
         ObjectCodec(SURGE, schema_id=1).encode(tick)
+
+
+def test_a_schema_that_says_the_same_is_not_resolved():
+    """The current schema from the registry or a file, parsed or not, is read the fast way."""
+    codec = ObjectCodec(SURGE, schema_id=1)
+    assert not codec._writer(json.loads(text_of(SURGE))).resolve
+    assert not codec._writer(parse(text_of(SURGE))).resolve
+    assert codec._writer(altered(json.loads(text_of(SURGE)), lambda fields: fields.pop("currency"))).resolve
