@@ -1,6 +1,7 @@
 """How long replays take and how much memory: recordings of a city of growing length, each run in processes of its own.
 
     python -m infra.cli.replaying.measuring [--cases cells:1,events:1] [--report DIR]      `make replays`
+    … --recordings DIR [--only-record]      keeps what was recorded, to be measured again, or by another checkout
 
 The recordings are made in memory (`bench.recorded_city`), since an hour of a broker takes an hour. Each case is written
 down as soon as it is measured, beside those measured before. Times hold for a machine that does nothing else.
@@ -56,15 +57,18 @@ def main() -> None:
     """Measure and report."""
     asked = _arguments()
     with tempfile.TemporaryDirectory(prefix="faretide-replays-", dir=asked.state) as place:
-        made: dict[tuple[str, float], Path] = {}
         for case in asked.cases.split(","):
             start, _, minutes = case.partition(":")
-            file = made.setdefault((start, float(minutes)), Path(place) / f"{start}-{minutes}.faretide")
-            _say(f"{case}: recording")
-            _record(file, asked, float(minutes), with_events=start == "events")
+            file = (asked.recordings or Path(place)) / f"{start}-{minutes}.faretide"
+            if not file.exists():
+                _say(f"{case}: recording")
+                _record(file, asked, float(minutes), with_events=start == "events")
+            if asked.only_record:
+                continue
             _say(f"{case}: replaying")
             found = _measured(file, asked, start, float(minutes))
-            file.unlink()
+            if not asked.recordings:
+                file.unlink()
             _say(json.dumps(asdict(found) | {"times_real": round(found.times_real, 1)}))
             if asked.report:
                 _write(asked.report, found)
@@ -185,6 +189,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--zones", type=int, default=41)
     parser.add_argument("--state", type=Path, default=None)
     parser.add_argument("--report", type=Path, default=None)
+    parser.add_argument("--recordings", type=Path, default=None, help="where recordings are kept and found again")
+    parser.add_argument("--only-record", action="store_true", help="measure another time, when nothing else runs")
     return parser.parse_args()
 
 
