@@ -28,11 +28,13 @@ REMEMBERED_PER_PARTITION = 1 << 18
 class AnsweredPartition:
     """What was answered in one partition number.
 
-    `underway` are quote ids sent but not yet read back; `decided` the offsets of acceptances that have their decision;
-    `early` the bookings read before their quote, since the two topics are read back side by side.
+    `claimed` are ids of requests that wait for their answer, `underway` quote ids sent but not yet read back; `decided`
+    the offsets of acceptances that have their decision; `early` the bookings read before their quote, since the two
+    topics are read back side by side.
     """
 
     memory: QuoteMemory = field(default_factory=lambda: QuoteMemory(REMEMBERED_PER_PARTITION))
+    claimed: set[str] = field(default_factory=set)
     underway: set[str] = field(default_factory=set)
     decided: dict[int, int] = field(default_factory=dict)
     early: dict[str, BookingJudged] = field(default_factory=dict)
@@ -93,6 +95,16 @@ class QuoteDesk:
         if known is None or _epoch(tick) >= _epoch(known.tick):
             self.ticks[tick.zone] = PreparedTick(tick, partition, offset)
 
+    def claim(self, asked: Asked) -> list[int]:
+        """Rows of the requests whose id does not wait for its answer yet; they do from now on, until `answer_all`."""
+        rows = []
+        for row, (partition, request_id) in enumerate(zip(asked.partition, asked.request_id, strict=True)):
+            claimed = self.partitions[partition].claimed
+            if request_id not in claimed:
+                claimed.add(request_id)
+                rows.append(row)
+        return rows
+
     def answer_all(self, asked: Asked, *, frame: bytes, now_ms: int) -> list[PricedValue | QuoteAnswered | None]:
         """The answer to each request at `now_ms`; None if it has one.
 
@@ -103,6 +115,7 @@ class QuoteDesk:
         priced = priced_values(asked, offers, frame=frame, now_ms=now_ms, engine=self.engine)
         for place, (partition, request_id) in enumerate(zip(asked.partition, asked.request_id, strict=True)):
             known, made = self.partitions[partition], priced[place]
+            known.claimed.discard(request_id)
             quote_id = made.quote_id if made else quote_id_of(request_id)
             if known.has_answered(quote_id):
                 answered.append(None)

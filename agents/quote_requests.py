@@ -7,8 +7,7 @@ that has come meanwhile, so the busier a worker is, the cheaper is a quote; an i
                                         while it is on its way, the next chunk gathers
 """
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from aiokafka import ConsumerRecord
@@ -24,33 +23,10 @@ from topics.refusals import BadRow, ErrorClass
 from topics.validity import TOO_LONG, check_requests
 from windows.hexagons import cells_of
 
-Held = tuple[Batch, Callable[[], None]]
-"""A batch and the function that acknowledges it."""
-WAITING_BATCHES = 64
 MOST_RECORDS = 256
 """A chunk ends with the batch that reaches this: its answers hold the event loop for some milliseconds."""
 # A request is refused in `quotes.v1`, so that its client does not wait; without these there is no one to tell.
 UNANSWERABLE = {"rider_id", "request_id"}
-
-
-class Waiting:
-    """Batches between the stream that brings them and the one who answers; a full one holds back the stream."""
-
-    def __init__(self) -> None:
-        self._queue: asyncio.Queue[Held] = asyncio.Queue(WAITING_BATCHES)
-
-    async def put(self, batch: Batch, ack: Callable[[], None]) -> None:
-        """Add a batch, once there is room."""
-        await self._queue.put((batch, ack))
-
-    async def together(self) -> list[Held]:
-        """Everything that waits, at least one batch, up to about MOST_RECORDS."""
-        taken = [await self._queue.get()]
-        count = taken[0][0].count
-        while count < MOST_RECORDS and not self._queue.empty():
-            taken.append(self._queue.get_nowait())
-            count += taken[-1][0].count
-        return taken
 
 
 class RequestSource:
@@ -88,6 +64,12 @@ class Chunk:
         good = _answerable(columns, [record.key for record in records], appended_ms)
         self.records = [records[row] for row in columns.source_row[good].tolist()]
         self.asked = _asked(columns, np.flatnonzero(good), self.records)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Drop the requests that are not in `rows`."""
+        if len(rows) < len(self.records):
+            self.records = [self.records[row] for row in rows]
+            self.asked = Asked._make([column[row] for row in rows] for column in self.asked)
 
 
 def _answerable(columns: Columns, keys: Sequence[bytes | None], appended_ms: Int64s) -> Bools:

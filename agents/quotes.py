@@ -13,7 +13,8 @@ The rules are pricing.quote, for chunks pricing.quote_offers, and pricing.bookin
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import faust
@@ -21,14 +22,16 @@ import numpy as np
 from aiokafka import ConsumerRecord
 from faust.types import TP
 
+from agents.quote_backlog import Backlog, Claimed, Waiting
 from agents.quote_desk import QuoteDesk
-from agents.quote_requests import Chunk, RequestSource, Waiting
+from agents.quote_requests import MOST_RECORDS, Chunk, RequestSource
+from agents.ride_events import events_of
 from agents.runtime.app import WorkerApp
 from agents.runtime.batches import Batch, batches, held_batches
 from agents.runtime.broadcast import BroadcastReader, LastMs
 from agents.runtime.control import Control, decoded, look_up_schemas
 from agents.runtime.counting import Outgoing
-from agents.runtime.intake import Intake, Taken
+from agents.runtime.intake import Intake
 from agents.runtime.newest_ticks import NewestTicks
 from agents.runtime.publisher import OvertakenError, Record
 from agents.runtime.rewind import Span
@@ -38,7 +41,6 @@ from pricing.policy import PolicyBook
 from pricing.quote_memory import REMEMBERED
 from pricing.quote_offers import PricedValue
 from pricing.quote_values import refuse_other_fields
-from topics.arrays import Int64s
 from topics.catalogue import (
     BOOKING_DECISIONS,
     MARKETS,
@@ -49,8 +51,8 @@ from topics.catalogue import (
     SURGE,
     Topic,
 )
-from topics.columns import ColumnDecoder, Columns
-from topics.events import RideEventHappened, RideEventKind
+from topics.columns import ColumnDecoder
+from topics.events import RideEventKind
 from topics.prices import QuoteAnswered
 from topics.refusals import Undecodable
 from topics.schemas import schema_of
@@ -79,7 +81,7 @@ class Quotes:
         self._desk = QuoteDesk(markets=markets, policies=policies)
         self._requests = RequestSource(worker)
         self._newest_ticks = NewestTicks(worker)
-        self._waiting = Waiting()
+        self._waiting, self._backlog = Waiting(), Backlog()
         self._remembered = worker.contracts.columns(QUOTES, REMEMBERED)
         self._frame = worker.contracts.frame(QUOTES)
         self._events = Intake(RIDE_EVENTS, worker.contracts.columns(RIDE_EVENTS), check_ride_events, worker)
@@ -147,17 +149,33 @@ class Quotes:
             await self._waiting.put(batch, ack)
 
     async def answer(self) -> None:
-        """Answer what waits, publish it, let it be committed; until the worker ends."""
+        """Answer what waits, newest first, publish it, let it be committed; until the worker ends."""
         while True:
-            held = await self._waiting.together()
-            epoch = self._app.epoch
-            live = [batch for batch, _ in held if batch.epoch == epoch]
-            chunk = self._requests.chunk(live)
-            answers = self._answers_to(chunk, now_ms())
-            await self._publish(answers, epoch)
-            self._worker.meter.latencies("quote_ms", now_ms() - np.array(chunk.asked.appended_ms, np.int64))
-            for _, ack in held:
+            await self._take_in()
+            claimed = self._backlog.take()
+            if claimed.epoch == self._app.epoch:  # else whoever has the partitions now answers
+                chunk = claimed.chunk
+                await self._publish(self._answers_to(chunk, now_ms()), claimed.epoch)
+                self._worker.meter.latencies("quote_ms", now_ms() - np.array(chunk.asked.appended_ms, np.int64))
+            for ack in claimed.acks:
                 ack()  # without effect if the epoch is over
+
+    async def _take_in(self) -> None:
+        """Claim all that waits, while there is room; wait for something if nothing is left to answer."""
+        while not self._backlog or not (self._waiting.empty or self._backlog.full):
+            held = await self._waiting.together()
+            self._backlog.add(self._claimed([batch for batch, _ in held], [ack for _, ack in held]))
+            if sum(batch.count for batch, _ in held) < MOST_RECORDS:
+                return  # that was all
+            await asyncio.sleep(0)
+
+    def _claimed(self, batches: Sequence[Batch], acks: Sequence[Callable[[], None]]) -> Claimed:
+        epoch = self._app.epoch
+        chunk = self._requests.chunk([batch for batch in batches if batch.epoch == epoch])
+        rows = self._desk.claim(chunk.asked)
+        self._count_repeated(len(chunk.records) - len(rows))
+        chunk.keep(rows)
+        return Claimed(chunk=chunk, epoch=epoch, acks=acks)
 
     def _answers_to(self, chunk: Chunk, at_ms: int) -> list[Record]:
         """What is to be published about the requests, and their counts."""
@@ -177,17 +195,20 @@ class Quotes:
             fallbacks[answer.fallback] += 1
             named = (("ce_id", answer.quote_id.encode()), *shared, *passed_on(source.headers))
             records.append(Record(QUOTES.name, source.partition, source.key or b"", value, named))
-        self._count(outcomes, fallbacks, repeated=len(answers) - len(records))
+        self._count(outcomes, fallbacks)
+        self._count_repeated(len(answers) - len(records))
         return records
 
-    def _count(self, outcomes: Mapping[str, int], fallbacks: Mapping[str, int], *, repeated: int) -> None:
+    def _count(self, outcomes: Mapping[str, int], fallbacks: Mapping[str, int]) -> None:
         for outcome, count in outcomes.items():
             self._worker.meter.count(f"quotes.{outcome}", count)
         for fallback, count in fallbacks.items():
             if fallback:
                 self._worker.meter.count(f"quote_fallbacks.{fallback}", count)
-        if repeated:
-            self._worker.meter.count("requests_repeated", repeated)
+
+    def _count_repeated(self, count: int) -> None:
+        if count:
+            self._worker.meter.count("requests_repeated", count)
 
     # ---- acceptances
 
@@ -195,7 +216,7 @@ class Quotes:
         """Judge the acceptances of each batch, then let it be committed."""
         async for batch in batches(stream):
             taken = self._events.take(batch)
-            events = _events_of(taken)
+            events = events_of(taken)
             await self._read_back(batch, {event.quote_id for event in events})
             if batch.epoch != self._app.epoch:
                 continue  # the partition went meanwhile: whoever has it now judges
@@ -240,30 +261,6 @@ class Quotes:
             self._worker.meter.gauge("conflicting_quotes", sum(memory.conflicts for memory in memories))
 
 
-def _nullable(columns: Columns, name: str, rows: Int64s) -> list[int | None]:
-    """A whole-number field, None where it is null."""
-    values, present = columns.ints(name)[rows].tolist(), columns.present(name)[rows].tolist()
-    return [value if given else None for value, given in zip(values, present, strict=True)]
-
-
-def _events_of(taken: Taken) -> list[RideEventHappened]:
-    columns, rows = taken.columns, taken.rows
-    kinds = list(RideEventKind)
-    fields = zip(
-        columns.texts("event_id", rows),
-        columns.texts("rider_id", rows),
-        columns.texts("ride_id", rows),
-        (kinds[number] for number in columns.ints("kind")[rows].tolist()),
-        columns.ints("at_ms")[rows].tolist(),
-        columns.texts("quote_id", rows),
-        _nullable(columns, "amount_minor", rows),
-        columns.texts("currency", rows),
-        strict=True,
-    )
-    names = ("event_id", "rider_id", "ride_id", "kind", "at_ms", "quote_id", "amount_minor", "currency")
-    return [RideEventHappened(**dict(zip(names, row, strict=True))) for row in fields]
-
-
 def _addressed(topic: Topic, source: ConsumerRecord, event_id: str, record: object, at_ms: int) -> Outgoing:
     """An answer to the partition number and key of what it answers, in the same trace."""
     event = Event(event_id, SOURCE, type(record).__name__, at_ms)
@@ -283,7 +280,8 @@ def register(app: WorkerApp, worker: Worker) -> None:
     service = Quotes(app, worker)
     app.on_began(service.began)
     for topic, read in ((QUOTE_REQUESTS, service.take), (RIDE_EVENTS, service.judge)):
-        app.agent(app.batched_topic(topic.name, worker.reading()), name=f"{SERVICE}.{topic.name}")(read)
+        reading = replace(worker.reading(), max_records=MOST_RECORDS)
+        app.agent(app.batched_topic(topic.name, reading), name=f"{SERVICE}.{topic.name}")(read)
     app.task(service.answer)
     app.task(service.forget)
     report_telemetry(app, worker)

@@ -10,7 +10,8 @@ from aiokafka import ConsumerRecord
 from faust.types import TP
 
 from agents.demand import DemandPartition
-from agents.quotes import Quotes, _events_of
+from agents.quotes import Quotes
+from agents.ride_events import events_of
 from agents.runtime.batches import Batch
 from agents.runtime.contracts import Contracts
 from agents.runtime.counting import Source
@@ -215,7 +216,7 @@ def judged(quotes, event):
     """What QUOTES refuses of an event, and what it decides."""
     one = batch(RIDE_EVENTS, event)
     taken = quotes._events.take(one)
-    decided = [quotes._desk.judge(0, it, appended_ms=event.timestamp, offset=event.offset) for it in _events_of(taken)]
+    decided = [quotes._desk.judge(0, it, appended_ms=event.timestamp, offset=event.offset) for it in events_of(taken)]
     return taken.refused, [decision for decision in decided if decision is not None]
 
 
