@@ -153,7 +153,7 @@ class WorkerApp(faust.App):
 
     async def confirm_member(self) -> None:
         """Return once it is certain that no other process has taken this one's place. Awaited by the publisher."""
-        await Member(self._reader, within_s=2 * self.settings.heartbeat_s).confirmed()
+        await Member(self._reader, within_s=self.settings.certain_s).confirmed()
 
     async def flush_tables(self) -> None:
         """Return when the broker has acknowledged all changelog records written so far."""

@@ -22,11 +22,11 @@ class WorkerSettings:
     `bootstrap` is "host:port[,host:port…]". All workers of a service share its group. With `instance_id`, unique in the
     group and stable over restarts, the worker is a static member: a restart within the session moves no partition.
     `security` holds aiokafka's client arguments (`security_protocol`, `ssl_context`, `sasl_mechanism`,
-    `sasl_plain_username`, `sasl_plain_password`). An agent that acknowledges nothing for `hang_limit_s` although there
-    is something to read ends the process. aiokafka keeps one fetch in flight per broker, so the milliseconds of
-    `fetch_wait` are what a quiet partition may hold back a busy one (Faust: a fixed 1500). `table_standbys` is the
-    number of other workers that follow each table; it must be at least 1, also without tables (it selects the assignor
-    that keeps partition numbers together).
+    `sasl_plain_username`, `sasl_plain_password`). By the answer to a heartbeat a worker learns that another one died.
+    An agent that acknowledges nothing for `hang_limit_s` although there is something to read ends the process. aiokafka
+    keeps one fetch in flight per broker, so the milliseconds of `fetch_wait` are what a quiet partition may hold back a
+    busy one (Faust: a fixed 1500). `table_standbys` is the number of other workers that follow each table; it must be
+    at least 1, also without tables (it selects the assignor that keeps partition numbers together).
     """
 
     bootstrap: str
@@ -34,7 +34,7 @@ class WorkerSettings:
     instance_id: str | None = None
     client_id: str = "faretide"
     session_timeout_s: float = 5.0
-    heartbeat_s: float = 1.0
+    heartbeat_s: float = 0.5
     commit_interval_s: float = 1.0
     request_timeout_s: float = 30.0
     hang_limit_s: float = 60.0
@@ -50,6 +50,11 @@ class WorkerSettings:
             raise ValueError(f"heartbeat_s must be at most a third of session_timeout_s, got {self.heartbeat_s}")
         if self.table_standbys < 1:
             raise ValueError(f"table_standbys must be at least 1, got {self.table_standbys}")
+
+    @property
+    def certain_s(self) -> float:
+        """For how long an accepted heartbeat vouches for the place in the group, well within the session."""
+        return 0.4 * self.session_timeout_s
 
     @property
     def broker_urls(self) -> str:

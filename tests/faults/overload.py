@@ -59,6 +59,7 @@ class Overload:
     backlog_requests: int
     normal_p99_ms: int
     first_live_answer_ms: int | None
+    answered_after_it: int
     normal_again_ms: int | None
     worked_off_ms: int
     outcomes: dict[str, int]
@@ -99,6 +100,7 @@ async def overloaded(stack: EmbeddedStack, logs: Path, asked: argparse.Namespace
     done.most_megabytes = {instance: round(megabytes, 1) for instance, megabytes in most.items()}
     done.claims = (await judged(stack, found, database)).claims | {
         "no quote is priced after its deadline": str(done.priced_after_deadline or ""),
+        "the newest requests are answered first": "" if done.answered_after_it else "all those found came before",
         "answers are as fast as before within 10 s of the first": _late(done),
     }
     return done
@@ -160,6 +162,9 @@ def _measured(found: Seen, written: tuple[int, int], *, away_ms: int, back_ms: i
         backlog_requests=written[1],
         normal_p99_ms=normal,
         first_live_answer_ms=min(live) - back_ms if live else None,
+        answered_after_it=sum(r.timestamp_ms < back_ms and a.timestamp_ms > min(live) for r, a in answers)
+        if live
+        else 0,
         normal_again_ms=_normal_again(waits, normal, back_ms),
         worked_off_ms=0,
         outcomes=outcomes,
@@ -218,6 +223,7 @@ def page_of(done: Overload, asked: argparse.Namespace) -> str:
         ("requests found at the return", done.backlog_requests),
         ("99 % of answers before, ms", done.normal_p99_ms),
         ("first answer to a request made after the return, ms", done.first_live_answer_ms),
+        ("requests found at the return and answered after that one", done.answered_after_it),
         ("as fast as before for requests from, ms", done.normal_again_ms),
         ("everything counted and settled, load ended, ms", done.worked_off_ms),
         ("priced after their deadline", done.priced_after_deadline),
