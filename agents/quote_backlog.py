@@ -11,6 +11,7 @@ record of an id that is answered, in whatever order the answers are made.
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from agents.quote_requests import MOST_RECORDS, Chunk
 from agents.runtime.batches import Batch
@@ -18,7 +19,9 @@ from windows.epochs import Epoch
 
 Held = tuple[Batch, Callable[[], None]]
 """A batch and the function that acknowledges it."""
-WAITING_BATCHES = 64
+WAITING_BATCHES, DONE_AT_ONCE_MS = 64, 1 << 62
+BEHIND_MS, RUN, MORE_WITHIN_S = 1_000, 64, 0.05
+"""So many requests of which some came so long ago: more is to be read, and waited for. What came last is at the end."""
 MOST_WAITING = 50_000
 """Requests held at once, about 1 kB each; what lies beyond stays in the topic."""
 
@@ -29,23 +32,28 @@ class Waiting:
     def __init__(self) -> None:
         self._queue: asyncio.Queue[Held] = asyncio.Queue(WAITING_BATCHES)
 
-    @property
-    def empty(self) -> bool:
-        """Whether nothing waits."""
-        return self._queue.empty()
-
     async def put(self, batch: Batch, ack: Callable[[], None]) -> None:
         """Add a batch, once there is room."""
         await self._queue.put((batch, ack))
 
-    async def together(self) -> list[Held]:
-        """Everything that waits, at least one batch, up to about MOST_RECORDS."""
-        taken = [await self._queue.get()]
+    async def together(self, within_s: float | None = None) -> list[Held]:
+        """Everything that waits, up to about MOST_RECORDS; empty if no batch came in time."""
+        try:
+            async with asyncio.timeout(within_s):
+                taken = [await self._queue.get()]
+        except TimeoutError:
+            return []
         count = taken[0][0].count
         while count < MOST_RECORDS and not self._queue.empty():
             taken.append(self._queue.get_nowait())
             count += taken[-1][0].count
         return taken
+
+
+def reads_the_past(batches: Sequence[Batch], now_ms: int) -> bool:
+    """Whether batches are of a log whose end is not reached yet."""
+    count = sum(batch.count for batch in batches)
+    return count >= RUN and now_ms - min(batch.append_ms for batch in batches) > BEHIND_MS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,7 +67,7 @@ class Claimed:
     @property
     def appended_ms(self) -> int:
         """Append time of its newest request; one without requests is done at once."""
-        return max(self.chunk.asked.appended_ms, default=1 << 62)
+        return max(self.chunk.asked.appended_ms, default=DONE_AT_ONCE_MS)
 
 
 @dataclass(slots=True)
@@ -89,14 +97,17 @@ class Backlog:
         self._chunks.append(claimed)
         self._count += len(claimed.chunk.records)
 
-    def take(self) -> Claimed:
-        """The chunk to answer next: the newest; of a full backlog every other time the oldest, so that reading goes on.
+    def take(self) -> list[Claimed]:
+        """The chunks to answer next, about MOST_RECORDS: the newest; of a full backlog every other time the oldest.
 
-        Raises ValueError if there is none.
+        The oldest so that reading goes on. Several, since few requests a publication are slow. Empty if there is none.
         """
         self._oldest_next = self.full and not self._oldest_next
-        pick = min if self._oldest_next else max
-        chosen = pick(self._chunks, key=lambda claimed: claimed.appended_ms)
-        self._chunks.remove(chosen)
-        self._count -= len(chosen.chunk.records)
-        return chosen
+        self._chunks.sort(key=attrgetter("appended_ms"), reverse=self._oldest_next)
+        taken: list[Claimed] = []
+        count = 0
+        while self._chunks and count < MOST_RECORDS:
+            taken.append(self._chunks.pop())
+            count += len(taken[-1].chunk.records)
+        self._count -= count
+        return taken

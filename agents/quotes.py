@@ -22,7 +22,7 @@ import numpy as np
 from aiokafka import ConsumerRecord
 from faust.types import TP
 
-from agents.quote_backlog import Backlog, Claimed, Waiting
+from agents.quote_backlog import MORE_WITHIN_S, Backlog, Claimed, Waiting, reads_the_past
 from agents.quote_desk import QuoteDesk
 from agents.quote_requests import MOST_RECORDS, Chunk, RequestSource
 from agents.ride_events import events_of
@@ -152,21 +152,31 @@ class Quotes:
         """Answer what waits, newest first, publish it, let it be committed; until the worker ends."""
         while True:
             await self._take_in()
-            claimed = self._backlog.take()
-            if claimed.epoch == self._app.epoch:  # else whoever has the partitions now answers
-                chunk = claimed.chunk
-                await self._publish(self._answers_to(chunk, now_ms()), claimed.epoch)
-                self._worker.meter.latencies("quote_ms", now_ms() - np.array(chunk.asked.appended_ms, np.int64))
-            for ack in claimed.acks:
-                ack()  # without effect if the epoch is over
+            epoch = self._app.epoch
+            taken = self._backlog.take()
+            records: list[Record] = []
+            for claimed in taken:
+                if claimed.epoch == epoch:  # else whoever has the partitions now answers
+                    records += self._answers_to(claimed.chunk, now_ms())
+            await self._publish(records, epoch)
+            for claimed in taken:
+                appended_ms = np.array(claimed.chunk.asked.appended_ms, np.int64)
+                self._worker.meter.latencies("quote_ms", now_ms() - appended_ms)
+                for ack in claimed.acks:
+                    ack()  # without effect if the epoch is over
 
     async def _take_in(self) -> None:
-        """Claim all that waits, while there is room; wait for something if nothing is left to answer."""
-        while not self._backlog or not (self._waiting.empty or self._backlog.full):
-            held = await self._waiting.together()
-            self._backlog.add(self._claimed([batch for batch, _ in held], [ack for _, ack in held]))
-            if sum(batch.count for batch, _ in held) < MOST_RECORDS:
-                return  # that was all
+        """Claim all there is to read, while there is room; wait for something if nothing is left to answer."""
+        within_s = 0.0 if self._backlog else None
+        while not self._backlog.full:
+            held = await self._waiting.together(within_s)
+            if not held:
+                return
+            batches = [batch for batch, _ in held]
+            self._backlog.add(self._claimed(batches, [ack for _, ack in held]))
+            if not reads_the_past(batches, now_ms()):
+                return
+            within_s = MORE_WITHIN_S
             await asyncio.sleep(0)
 
     def _claimed(self, batches: Sequence[Batch], acks: Sequence[Callable[[], None]]) -> Claimed:

@@ -6,6 +6,7 @@ from aiokafka import ConsumerRecord
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents import quote_backlog
 from agents.quote_backlog import Backlog, Claimed
 from agents.quote_desk import QuoteDesk
 from agents.quote_requests import Chunk
@@ -66,20 +67,35 @@ def test_answers_are_those_of_requests_answered_in_order(chunks, most):
     for each in claimed(newest_first, chunks):
         backlog.add(each)
     while backlog:
-        more = answers(newest_first, backlog.take().chunk)
-        assert not more.keys() & found.keys()
-        found |= more
+        for each in backlog.take():
+            more = answers(newest_first, each.chunk)
+            assert not more.keys() & found.keys()
+            found |= more
     assert found == expected
     assert len(backlog) == 0
 
 
-def test_the_newest_goes_first_until_the_backlog_is_full():
+def ids_in_turn(backlog):
+    """First id of each chunk, by what is answered together."""
+    while backlog:
+        yield [each.chunk.asked.request_id[0] for each in backlog.take()]
+
+
+def test_the_newest_goes_first_until_the_backlog_is_full(monkeypatch):
     """A full one gives its oldest every other time, else what lies beyond it would never be read."""
+    monkeypatch.setattr(quote_backlog, "MOST_RECORDS", 1)
     backlog = Backlog(most=4)
     for each in claimed(desk(), [[0], [1], [2], [3], [4]]):
         backlog.add(each)
-    taken = [backlog.take().chunk.asked.request_id[0] for _ in range(5)]
-    assert taken == ["request-0", "request-4", "request-3", "request-2", "request-1"]
+    assert list(ids_in_turn(backlog)) == [[f"request-{number}"] for number in (0, 4, 3, 2, 1)]
+
+
+def test_small_chunks_are_answered_together():
+    """A rider who asks while a backlog is worked off costs no publication of their own."""
+    backlog = Backlog()
+    for each in claimed(desk(), [[0], [1, 2], [3]]):
+        backlog.add(each)
+    assert list(ids_in_turn(backlog)) == [["request-3", "request-1", "request-0"]]
 
 
 def test_a_request_may_be_claimed_again_once_it_was_answered():

@@ -62,6 +62,7 @@ class Overload:
     answered_after_it: int
     normal_again_ms: int | None
     worked_off_ms: int
+    p99_ms_by_second: dict[int, int]
     outcomes: dict[str, int]
     priced_after_deadline: int
     telemetry_per_s: dict[str, float]
@@ -152,6 +153,7 @@ def _measured(found: Seen, written: tuple[int, int], *, away_ms: int, back_ms: i
     waits = [(r.timestamp_ms, a.timestamp_ms - r.timestamp_ms) for r, a in answers]
     normal = _p99([wait for at_ms, wait in waits if away_ms - NORMAL_S * 500 < at_ms < away_ms - 1_000])
     live = [a.timestamp_ms for r, a in answers if r.timestamp_ms >= back_ms]
+    by_second = _p99_by_second(waits, back_ms)
     in_time = [(r, a) for r, a in answers if a.record.outcome is QuoteOutcome.PRICED]
     outcomes: dict[str, int] = {}
     for _, answer in answers:
@@ -165,8 +167,9 @@ def _measured(found: Seen, written: tuple[int, int], *, away_ms: int, back_ms: i
         answered_after_it=sum(r.timestamp_ms < back_ms and a.timestamp_ms > min(live) for r, a in answers)
         if live
         else 0,
-        normal_again_ms=_normal_again(waits, normal, back_ms),
+        normal_again_ms=_normal_again(by_second, normal),
         worked_off_ms=0,
+        p99_ms_by_second=by_second,
         outcomes=outcomes,
         priced_after_deadline=sum(a.record.now_ms > _deadline_ms(r) for r, a in in_time),
         telemetry_per_s=_telemetry(found, away_ms, back_ms),
@@ -187,14 +190,19 @@ def _deadline_ms(request: Any) -> int:
     return min(request.record.deadline_ms or longest, longest)
 
 
-def _normal_again(waits: list[tuple[int, int]], normal_ms: int, back_ms: int) -> int | None:
-    """From the return until the first second of requests from which on all seconds are as fast as before."""
+def _p99_by_second(waits: list[tuple[int, int]], back_ms: int) -> dict[int, int]:
+    """99 % of the answers to what was asked in each second after the return."""
     seconds: dict[int, list[int]] = {}
     for at_ms, wait in waits:
         if at_ms >= back_ms:
             seconds.setdefault((at_ms - back_ms) // WINDOW_MS, []).append(wait)
-    slow = [second for second, found in seconds.items() if _p99(found) > max(NORMAL_WITHIN * normal_ms, 100)]
-    after = [second for second in seconds if second > max(slow, default=-1)]
+    return {second: _p99(found) for second, found in sorted(seconds.items())}
+
+
+def _normal_again(p99_ms: dict[int, int], normal_ms: int) -> int | None:
+    """From the return until the first second of requests from which on all seconds are as fast as before."""
+    slow = [second for second, found in p99_ms.items() if found > max(NORMAL_WITHIN * normal_ms, 100)]
+    after = [second for second in p99_ms if second > max(slow, default=-1)]
     return min(after) * WINDOW_MS if after else None
 
 
