@@ -21,7 +21,10 @@ Held = tuple[Batch, Callable[[], None]]
 """A batch and the function that acknowledges it."""
 WAITING_BATCHES, DONE_AT_ONCE_MS = 64, 1 << 62
 BEHIND_MS, RUN, MORE_WITHIN_S = 1_000, 64, 0.05
-"""So many requests of which some came so long ago: more is to be read, and waited for. What came last is at the end."""
+"""So many requests of which some came so long ago: more is to be read, and waited for. What came last is at the end.
+
+A backlog is answered by as many at a time: whoever asks meanwhile waits for them.
+"""
 MOST_WAITING = 50_000
 """Requests held at once, about 1 kB each; what lies beyond stays in the topic."""
 
@@ -36,15 +39,15 @@ class Waiting:
         """Add a batch, once there is room."""
         await self._queue.put((batch, ack))
 
-    async def together(self, within_s: float | None = None) -> list[Held]:
-        """Everything that waits, up to about MOST_RECORDS; empty if no batch came in time."""
+    async def together(self, most: int = MOST_RECORDS, within_s: float | None = None) -> list[Held]:
+        """Everything that waits, up to about `most` records; empty if no batch came in time."""
         try:
             async with asyncio.timeout(within_s):
                 taken = [await self._queue.get()]
         except TimeoutError:
             return []
         count = taken[0][0].count
-        while count < MOST_RECORDS and not self._queue.empty():
+        while count < most and not self._queue.empty():
             taken.append(self._queue.get_nowait())
             count += taken[-1][0].count
         return taken
@@ -98,7 +101,7 @@ class Backlog:
         self._count += len(claimed.chunk.records)
 
     def take(self) -> list[Claimed]:
-        """The chunks to answer next, about MOST_RECORDS: the newest; of a full backlog every other time the oldest.
+        """The chunks to answer next: the newest, about RUN requests; of a full backlog the oldest every other time.
 
         The oldest so that reading goes on. Several, since few requests a publication are slow. Empty if there is none.
         """
@@ -106,7 +109,7 @@ class Backlog:
         self._chunks.sort(key=attrgetter("appended_ms"), reverse=self._oldest_next)
         taken: list[Claimed] = []
         count = 0
-        while self._chunks and count < MOST_RECORDS:
+        while self._chunks and count < RUN:
             taken.append(self._chunks.pop())
             count += len(taken[-1].chunk.records)
         self._count -= count

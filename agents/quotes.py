@@ -22,7 +22,7 @@ import numpy as np
 from aiokafka import ConsumerRecord
 from faust.types import TP
 
-from agents.quote_backlog import MORE_WITHIN_S, Backlog, Claimed, Waiting, reads_the_past
+from agents.quote_backlog import MORE_WITHIN_S, RUN, Backlog, Claimed, Waiting, reads_the_past
 from agents.quote_desk import QuoteDesk
 from agents.quote_requests import MOST_RECORDS, Chunk, RequestSource
 from agents.ride_events import events_of
@@ -167,16 +167,16 @@ class Quotes:
 
     async def _take_in(self) -> None:
         """Claim all there is to read, while there is room; wait for something if nothing is left to answer."""
-        within_s = 0.0 if self._backlog else None
+        most, within_s = MOST_RECORDS, 0.0 if self._backlog else None
         while not self._backlog.full:
-            held = await self._waiting.together(within_s)
+            held = await self._waiting.together(most, within_s)
             if not held:
                 return
             batches = [batch for batch, _ in held]
             self._backlog.add(self._claimed(batches, [ack for _, ack in held]))
             if not reads_the_past(batches, now_ms()):
                 return
-            within_s = MORE_WITHIN_S
+            most, within_s = RUN, MORE_WITHIN_S
             await asyncio.sleep(0)
 
     def _claimed(self, batches: Sequence[Batch], acks: Sequence[Callable[[], None]]) -> Claimed:
@@ -290,7 +290,7 @@ def register(app: WorkerApp, worker: Worker) -> None:
     service = Quotes(app, worker)
     app.on_began(service.began)
     for topic, read in ((QUOTE_REQUESTS, service.take), (RIDE_EVENTS, service.judge)):
-        reading = replace(worker.reading(), max_records=MOST_RECORDS)
+        reading = replace(worker.reading(), max_records=RUN)
         app.agent(app.batched_topic(topic.name, reading), name=f"{SERVICE}.{topic.name}")(read)
     app.task(service.answer)
     app.task(service.forget)

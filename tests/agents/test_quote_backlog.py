@@ -83,7 +83,7 @@ def ids_in_turn(backlog):
 
 def test_the_newest_goes_first_until_the_backlog_is_full(monkeypatch):
     """A full one gives its oldest every other time, else what lies beyond it would never be read."""
-    monkeypatch.setattr(quote_backlog, "MOST_RECORDS", 1)
+    monkeypatch.setattr(quote_backlog, "RUN", 1)
     backlog = Backlog(most=4)
     for each in claimed(desk(), [[0], [1], [2], [3], [4]]):
         backlog.add(each)
