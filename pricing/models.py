@@ -7,7 +7,7 @@ from pricing.behaviour_models import KINDS, NONE_ANNOUNCED, BehaviourChoice, Sma
 from pricing.demand_model import DemandModel, model_of
 from topics.control import ModelAnnounced
 
-CHAMPION = "champion"
+CHAMPION, CHALLENGER = "champion", "challenger"
 DEMAND = "demand"
 
 

@@ -12,11 +12,10 @@ from infra.cli.exits import CommandError
 from infra.cli.output import say, say_json, say_table
 
 if TYPE_CHECKING:
-    from pricing.behaviour_models import SmallChoice
     from pricing.idle_forecast import IdleForecast
     from pricing.idle_outlook import CellOutlook
-    from pricing.models import ModelBook
     from pricing.zone_join import PartitionState
+    from topics.control import ModelAnnounced
 
 EXAMPLES = ("faretide forecast supply", "faretide forecast supply --top 5 --json")
 HOUR_MS = 3_600_000
@@ -31,14 +30,13 @@ def supply_command(
     top: Annotated[int, typer.Option(min=1, help="So many cells, those with most idle cars first.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON document.")] = False,
 ) -> None:
-    """Forecast idle cars by cell, with p10 and p90, by the champion of the model `supply`.
+    """Forecast idle cars by cell, with p10 and p90, by the model `supply`.
 
-    Reads supply-cells as PRICING does and changes nothing. The forecast is net of riders, at prices like those of the
-    minutes the model was fitted on.
+    The champion's, or if there is none the one announced last. Reads supply-cells as PRICING does and changes nothing.
+    The forecast is net of riders, at prices like those of the minutes the model was fitted on.
     """
-    states, book = asyncio.run(_read(time.time_ns() // 1_000_000 - round(hours * HOUR_MS)))
-    choice = next(one for one in book.behaviour(market).choices if one.name == "supply")
-    forecast = _forecast_of(choice, market)
+    states, announced = asyncio.run(_read(time.time_ns() // 1_000_000 - round(hours * HOUR_MS)))
+    label, forecast = _forecast_of(announced, market)
     now_ms = max((zone.latest_ms for state in states for zone in state.zones.values()), default=0)
     complete = [state for state in states if state.supply.is_complete(now_ms)]
     if not complete:
@@ -52,7 +50,7 @@ def supply_command(
     cells.sort(key=lambda cell: (-cell.idle, cell.cell))
     found = {
         "now_ms": now_ms,
-        "model": choice.label,
+        "model": label,
         "partitions": len(states),
         "complete_partitions": len(complete),
         "idle": sum(cell.idle for cell in cells),
@@ -64,40 +62,44 @@ def supply_command(
         _show(cells[:top], found)
 
 
-def _forecast_of(choice: "SmallChoice", market: str) -> "IdleForecast":
+def _forecast_of(announced: "list[ModelAnnounced]", market: str) -> "tuple[str, IdleForecast]":
+    """What to call the model, and its forecast; of equal aliases the newest announcement counts, broken or not."""
+    from pricing.behaviour_models import SUPPLY, small_choice
+    from pricing.models import CHAMPION
     from pricing.supply_forecast import SupplyShares
 
+    of_supply = [one for one in announced if one.name == SUPPLY]
+    champions = [one for one in of_supply if one.alias == CHAMPION]
+    if not of_supply:
+        raise CommandError("no model of supply is announced: see `faretide train supply`, `faretide models announce`")
+    chosen = (champions or of_supply)[-1]
+    choice = small_choice(chosen, 0).usable_in(market)
+    label = f"{chosen.name}@{chosen.version}, the {chosen.alias}"
     if not isinstance(choice.value, SupplyShares):
-        raise CommandError(
-            f"no model of supply can be used in {market}: {choice.fallback}; announce one by `faretide models announce`"
-        )
+        raise CommandError(f"{label}, cannot be used in {market}: {choice.fallback}")
     if choice.value.idle is None:
-        raise CommandError(
-            f"{choice.label} says which busy cars will be there, not how many stand idle: train it again"
-        )
-    return choice.value.idle
+        raise CommandError(f"{label}, says which busy cars will be there, not how many stand idle: train it again")
+    return label, choice.value.idle
 
 
-async def _read(since_ms: int) -> "tuple[list[PartitionState], ModelBook]":
+async def _read(since_ms: int) -> "tuple[list[PartitionState], list[ModelAnnounced]]":
     from infra.cli.session import open_session
     from infra.clients.registry import Registry
     from infra.clients.schema_ids import SchemaIds
-    from pricing.models import ModelBook
     from pricing.zone_join import PartitionState, apply_supply
     from pricing.zone_state import KEPT_MS
     from topics.catalogue import MODELS, SUPPLY_CELLS
 
-    connection, book = open_session("forecast").connection, ModelBook()
+    connection = open_session("forecast").connection
     states: dict[int, PartitionState] = {}
     async with Registry(connection) as registry:
         ids = SchemaIds(registry)
-        async for entry in read_entries(connection, MODELS, ids, 0):
-            book.learn(entry.record, entry.offset)
+        announced = [entry.record async for entry in read_entries(connection, MODELS, ids, 0)]
         async for entry in read_entries(connection, SUPPLY_CELLS, ids, since_ms):
             state = states.get(entry.partition) or states.setdefault(entry.partition, PartitionState(entry.partition))
             for zone in apply_supply(state, entry.record, entry.offset):
                 state.zones[zone].forget(entry.record.now_ms - KEPT_MS)
-    return [states[number] for number in sorted(states)], book
+    return [states[number] for number in sorted(states)], announced
 
 
 def _show(cells: "list[CellOutlook]", found: dict[str, object]) -> None:

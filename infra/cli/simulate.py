@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,11 +15,13 @@ from infra.cli.output import say, say_json, say_table
 if TYPE_CHECKING:
     from simulation.lockstep.outcome import Outcome
     from simulation.lockstep.trials import Difference, World
+    from topics.control import ModelAnnounced
 
 EXAMPLES = (
     "faretide simulate --scenario stadium --policy faretide",
     "faretide simulate --scenario rain --policy all --seeds 20 --json",
     "faretide simulate --scenario all --policy all --seeds 20 --report docs/results",
+    "faretide simulate --scenario rain --seeds 5 --model models/supply-1.faretide",
 )
 ALL = "all"
 SHOWN = (
@@ -67,6 +70,10 @@ def command(
             help="usual, or what no policy knows: elasticity-half, elasticity-half-more, slower, faster, exponential."
         ),
     ] = "usual",
+    model: Annotated[
+        list[Path] | None,
+        typer.Option(help="A further model that faretide prices by, a file of `faretide train`; repeatable."),
+    ] = None,
     report: Annotated[
         Path | None, typer.Option(help="Directory for simulation.html, and JSON and pictures of each scenario.")
     ] = None,
@@ -86,7 +93,7 @@ def command(
 
     if people not in PEOPLE:
         raise CommandError(f"--people must be one of {', '.join(PEOPLE)}, got {people!r}", ExitCode.USAGE)
-    world = PEOPLE[people](world_of(drivers))
+    world = replace(PEOPLE[people](world_of(drivers)), further=tuple(_model(file) for file in model or ()))
     if tune:
         _tune(world)
         return
@@ -97,6 +104,8 @@ def command(
         "seeds": [first_seed, first_seed + seeds - 1],
         "scenarios": {},
     }
+    if model:
+        document["models"] = [file.name for file in model]
     names = _chosen(scenario, tuple(SCENARIOS), "scenario")
     progress = Progress(runs=len(names) * len(policies) * seeds)
     for name in names:
@@ -128,6 +137,14 @@ def world_of(drivers: int) -> "World":
         model=shipped_model(0),
         assumed=Assumptions(drivers=drivers),
     )
+
+
+def _model(file: Path) -> "ModelAnnounced":
+    from infra.cli.replaying.differences import model_in
+
+    if not file.is_file():
+        raise CommandError(f"--model must be a file that `faretide train` wrote, {file} is none", ExitCode.USAGE)
+    return model_in(file, 0)
 
 
 def _tune(world: "World") -> None:

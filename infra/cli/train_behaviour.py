@@ -92,7 +92,8 @@ def _train(
     except ValueError as error:
         raise CommandError(f"{file}: {error}") from error
     artefact = packed(name, market, fitted)
-    card = _card(name, fitted, calibration, history, {"offers": file.name, "test": test.name if test else "last third"})
+    against = test.name if test else TEST.name if file == HISTORY else "last third"
+    card = _card(name, fitted, calibration, history, {"offers": file.name, "test": against})
     keep(target, artefact, json.dumps(card, sort_keys=True, indent=1) + "\n", check=check)
     if report is not None:
         from infra.cli.calibration_picture import picture

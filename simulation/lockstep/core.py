@@ -7,6 +7,7 @@ and asked for the tick of every zone. Nothing of it is rebuilt here; only Kafka 
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -52,13 +53,14 @@ class Faretide:
         cells: Ints,
         market: MarketDefined,
         policy: PricingPolicySet,
-        model: ModelAnnounced,
+        models: Sequence[ModelAnnounced],
     ) -> None:
-        markets, policies, models = MarketBook(), PolicyBook(), ModelBook()
+        markets, policies, book = MarketBook(), PolicyBook(), ModelBook()
         markets.learn(around(market, cells), 0)
         policies.learn(policy, 0)
-        models.learn(model, 0)
-        self._desk = PricingDesk(markets=markets, policies=policies, models=models, zone_partitions=1)
+        for offset, model in enumerate(models):
+            book.learn(model, offset)
+        self._desk = PricingDesk(markets=markets, policies=policies, models=book, zone_partitions=1)
         self._products = [product.product for product in market.products]
         self._zones, self._cells = zones, cells
         self._rows = {zone: row_of(cells, layout_of(zone).cells) for zone in zones.tolist()}

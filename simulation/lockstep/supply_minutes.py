@@ -32,13 +32,17 @@ class Counting:
 def minutes_of(world: World, scenario: Scenario, seed: int) -> SupplySpan:
     """One run under the service's own pricing."""
     counting = Counting(pricer_of("faretide", world, scenario))
-    town = town_after(world, scenario, counting, seed)
+    return counted(town_after(world, scenario, counting, seed), counting, name=f"{scenario.name}-{seed}")
+
+
+def counted(town: Town, counting: Counting, *, name: str) -> SupplySpan:
+    """The minutes of a run that ended, under the pricer that counted them."""
     at_ms = np.array([at for at in counting.minutes if at >= town.start_ms + SETTLING_MS], np.int64)
     fleets = [counting.minutes[at] for at in at_ms.tolist()]
     return SupplySpan(
-        name=f"{scenario.name}-{seed}",
+        name=name,
         at_ms=at_ms,
-        cells=world.ground.cells,
+        cells=town.ground.cells,
         idle=np.stack([fleet.stood for fleet in fleets]),
         busy=np.stack([fleet.busy for fleet in fleets]),
         soon_free=np.stack([fleet.soon_free for fleet in fleets]),

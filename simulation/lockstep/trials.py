@@ -35,12 +35,16 @@ _T95 = tuple(map(float, _T95_TEXT.split()))
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class World:
-    """What a trial needs: the ground, what is sold and by which rules, the model, and how people are."""
+    """What a trial needs: the ground, what is sold and by which rules, the models, and how people are.
+
+    `model` is that of demand; `further` are others that the service's pricing applies, of one name the last.
+    """
 
     ground: Ground
     market: MarketDefined
     policy: PricingPolicySet
     model: ModelAnnounced
+    further: tuple[ModelAnnounced, ...] = ()
     assumed: Assumptions = field(default_factory=Assumptions)
     decisions: Decisions = field(default_factory=Decisions)
 
@@ -69,9 +73,12 @@ def pricer_of(name: str, world: World, scenario: Scenario) -> Pricer:
         case "ratio":
             return Ratio(world.ground, world.market, world.policy, FITTED.ratio)
         case "faretide":
-            ground = world.ground
             return Faretide(
-                zones=ground.zones, cells=ground.cells, market=world.market, policy=world.policy, model=world.model
+                zones=world.ground.zones,
+                cells=world.ground.cells,
+                market=world.market,
+                policy=world.policy,
+                models=(world.model, *world.further),
             )
     raise ValueError(f"policy must be one of {', '.join(POLICIES)}, got {name!r}")
 

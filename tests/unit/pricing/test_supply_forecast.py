@@ -21,6 +21,7 @@ from pricing.artefact import BrokenModelError
 from pricing.behaviour_models import KINDS, packed, small_choice, small_model
 from pricing.idle_forecast import HORIZONS_MIN, variance_of
 from pricing.idle_outlook import idle_outlook
+from pricing.models import ModelBook
 from pricing.supply_features import FEATURES, feature_matrix, seen_in_span, seen_in_view
 from pricing.supply_fits import cars_rows, fitted_shares, fitted_spread, fitted_supply, idle_rows
 from pricing.supply_forecast import ASSUMED, cars_expected
@@ -183,6 +184,16 @@ def test_the_shipped_model_is_what_training_gives_and_better_than_all_plain_fore
         columns = [[feature.name for feature in FEATURES].index(name) for name in plain]
         assert ours < 0.9 * min(score_of(later.came, later.features[:, column]).deviance for column in columns)
         assert covered(at, later.came, at.mean(later.features)).spread_evenly == pytest.approx(0.8, abs=0.03)
+
+
+def test_the_shipped_model_of_supply_prices_nothing_until_it_is_made_champion():
+    """Ticks fall back and say so; an alias away it is applied."""
+    book = ModelBook()
+    for offset, one in enumerate(shipped_behaviour(0)):
+        book.learn(one, offset)
+    assert [use.model or use.fallback for use in book.behaviour("nyc").uses] == ["eta@1", "acceptance@1", "no-model"]
+    book.learn(replace(shipped("supply"), alias="champion"), 9)
+    assert book.behaviour("nyc").behaviour.supply == small_model(shipped("supply"))[1]
 
 
 def test_a_score_names_every_forecaster():

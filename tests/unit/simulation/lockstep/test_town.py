@@ -12,6 +12,7 @@ from simulation.fleet import CarState
 from simulation.lockstep.ground import new_york
 from simulation.lockstep.pricers import Fixed
 from simulation.lockstep.scenarios import SCENARIOS
+from simulation.lockstep.supply_minutes import Counting, counted
 from simulation.lockstep.trials import differences, pricer_of, town_after, trial, trials
 
 SMALL = 150
@@ -67,6 +68,20 @@ def test_cars_are_where_their_riders_are():
     assert (cars.rider[busy] >= 0).all()
     assert np.unique(cars.rider[busy]).size == int(busy.sum())
     assert (cars.rider[cars.state == CarState.IDLE] == -1).all()
+
+
+def test_recorded_minutes_hold_every_car_and_every_booking():
+    """A minute apart from the twentieth on; soon free cars are busy ones; who took an offer is booked once."""
+    counting = Counting(Fixed(world().ground.cells.size, 3, 100))
+    each = town_after(world(), SCENARIOS["steady"], counting, 1)
+    span = counted(each, counting, name="steady-1")
+    assert set(np.diff(span.at_ms).tolist()) == {60_000}
+    assert span.at_ms[0] == each.start_ms + 20 * 60_000
+    assert (span.soon_free <= span.busy).all()
+    on_road = (span.idle + span.busy).sum(axis=1)
+    assert 0.8 * SMALL < on_road.min() <= on_road.max() <= each.cars.size
+    taken = each.took & (each.asked_ms >= span.at_ms[0]) & (each.asked_ms < span.at_ms[-1])
+    assert span.bookings.sum() == taken.sum()
 
 
 def test_scarcity_makes_ways_long_and_rides_few():
