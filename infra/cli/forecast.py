@@ -81,6 +81,8 @@ def backtest_command(
         say_json(document(result, forecasts, plan.bin_min))
     else:
         _show(result, forecasts)
+        if output is not None:
+            say(f"{output}: {forecasts.mean.size:,} forecasts, {forecasts.cells.size} cells in every bin of the test")
 
 
 @contextmanager
