@@ -54,8 +54,15 @@ broker: $(VENV)/.dev ## Tests on a real broker, registry and Postgres
 golden: $(VENV)/.dev ## Write what this code makes of the recordings in tests/golden into them, for review
 	$(BIN)/python -m tests.golden.renew
 
-simulations: $(VENV)/.run ## Every scenario under every policy on paired seeds, docs/results/simulation.*; an hour of one core (SEEDS=20)
+simulations: $(VENV)/.run ## Every scenario under every policy on paired seeds, docs/results/simulation.*; 35 min of one core (SEEDS=20)
 	$(BIN)/faretide simulate --scenario all --policy all --seeds $(SEEDS) --report docs/results $(ARGS)
+
+.PHONY: misfits facts
+misfits: $(VENV)/.run ## Two scenarios in cities no policy was made for, docs/results/simulation-misfits.json; half an hour of one core
+	$(BIN)/faretide simulate misfits --report docs/results $(ARGS)
+
+facts: $(VENV)/.run ## The simulated city beside published facts, docs/results/simulation-facts.json; two minutes of one core
+	$(BIN)/faretide simulate facts --report docs/results $(ARGS)
 
 .PHONY: forecast
 forecast: $(VENV)/.run ## Forecast July and August at every resolution and bin, docs/results/forecast-july-august.*; minutes of one core

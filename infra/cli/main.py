@@ -75,7 +75,6 @@ def build() -> typer.Typer:
     made.command("quote", epilog=_examples(quote.EXAMPLES))(quote.command)
     made.command("explain", epilog=_examples(explain.EXAMPLES))(explain.command)
     made.command("doctor", epilog=_examples(doctor.EXAMPLES))(doctor.command)
-    made.command("simulate", epilog=_examples(simulate.EXAMPLES))(simulate.command)
     made.command("faults", epilog=_examples(faults.EXAMPLES))(faults.command)
     made.command("bench", epilog=_examples(bench.EXAMPLES))(bench.command)
     made.add_typer(_topics(), name="topics")
@@ -89,6 +88,7 @@ def build() -> typer.Typer:
     made.add_typer(_forecast(), name="forecast")
     made.add_typer(_models(), name="models")
     made.add_typer(_replay(), name="replay")
+    made.add_typer(_simulate(), name="simulate")
     made.add_typer(_bundle(), name="bundle")
     return made
 
@@ -206,6 +206,15 @@ def _replay() -> typer.Typer:
     group.command("verify", epilog=_examples(replay.VERIFY_EXAMPLES))(replay.verify_command)
     group.command("diff", epilog=_examples(replay.DIFF_EXAMPLES))(replay.diff_command)
     group.command("show", epilog=_examples(replay.SHOW_EXAMPLES))(replay.show_command)
+    return group
+
+
+def _simulate() -> typer.Typer:
+    group = typer.Typer(
+        epilog=_examples(simulate.EXAMPLES), invoke_without_command=True, callback=simulate.command, **_LOOKS
+    )
+    group.command("misfits", epilog=_examples(simulate.MISFITS_EXAMPLES))(simulate.misfits_command)
+    group.command("facts", epilog=_examples(simulate.FACTS_EXAMPLES))(simulate.facts_command)
     return group
 
 

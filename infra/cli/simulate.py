@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "faretide simulate --scenario stadium --policy faretide",
     "faretide simulate --scenario rain --policy all --seeds 20 --json",
-    "faretide simulate --scenario all --policy all --seeds 20 --report docs/results",
+    "faretide simulate --scenario all --policy all --seeds 20 --runs runs --report docs/results",
     "faretide simulate --scenario rain --seeds 5 --model models/supply-1.faretide",
 )
+MISFITS_EXAMPLES = ("faretide simulate misfits --seeds 8 --runs runs --report docs/results",)
+FACTS_EXAMPLES = ("faretide simulate facts --seeds 6 --runs runs --report docs/results",)
 ALL = "all"
 SHOWN = (
     "mean_wait_s",
@@ -55,15 +57,32 @@ class Progress:
         return told
 
 
+Seeds = Annotated[int, typer.Option(min=1, help="How many seeds, each the same people under every policy.")]
+FirstSeed = Annotated[int, typer.Option(min=0, help="The first seed.")]
+Drivers = Annotated[int, typer.Option(min=50, help="Cars on the road at usual earnings.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The results as one JSON document.")]
+Runs = Annotated[
+    Path | None,
+    typer.Option(
+        "--runs",
+        metavar="DIR",
+        help="Keep each run here and play none that is kept: to go on after a stop, or to share seeds between "
+        "processes. Empty it when the code changes.",
+    ),
+]
+Report = Annotated[Path | None, typer.Option(help="Directory for the report.")]
+
+
 def command(
+    context: typer.Context,
     *,
     scenario: Annotated[
         str, typer.Option(help="steady, stadium, rain, outage, misforecast, new-year, or all.")
     ] = "steady",
-    policy: Annotated[str, typer.Option(help="none, static, ratio, faretide, or all.")] = "faretide",
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, each the same people under every policy.")] = 1,
-    first_seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 1,
-    drivers: Annotated[int, typer.Option(min=50, help="Cars on the road at usual earnings.")] = 1_000,
+    policy: Annotated[str, typer.Option(help="none, static, ratio, ratio-oracle, faretide, or all.")] = "faretide",
+    seeds: Seeds = 1,
+    first_seed: FirstSeed = 1,
+    drivers: Drivers = 1_000,
     people: Annotated[
         str,
         typer.Option(
@@ -77,23 +96,26 @@ def command(
     report: Annotated[
         Path | None, typer.Option(help="Directory for simulation.html, and JSON and pictures of each scenario.")
     ] = None,
+    runs: Runs = None,
     tune: Annotated[
-        bool, typer.Option("--tune", help="Tune the static and the ratio policy instead, on seeds apart; minutes.")
+        bool, typer.Option("--tune", help="Tune the static and the ratio policies instead, on seeds apart; minutes.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The results as one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Play two hours of a city in lockstep with a pricing policy and say how riders and drivers fared.
 
     Runs in this process, without brokers; the policy faretide is the service's own pricing. The same seeds give the
     same bytes. With several policies and seeds, differences come with 95 % intervals over paired seeds.
     """
-    from simulation.lockstep.people import PEOPLE
+    if context.invoked_subcommand is not None:
+        return
+    from simulation.lockstep.people import PEOPLE, world_with
     from simulation.lockstep.scenarios import SCENARIOS
     from simulation.lockstep.trials import POLICIES, differences, trials
 
     if people not in PEOPLE:
         raise CommandError(f"--people must be one of {', '.join(PEOPLE)}, got {people!r}", ExitCode.USAGE)
-    world = replace(PEOPLE[people](world_of(drivers)), further=tuple(_model(file) for file in model or ()))
+    world = world_with(people, replace(world_of(drivers), further=tuple(_model(file) for file in model or ())))
     if tune:
         _tune(world)
         return
@@ -109,7 +131,8 @@ def command(
     names = _chosen(scenario, tuple(SCENARIOS), "scenario")
     progress = Progress(runs=len(names) * len(policies) * seeds)
     for name in names:
-        found = trials(world, SCENARIOS[name], policies, range(first_seed, first_seed + seeds), progress.told_of(name))
+        played = range(first_seed, first_seed + seeds)
+        found = trials(world, SCENARIOS[name], policies, played, progress.told_of(name), kept=runs)
         differing = differences(found, policies[-1])
         document["scenarios"][name] = _document(found, differing)
         if not as_json:
@@ -120,6 +143,75 @@ def command(
         write_report(report, document, world)
     if as_json:
         say_json(document)
+
+
+def misfits_command(
+    *,
+    seeds: Seeds = 8,
+    first_seed: FirstSeed = 1,
+    drivers: Drivers = 1_000,
+    runs: Runs = None,
+    report: Report = None,
+    as_json: AsJson = False,
+) -> None:
+    """Play cities that no policy was made for: other elasticities, other speeds, another way to choose.
+
+    Two scenarios under every policy, none of them tuned anew; differences with 95 % intervals over paired seeds.
+    """
+    from simulation.lockstep.misfits import FILE, PLAYED, misfits
+    from simulation.lockstep.people import OTHERS
+    from simulation.lockstep.trials import POLICIES
+
+    progress = Progress(runs=len(OTHERS) * len(PLAYED) * len(POLICIES) * seeds)
+    played = range(first_seed, first_seed + seeds)
+    document: dict[str, Any] = {
+        "drivers": drivers,
+        "seeds": [first_seed, first_seed + seeds - 1],
+        "people": misfits(world_of(drivers), played, progress.told_of("misfits"), kept=runs),
+    }
+    _keep(report, FILE, document)
+    if as_json:
+        say_json(document)
+        return
+    for people, scenarios in document["people"].items():
+        for scenario, found in scenarios.items():
+            for each in found["differences"]:
+                interval = f"{each['mean']:,.4g} ({each['low']:,.4g} to {each['high']:,.4g})"
+                say(f"{people}, {scenario}: {each['policy']} - {each['other']}, {each['measure']}: {interval}")
+
+
+def facts_command(
+    *,
+    seeds: Seeds = 6,
+    first_seed: FirstSeed = 1,
+    drivers: Drivers = 1_000,
+    runs: Runs = None,
+    report: Report = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the city with published facts: those it was set by, and those nothing was fitted to."""
+    from simulation.lockstep.facts import FILE, facts
+
+    played = range(first_seed, first_seed + seeds)
+    document: dict[str, Any] = {
+        "drivers": drivers,
+        "seeds": [first_seed, first_seed + seeds - 1],
+        "facts": facts(world_of(drivers), played, kept=runs),
+    }
+    _keep(report, FILE, document)
+    if as_json:
+        say_json(document)
+        return
+    rows = [(each["use"], each["fact"], each["published"], each["here"], each["agrees"]) for each in document["facts"]]
+    say_table(("use", "fact", "published", "here", "agrees"), rows)
+
+
+def _keep(report: Path | None, name: str, document: dict[str, Any]) -> None:
+    if report is not None:
+        import orjson
+
+        report.mkdir(parents=True, exist_ok=True)
+        (report / name).write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
 
 
 def world_of(drivers: int) -> "World":

@@ -1,6 +1,7 @@
 """What the rival policies were tuned to, on seeds of their own: `faretide simulate --tune` gives these values.
 
-A fixed price knows the hour of the week and nothing of the day; the ratio rule is one for all hours.
+A fixed price knows the hour of the week and nothing of the day; a ratio rule is one for all hours. `ratio` was tuned on
+hours as everybody expects them, as an operator could; `ratio-oracle` on the very shocks of the tables.
 """
 
 from dataclasses import dataclass
@@ -18,18 +19,22 @@ class RatioRule:
     slope: float
 
 
-RATIO_GRID = tuple(RatioRule(free=free, slope=slope) for free in (0.5, 0.75, 1.0, 1.5) for slope in (0.25, 0.5, 1.0))
+RATIO_FREE = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
+RATIO_SLOPE = (0.0625, 0.125, 0.25, 0.5, 1.0)
+RATIO_START = RatioRule(free=1.5, slope=0.25)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
-    """`static_hundredths` by local weekday and hour such as `Tue 14`; one ratio rule."""
+    """`static_hundredths` by local weekday and hour such as `Tue 14`; one ratio rule of either kind."""
 
     static_hundredths: dict[str, int]
     ratio: RatioRule
+    ratio_oracle: RatioRule
 
 
 FITTED = Fitted(
     static_hundredths={"Tue 14": 100, "Sat 22": 100, "Wed 18": 100, "Fri 19": 115, "Thu 18": 100, "Thu 00": 120},
-    ratio=RatioRule(free=1.5, slope=0.25),
+    ratio=RatioRule(free=2.0, slope=0.5),
+    ratio_oracle=RatioRule(free=1.5, slope=0.25),
 )

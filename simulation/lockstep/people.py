@@ -26,11 +26,22 @@ def _choosing_exponentially(world: World) -> World:
     return replace(world, decisions=Decisions(worth=exponential_worth))
 
 
-PEOPLE: dict[str, Other] = {
-    "usual": lambda world: world,
+USUAL = "usual"
+_PEOPLE: dict[str, Other] = {
+    USUAL: lambda world: world,
     "elasticity-half": _assuming(price_elasticity=0.5 * _USUAL.price_elasticity),
     "elasticity-half-more": _assuming(price_elasticity=1.5 * _USUAL.price_elasticity),
     "slower": _assuming(speed_ratio=0.8),
     "faster": _assuming(speed_ratio=1.2),
     "exponential": _choosing_exponentially,
 }
+PEOPLE = tuple(_PEOPLE)
+OTHERS = PEOPLE[1:]
+
+
+def world_with(people: str, world: World) -> World:
+    """The same world with those people or streets, and their name.
+
+    Raises KeyError if there are none of that name.
+    """
+    return replace(_PEOPLE[people](world), people=people)

@@ -11,7 +11,13 @@ from matplotlib.figure import Figure
 
 from simulation.lockstep.town import Town
 
-COLOURS = {"none": "#8a8a8a", "static": "#b8860b", "ratio": "#3a6ea5", "faretide": "#c2334d"}
+COLOURS = {
+    "none": "#8a8a8a",
+    "static": "#b8860b",
+    "ratio": "#3a6ea5",
+    "ratio-oracle": "#5fa052",
+    "faretide": "#c2334d",
+}
 
 
 def over_time(towns: dict[str, Town]) -> str:

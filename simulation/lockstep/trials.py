@@ -6,6 +6,8 @@ intervals are Student's over seeds: much narrower than those of two independent 
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from simulation.lockstep.core import Faretide
 from simulation.lockstep.decisions import Decisions
 from simulation.lockstep.fitted import FITTED, RatioRule
 from simulation.lockstep.ground import Ground
+from simulation.lockstep.kept_runs import kept_or_played
 from simulation.lockstep.outcome import Outcome, outcome_of
 from simulation.lockstep.pricers import Fixed, Pricer
 from simulation.lockstep.ratio import Ratio
@@ -23,7 +26,7 @@ from simulation.lockstep.scenarios import Scenario
 from simulation.lockstep.town import Town
 from topics.control import MarketDefined, ModelAnnounced, PricingPolicySet
 
-POLICIES = ("none", "static", "ratio", "faretide")
+POLICIES = ("none", "static", "ratio", "ratio-oracle", "faretide")
 MEASURES = tuple(Outcome.__dataclass_fields__)
 # Two-sided 95 % points of Student's t by degrees of freedom, 1 to 30; beyond, the normal's.
 _T95_TEXT = (
@@ -35,7 +38,7 @@ _T95 = tuple(map(float, _T95_TEXT.split()))
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class World:
-    """What a trial needs: the ground, what is sold and by which rules, the models, and how people are.
+    """What a trial needs: the ground, what is sold and by which rules, the models, and how people are, with their name.
 
     `model` is that of demand; `further` are others that the service's pricing applies, of one name the last.
     """
@@ -47,6 +50,7 @@ class World:
     further: tuple[ModelAnnounced, ...] = ()
     assumed: Assumptions = field(default_factory=Assumptions)
     decisions: Decisions = field(default_factory=Decisions)
+    people: str = "usual"
 
     @property
     def compiled(self) -> Market:
@@ -60,7 +64,7 @@ class World:
 
 
 def pricer_of(name: str, world: World, scenario: Scenario) -> Pricer:
-    """The policy of that name; what it was tuned on were other seeds of usual hours.
+    """The policy of that name; what it was tuned on were other seeds, of usual hours but for `ratio-oracle`.
 
     Raises ValueError if there is none.
     """
@@ -71,7 +75,9 @@ def pricer_of(name: str, world: World, scenario: Scenario) -> Pricer:
         case "static":
             return Fixed(cells, products, FITTED.static_hundredths[scenario.hour])
         case "ratio":
-            return Ratio(world.ground, world.market, world.policy, FITTED.ratio)
+            return ratio_with(FITTED.ratio, world)
+        case "ratio-oracle":
+            return ratio_with(FITTED.ratio_oracle, world)
         case "faretide":
             return Faretide(
                 zones=world.ground.zones,
@@ -121,14 +127,22 @@ def trials(
     policies: Iterable[str],
     seeds: Iterable[int],
     told: Callable[[str, int], None] = lambda _policy, _seed: None,
+    *,
+    kept: Path | None = None,
 ) -> dict[str, list[Outcome]]:
-    """Outcomes by policy, in the order of seeds."""
+    """Outcomes by policy, in the order of seeds; runs kept in the directory `kept` are not played again."""
     found: dict[str, list[Outcome]] = {policy: [] for policy in policies}
     for seed in seeds:
         for policy, outcomes in found.items():
             told(policy, seed)
-            outcomes.append(trial(world, scenario, policy, seed))
+            name = f"{world.people}-{world.assumed.drivers}{_models_of(world)}-{scenario.name}-{policy}-{seed}"
+            outcomes.append(kept_or_played(kept, name, partial(trial, world, scenario, policy, seed)))
     return found
+
+
+def _models_of(world: World) -> str:
+    """The further models, for the name of a run."""
+    return "".join(f"+{model.name}-{model.version}" for model in world.further)
 
 
 def means(outcomes: list[Outcome]) -> dict[str, float]:

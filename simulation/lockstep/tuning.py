@@ -1,21 +1,66 @@
-"""Tuning of the rival policies: the best of a grid by welfare, on seeds that no table uses."""
+"""Tuning of the rival policies by welfare, on seeds that no table uses.
 
-from collections.abc import Callable
+A fixed price is the best of a grid. A ratio rule is climbed to: from a usual one to the best of its neighbours on the
+grid, as long as one is better, so that the grid may be wide and no edge of it decides.
+"""
 
-from simulation.lockstep.fitted import RATIO_GRID, STATIC_GRID, TUNING_SEEDS, Fitted, RatioRule
+from collections.abc import Callable, Iterator
+from functools import cache
+
+from simulation.lockstep.fitted import (
+    RATIO_FREE,
+    RATIO_SLOPE,
+    RATIO_START,
+    STATIC_GRID,
+    TUNING_SEEDS,
+    Fitted,
+    RatioRule,
+)
 from simulation.lockstep.outcome import outcome_of
 from simulation.lockstep.pricers import Fixed, Pricer
 from simulation.lockstep.scenarios import SCENARIOS, Scenario
 from simulation.lockstep.trials import World, ratio_with, town_after
 
+Worth = Callable[[RatioRule], float]
+
 
 def tuned(world: World, told: Callable[[str], None]) -> Fitted:
-    """A fixed price per hour of the week, tuned as everybody expects it; a ratio rule tuned on all scenarios.
+    """Fixed prices by hour of the week and a ratio rule, both on hours as everybody expects them; and `ratio-oracle`.
 
-    The ratio rule thereby knows more than a fixed price: it was shown what it will meet.
+    That one knows more than an operator can: it was shown the shocks it will meet.
     """
-    static = {scenario.hour: _best_fixed(world, scenario.usual(), told) for scenario in SCENARIOS.values()}
-    return Fitted(static_hundredths=static, ratio=_best_ratio(world, told))
+    usual = [scenario.usual() for scenario in SCENARIOS.values()]
+    return Fitted(
+        static_hundredths={each.hour: _best_fixed(world, each, told) for each in usual},
+        ratio=climbed(RATIO_START, _ratio_worth(world, usual, told)),
+        ratio_oracle=climbed(RATIO_START, _ratio_worth(world, list(SCENARIOS.values()), told)),
+    )
+
+
+def climbed(start: RatioRule, worth: Worth) -> RatioRule:
+    """The rule reached from `start` by going to the best neighbour on the grid until none is better."""
+    known = cache(worth)
+    best = start
+    while True:
+        better = max((best, *neighbours(best)), key=known)
+        if better == best:
+            return best
+        best = better
+
+
+def neighbours(rule: RatioRule) -> Iterator[RatioRule]:
+    """Rules one step away on the grid, in one of the two values.
+
+    >>> [(each.free, each.slope) for each in neighbours(RatioRule(free=0.5, slope=0.25))]
+    [(0.75, 0.25), (0.5, 0.125), (0.5, 0.5)]
+    """
+    at, slope = RATIO_FREE.index(rule.free), RATIO_SLOPE.index(rule.slope)
+    for step in (at - 1, at + 1):
+        if 0 <= step < len(RATIO_FREE):
+            yield RatioRule(free=RATIO_FREE[step], slope=rule.slope)
+    for step in (slope - 1, slope + 1):
+        if 0 <= step < len(RATIO_SLOPE):
+            yield RatioRule(free=rule.free, slope=RATIO_SLOPE[step])
 
 
 def _best_fixed(world: World, usual: Scenario, told: Callable[[str], None]) -> int:
@@ -29,15 +74,13 @@ def _best_fixed(world: World, usual: Scenario, told: Callable[[str], None]) -> i
     return max(STATIC_GRID, key=worth)
 
 
-def _best_ratio(world: World, told: Callable[[str], None]) -> RatioRule:
+def _ratio_worth(world: World, scenarios: list[Scenario], told: Callable[[str], None]) -> Worth:
     def worth(rule: RatioRule) -> float:
-        parts = [
-            _welfare(world, each, lambda: ratio_with(rule, world), TUNING_SEEDS[:1]) for each in SCENARIOS.values()
-        ]
-        told(f"{rule} {sum(parts):,.0f}")
-        return sum(parts)
+        found = sum(_welfare(world, each, lambda: ratio_with(rule, world), TUNING_SEEDS[:1]) for each in scenarios)
+        told(f"{rule} {found:,.0f}")
+        return found
 
-    return max(RATIO_GRID, key=worth)
+    return worth
 
 
 def _welfare(world: World, scenario: Scenario, pricer: Callable[[], Pricer], seeds: tuple[int, ...]) -> float:
