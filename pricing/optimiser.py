@@ -57,6 +57,8 @@ REACHED_CARS = 3.0
 SPARE_CARS = 1.0
 # Assumption: no more crowding of another product than this is charged: an empty pool of few does not close all.
 LENT = 0.25
+# Assumption: riders of other products take no more than this part of a product's cars, since they pay their own price.
+SHARED = 0.35
 # Above this part of cars taken, demand is what makes riders wait.
 TAKEN_IS_SCARCE = 0.5
 
@@ -127,6 +129,7 @@ def terms_for(wait_target_s: int, waits: Waits) -> Terms:
         cost=COST,
         reached=REACHED_CARS,
         lent=LENT,
+        shared=SHARED,
         scarce=TAKEN_IS_SCARCE,
         drawn=DRAWN,
         driver_share=DRIVER_SHARE,

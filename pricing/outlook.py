@@ -5,6 +5,7 @@ same bits for it. What rings and trees add needs the cells around and therefore 
 catchment sums of its cell.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ from pricing.catchment import catchment_sums
 from pricing.demand_features import FeatureInputs, feature_matrix
 from pricing.demand_model import DemandModel
 from pricing.fitted_forecast import CORRECTION_BAND
-from pricing.nowcast import live_requests
+from pricing.nowcast import live_requests, zone_level
 from pricing.supply_forecast import ASSUMED, SupplyShares, cars_expected
 from pricing.zone_view import CityView, ZoneLayout, ZoneView
 from windows.panes import MINUTE_MS
@@ -63,11 +64,12 @@ def outlook_of(
     cars = cars_expected(view.idle, view.busy, view.soon_free, demand_shares, supply)
     fleet = view.idle_total + np.max(cars - view.idle, axis=1, initial=0.0)
     near = catchment_sums(np.stack([requests, cars, view.idle], axis=2), layout.neighbours)
+    home = requests[: layout.home] * correction
     return Outlook(
-        requests=requests[: layout.home] * correction,
+        requests=home,
         cars=cars[: layout.home],
         requests_near=live_requests(
-            near[:, :, 0] * correction,
+            near[:, :, 0] * correction * _zone_level(home, view, layout),
             catchment_sums(view.requests, layout.neighbours),
             covered_ms=view.covered_ms,
             horizon_ms=HORIZON_MS,
@@ -75,6 +77,16 @@ def outlook_of(
         cars_near=near[:, :, 1],
         idle_near=near[:, :, 2],
         fleet_near=catchment_sums(fleet, layout.neighbours),
+    )
+
+
+def _zone_level(forecasts: NDArray[np.float64], view: ZoneView, layout: ZoneLayout) -> float:
+    """How the zone's home cells compare with their forecasts float64[home, P], all products together."""
+    return zone_level(
+        math.fsum(forecasts.reshape(-1).tolist()),
+        np.sum(view.requests[: layout.home], axis=(0, 1)),
+        covered_ms=view.covered_ms,
+        horizon_ms=HORIZON_MS,
     )
 
 

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 class Terms(NamedTuple):
     """Constants of the formula; money in mean fares at 1.00.
 
-    `wait_worth_per_s` of a rider; `ride_s` a car is with a rider; `horizon_s` of the
-    forecasts; `match_s`, `s_per_root`, `longest_s` as in `pricing.eta`; `cost` of driving; `reached` cars beyond the
-    rings; `lent` most crowding that a ride is charged for in another product; `scarce` part of cars taken from which
-    the wait target holds; `drawn` how much cars answer a price, in units of what requests do; `driver_share` of a
-    fare; `target_per_km2` density at which the wait target is kept.
+    `wait_worth_per_s` of a rider; `ride_s` a car is with a rider; `horizon_s` of the forecasts; `match_s`, `s_per_root`
+    and `longest_s` as in `pricing.eta`; `cost` of driving; `reached` cars beyond the rings; `lent` most crowding a ride
+    is charged for in another product; `shared` largest part of a product's cars that riders of others take; `scarce`
+    part of cars taken from which the wait target holds; `drawn` how much cars answer a price, in units of what
+    requests do; `driver_share` of a fare; `target_per_km2` density at which the wait target is kept.
     """
 
     wait_worth_per_s: float
@@ -33,6 +33,7 @@ class Terms(NamedTuple):
     cost: float
     reached: float
     lent: float
+    shared: float
     scarce: float
     drawn: float
     driver_share: float
@@ -64,7 +65,7 @@ def _pays(
     for other in range(accepted.size):
         taken = accepted[other] * kept
         around = cars[other] + terms.reached
-        stay = around * (1.0 - (rides - taken) / everyone) - taken
+        stay = around * (1.0 - min((rides - taken) / everyone, terms.shared)) - taken
         saved = math.inf
         if stay > 0.0:
             density = stay / terms.catchment_km2

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from pricing.catchment import RING_WEIGHTS
 from pricing.conversion import ELASTICITY, WAIT_COST_PER_MIN
-from pricing.nowcast import PRIOR_REQUESTS
-from pricing.optimiser import COST, DRAWN, DRIVER_SHARE, ENTRY, REPOSITIONING
+from pricing.nowcast import CATCHMENT_PRIOR, ZONE_PRIOR
+from pricing.optimiser import COST, DRAWN, DRIVER_SHARE, ENTRY, REPOSITIONING, SHARED
 from pricing.supply_forecast import SOON_FREE_SHARE
 from simulation.lockstep.doc_table import differences_table
 from simulation.lockstep.pricers import TICK_MS
@@ -21,13 +21,14 @@ def test_constants_on_the_page_are_those_of_the_code():
     assert f"Together ε = {ENTRY + REPOSITIONING:.1f}." in PAGE
     assert f"d = {DRIVER_SHARE} the drivers' part" in PAGE
     assert DRAWN == (ENTRY + REPOSITIONING) / ELASTICITY
-    assert SOON_FREE_SHARE == 0.8
-    assert "four fifths of those free" in " ".join(PAGE.split())
+    assert SOON_FREE_SHARE == 0.6
+    assert f"no more than {SHARED} of a product" in " ".join(PAGE.split())
+    assert "three fifths of those free" in " ".join(PAGE.split())
     assert f"a = {ELASTICITY}" in PAGE
     assert f"{100 * WAIT_COST_PER_MIN:.1f} % of a fare" in PAGE
     assert "weights " + ", ".join(f"{weight:g}" for weight in RING_WEIGHTS) in PAGE
-    assert PRIOR_REQUESTS == 12
-    assert "worth twelve requests" in PAGE
+    assert (ZONE_PRIOR, CATCHMENT_PRIOR) == (12, 30)
+    assert "worth twelve requests for a zone and thirty for a catchment" in " ".join(PAGE.split())
     assert f"every {TICK_MS // 1_000} s of simulated time; cars move every {STEP_MS // 1_000} s" in PAGE
 
 

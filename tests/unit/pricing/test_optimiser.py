@@ -64,7 +64,7 @@ def searched(demand, cars, fleet, product, *, wait_target_s, floor, cap):
         everyone, harm, crowding = fleet + rule.REACHED_CARS, 0.0, 0.0
         for other in range(3):
             pool = cars[other] + rule.REACHED_CARS
-            left = pool - taken[other] - (sum(taken) - taken[other]) * pool / everyone
+            left = pool - taken[other] - min((sum(taken) - taken[other]) / everyone, rule.SHARED) * pool
             g = math.inf
             if left > 0:
                 step = 1e-4 * left
@@ -87,6 +87,14 @@ def searched(demand, cars, fleet, product, *, wait_target_s, floor, cap):
         return price >= rule.COST / FARES[product] + toll + drawn
 
     return next((m for m in range(floor, cap + 1) if pays(m)), cap)
+
+
+def test_a_thin_product_is_not_priced_for_riders_who_pay_a_price_of_their_own():
+    """Of many who want the common product its own price keeps some away, so a thin one need not choke them, too."""
+    cars = np.array([[30.0, 9.0, 6.0]])
+    crowd = best(np.array([[120.0, 3.0, 2.0]]), cars, fleet=30.0, fares=FARES)[0]
+    assert crowd[0] > 200
+    assert crowd[1] < 150
 
 
 @given(DEMANDS, FLEETS, st.integers(0, 2), st.sampled_from([180, 300, 600]), st.sampled_from([80, 100]))

@@ -14,7 +14,7 @@ from demand.ratio_walk import ring_sums
 from demand.ratios import Sums
 from pricing.catchment import CATCHMENT_KM2, CELL_KM2, RING_WEIGHTS, catchment_sums
 from pricing.demand_model import unfitted_model
-from pricing.nowcast import live_requests
+from pricing.nowcast import live_requests, zone_level
 from pricing.outlook import observed_of, outlook_of, product_split, requests_by_product
 from pricing.supply_forecast import cars_expected
 from pricing.zone_view import layout_of
@@ -75,8 +75,12 @@ def test_a_cell_is_forecast_alike_in_every_zone_that_sees_it():
 
 
 def test_sums_at_a_border_are_those_of_the_neighbours_own_forecasts():
-    """A catchment is a plain sum over rings of what each cell's own zone forecasts, bent by what the same rings saw."""
+    """A catchment is a plain sum over rings of what each cell's own zone forecasts, bent by what zone and rings saw."""
     layout = layout_of(ZONE)
+    own = [sum(forecasts_at_home(cell)) for cell in layout.home_cells.tolist()]
+    counts = view_at(ZONE).requests[: layout.home].sum(axis=(0, 1))
+    level = zone_level(sum(own), counts, covered_ms=COVERED_MS, horizon_ms=300_000)
+    assert level != pytest.approx(1.0, rel=0.01)
     near = outlook_of(view_at(ZONE), city_of(60.0), layout, MODEL, SHARES).requests_near
     for row, cell in enumerate(layout.home_cells.tolist()):
         total, seen = np.zeros(3), np.zeros((3, 6))
@@ -84,7 +88,7 @@ def test_sums_at_a_border_are_those_of_the_neighbours_own_forecasts():
             ring = 0 if other == cell else 1 if other in disk(cell, 1) else 2
             total += RING_WEIGHTS[ring] * np.array(forecasts_at_home(other))
             seen += RING_WEIGHTS[ring] * counted(other)[0][:, None] * MINUTES / MINUTES[-1]
-        [expected] = live_requests(total[None], seen[None], covered_ms=COVERED_MS, horizon_ms=300_000)
+        [expected] = live_requests(total[None] * level, seen[None], covered_ms=COVERED_MS, horizon_ms=300_000)
         assert near[row] == pytest.approx(expected, rel=1e-12)
 
 
