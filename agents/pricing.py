@@ -18,6 +18,7 @@ from typing import Any
 from aiokafka import ConsumerRecord
 from faust.types import TP
 
+from agents.newest_totals import NewestTotals
 from agents.pricing_desk import PricingDesk
 from agents.runtime.app import WorkerApp
 from agents.runtime.batches import Batch
@@ -91,6 +92,7 @@ class Pricing:
         for reader in (self._city, self._back):
             app.alongside(reader.run)
         self._newest_ticks = NewestTicks(worker)
+        self._newest_totals = NewestTotals(worker, self._desk.city)
         self._acks: list[Callable[[], None]] = []
         self._saving = asyncio.Lock()
         self._beginning = asyncio.Lock()
@@ -155,9 +157,7 @@ class Pricing:
         )
 
     async def _read_city(self, tp: TP, records: Sequence[ConsumerRecord]) -> None:
-        for record in records:
-            with contextlib.suppress(Undecodable):  # the writer is our own; a foreign record has no total to add
-                self._desk.city_demand(await decoded(self._worker, CITY_DEMAND, record.value), record.offset)
+        await self._newest_totals.take(records)
         self._worker.meter.read(tp.topic, tp.partition, records=len(records), size=0, offset=records[-1].offset)
 
     async def _hear_back(self, tp: TP, records: Sequence[ConsumerRecord]) -> None:

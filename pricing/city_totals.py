@@ -5,6 +5,7 @@ longest window, and the totals are a function of its records up to an offset.
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from pricing.pane_ring import PaneRing
 from pricing.sources import Standing, TopicProgress
 from pricing.windows_of_zone import covered_ms
 from pricing.zone_state import KEPT_MS
-from topics.counts import CityDemandCounted
+from topics.counts import CityDemandCounted, CountKind
 from windows.epochs import Epoch
 from windows.panes import PANE_MS, WINDOWS_MS, pane_start
 
@@ -31,6 +32,21 @@ class CityWindows:
     covered_ms: NDArray[np.int64]
 
 
+class Said(NamedTuple):
+    """What a record says besides its counts, named as its fields."""
+
+    kind: CountKind
+    source_partition: int
+    source_partitions: int
+    epoch_generation: int
+    epoch_started_ms: int
+    requests_offset: int
+    decisions_offset: int
+    now_ms: int
+    complete_from_ms: int
+    pane_start_ms: int
+
+
 @dataclass(slots=True)
 class CityTotals:
     """Riders per home zone and pane; `progress` says how far the topic was read and which sources are alive."""
@@ -44,21 +60,8 @@ class CityTotals:
 
         Raises ValueError if the lengths of its arrays contradict each other.
         """
-        epoch, source, pane = (
-            Epoch(record.epoch_generation, record.epoch_started_ms),
-            record.source_partition,
-            record.pane_start_ms,
-        )
-        standing = self.progress.hear(
-            offset=offset,
-            kind=record.kind,
-            source=source,
-            source_partitions=record.source_partitions,
-            epoch=epoch,
-            now_ms=record.now_ms,
-            complete_from_ms=record.complete_from_ms,
-            input_offset=record.requests_offset,
-        )
+        standing, epoch = self.hear(record, offset), Epoch(record.epoch_generation, record.epoch_started_ms)
+        source, pane = record.source_partition, record.pane_start_ms
         changed: set[int] = set()
         match standing:
             case Standing.COUNTED if self.progress.complete_from_ms(source) <= pane and pane >= record.now_ms - KEPT_MS:
@@ -70,6 +73,19 @@ class CityTotals:
         for read in self._of_zones.values():
             read.unread |= changed
         return bool(changed)
+
+    def hear(self, record: CityDemandCounted | Said, offset: int) -> Standing:
+        """Note who spoke at `offset`, and say what the counts there are worth; a later record has to replace them."""
+        return self.progress.hear(
+            offset=offset,
+            kind=record.kind,
+            source=record.source_partition,
+            source_partitions=record.source_partitions,
+            epoch=Epoch(record.epoch_generation, record.epoch_started_ms),
+            now_ms=record.now_ms,
+            complete_from_ms=record.complete_from_ms,
+            input_offset=record.requests_offset,
+        )
 
     def forget(self, now_ms: int) -> None:
         """Drop panes out of the longest window at `now_ms`."""
