@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from replay.capture import Capture
     from replay.plan import Plan
 
+FETCH_WAIT_MS = 10
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
@@ -84,7 +86,9 @@ async def capturing(asked: Asked) -> AsyncIterator["Capture"]:
         raise CommandError("name a span with --from and --to, a quote with --quote, or a file", ExitCode.USAGE)
     connection = open_session("replay").connection
     install()  # before the consumer: without an object per record a quote's half an hour is read in seconds
-    async with Registry(connection) as registry, open_consumer(connection, value_deserializer=EVERY_RAW) as consumer:
+    # One fetch is in flight per broker: one that waits at the end of a partition holds back the next one's.
+    reading = {"value_deserializer": EVERY_RAW, "fetch_max_wait_ms": FETCH_WAIT_MS}
+    async with Registry(connection) as registry, open_consumer(connection, **reading) as consumer:
         places = await places_of(consumer, tuple(dict.fromkeys((*TOPICS, *EVENTS_BACK_MS))))
         consumer.assign([place for held in places.values() for place in held])
         consumer.pause(*consumer.assignment())
