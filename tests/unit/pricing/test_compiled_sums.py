@@ -79,13 +79,12 @@ def test_live_requests_are_the_formulas_on_arrays(seed, covered):
     random = np.random.default_rng(seed)
     forecast, known = random.gamma(0.7, 9.0, (49, 3)), (np.array(covered) * WINDOWS_MS).astype(np.int64)
     seen = np.cumsum(random.poisson(random.gamma(0.5, 5.0, (49, 3, 1)), (49, 3, 6)), axis=2).astype(np.float64)
-    share, begun, ended = np.minimum(known, WINDOWS_MS) / 300_000, seen[..., nowcast.BEGUN], seen[..., nowcast.ENDED]
-    prior = nowcast.PRIOR_REQUESTS
+    share, prior = np.minimum(known, WINDOWS_MS) / 300_000, nowcast.CATCHMENT_PRIOR
     slow = forecast * (prior + seen[..., nowcast.WINDOW]) / (prior + forecast * share[nowcast.WINDOW])
-    if covered[0]:
-        surely = np.maximum(0.0, begun - nowcast.SURELY_BEGUN * np.sqrt(begun)) / share[nowcast.BEGUN]
-        possible = ended + nowcast.SURELY_ENDED * np.sqrt(ended) + nowcast.SPARE_REQUESTS
-        slow = np.minimum(np.maximum(slow, surely), possible / share[nowcast.ENDED])
+    for window in nowcast.CATCHMENT_HELD if covered[0] else ():
+        chance = np.sqrt(seen[..., window])
+        slow = np.maximum(slow, (seen[..., window] - chance) / share[window])
+        slow = np.minimum(slow, (seen[..., window] + chance + nowcast.SPARE_REQUESTS) / share[window])
     found = nowcast.live_requests(forecast, seen, covered_ms=known, horizon_ms=300_000)
     assert found.tobytes() == slow.tobytes()
 
