@@ -9,7 +9,9 @@ import json
 import subprocess
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from infra.clients.connection import Connection
@@ -233,12 +235,14 @@ def check_ticks(seen: Seen) -> None:
     """Each tick names records that stood in the log before it; per zone neither epochs nor offsets go back.
 
     Each names the zone's tick before it, so no price was made without knowing the last one; only after half a minute
-    without any may a zone begin anew.
+    without any may a zone begin anew. What a zombie had underway and the log took after the next epoch began may be
+    unknown to that epoch's first tick (`_unknown`).
     """
     appended = {place_of(entry): entry.timestamp_ms for entries in seen.entries.values() for entry in entries}
-    last: dict[int, Entry] = {}
+    said: dict[int, list[Entry]] = {}
     for entry in seen.of(SURGE):
-        tick, before = entry.record, last.get(entry.record.zone)
+        tick, of_zone = entry.record, said.setdefault(entry.record.zone, [])
+        before = of_zone[-1] if of_zone else None
         named = {
             (SUPPLY_CELLS.name, entry.partition, tick.supply_offset),
             (DEMAND_CELLS.name, entry.partition, tick.demand_offset),
@@ -250,13 +254,23 @@ def check_ticks(seen: Seen) -> None:
         }
         assert all(appended[place] <= entry.timestamp_ms for place in named if place[2] >= 0), entry
         if tick.previous_offset >= 0 or (before and entry.timestamp_ms - before.timestamp_ms <= TICKS_KNOWN_MS):
-            assert before is not None
-            assert tick.previous_offset == before.offset, entry
+            assert any(one.offset == tick.previous_offset for one in of_zone), entry
+            assert _unknown(of_zone, tick) == [], entry
         if before:
             assert _progress(before.record) <= _progress(tick)
             assert all(a <= b for a, b in zip(_inputs(before.record), _inputs(tick), strict=True)), entry.offset
-        last[tick.zone] = entry
-    assert last
+        of_zone.append(entry)
+    assert said
+
+
+def _unknown(of_zone: Sequence[Entry], tick: Any) -> list[int]:
+    """Offsets of the zone's ticks after the one `tick` names, but for those of a writer that was replaced by then."""
+    began = tick.epoch_generation, tick.epoch_started_ms
+    return [
+        one.offset
+        for one in takewhile(lambda one: one.offset > tick.previous_offset, reversed(of_zone))
+        if _progress(one.record)[:2] == began or one.timestamp_ms < tick.epoch_started_ms
+    ]
 
 
 def _progress(tick: Any) -> tuple[int, int, int]:
