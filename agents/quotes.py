@@ -289,8 +289,11 @@ def register(app: WorkerApp, worker: Worker) -> None:
     """Wire the service to its topics."""
     service = Quotes(app, worker)
     app.on_began(service.began)
-    for topic, read in ((QUOTE_REQUESTS, service.take), (RIDE_EVENTS, service.judge)):
-        reading = replace(worker.reading(), max_records=RUN)
+    few = replace(worker.reading(), max_records=RUN)
+    for topic, reading, read in (
+        (QUOTE_REQUESTS, few, service.take),
+        (RIDE_EVENTS, worker.reading(), service.judge),
+    ):
         app.agent(app.batched_topic(topic.name, reading), name=f"{SERVICE}.{topic.name}")(read)
     app.task(service.answer)
     app.task(service.forget)
