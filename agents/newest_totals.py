@@ -13,14 +13,18 @@ from aiokafka import ConsumerRecord
 
 from agents.runtime.control import look_up_schemas
 from agents.runtime.worker import Worker
-from pricing.city_totals import CityTotals, Said
+from pricing.city_totals import CityTotals
 from topics.arrays import Bools, Int64s
 from topics.catalogue import CITY_DEMAND
 from topics.columns import Columns
-from topics.counts import CountKind
+from topics.counts import CityDemandCounted, CountKind
 from topics.refusals import Undecodable
 
-_KINDS = list(CountKind)
+_HEAD = (
+    "source_partition", "source_partitions", "epoch_generation", "epoch_started_ms", "requests_offset",
+    "decisions_offset", "now_ms", "complete_from_ms", "pane_start_ms",
+)  # fmt: skip
+"""Whole-number fields of a record besides its counts."""
 _ORDER = ("source_partition", "pane_start_ms", "requests_offset", "decisions_offset", "now_ms")
 
 
@@ -29,28 +33,32 @@ class NewestTotals:
 
     def __init__(self, worker: Worker, totals: CityTotals) -> None:
         self._worker, self._totals = worker, totals
-        self._heads = worker.contracts.columns(CITY_DEMAND, Said._fields)
+        self._heads = worker.contracts.columns(CITY_DEMAND, ("kind", *_HEAD))
 
     async def take(self, records: Sequence[ConsumerRecord]) -> None:
         """Take in a run of one partition, in order; what cannot be read is passed over, since its writer is our own."""
         await look_up_schemas(self._worker, records)
+        if len({record.key for record in records}) == len(records):  # keys are sources: nothing is replaced
+            self._apply(records)
+            return
         heads = self._heads.decode([record.value for record in records])
-        for record, said, replaced in zip(_of(heads, records), _said(heads), _replaced(heads).tolist(), strict=True):
+        rows = [records[row] for row in heads.source_row.tolist()]
+        for record, head, replaced in zip(rows, _counts_of(heads), _replaced(heads).tolist(), strict=True):
             if replaced:
-                self._totals.hear(said, record.offset)
-                continue
+                self._totals.hear(head, record.offset)
+            else:
+                self._apply([record])
+
+    def _apply(self, records: Sequence[ConsumerRecord]) -> None:
+        for record in records:
             with contextlib.suppress(Undecodable):
                 self._totals.apply(self._worker.contracts.decode(CITY_DEMAND, record.value), record.offset)
 
 
-def _of(heads: Columns, records: Sequence[ConsumerRecord]) -> Iterator[ConsumerRecord]:
-    return (records[row] for row in heads.source_row.tolist())
-
-
-def _said(heads: Columns) -> Iterator[Said]:
-    kinds = (_KINDS[number] for number in heads.ints("kind").tolist())
-    others = (heads.ints(name).tolist() for name in Said._fields if name != "kind")
-    return (Said(*fields) for fields in zip(kinds, *others, strict=True))
+def _counts_of(heads: Columns) -> Iterator[CityDemandCounted]:
+    """The counts of cells, without the cells, that rows which are replaced tell of."""
+    for fields in zip(*(heads.ints(name).tolist() for name in _HEAD), strict=True):
+        yield CityDemandCounted(kind=CountKind.CELLS, **dict(zip(_HEAD, fields, strict=True)))
 
 
 def _replaced(heads: Columns) -> Bools:

@@ -5,7 +5,6 @@ longest window, and the totals are a function of its records up to an offset.
 """
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from pricing.pane_ring import PaneRing
 from pricing.sources import Standing, TopicProgress
 from pricing.windows_of_zone import covered_ms
 from pricing.zone_state import KEPT_MS
-from topics.counts import CityDemandCounted, CountKind
+from topics.counts import CityDemandCounted
 from windows.epochs import Epoch
 from windows.panes import PANE_MS, WINDOWS_MS, pane_start
 
@@ -30,21 +29,6 @@ class CityWindows:
     requests: NDArray[np.float64]
     bookings: NDArray[np.float64]
     covered_ms: NDArray[np.int64]
-
-
-class Said(NamedTuple):
-    """What a record says besides its counts, named as its fields."""
-
-    kind: CountKind
-    source_partition: int
-    source_partitions: int
-    epoch_generation: int
-    epoch_started_ms: int
-    requests_offset: int
-    decisions_offset: int
-    now_ms: int
-    complete_from_ms: int
-    pane_start_ms: int
 
 
 @dataclass(slots=True)
@@ -74,8 +58,8 @@ class CityTotals:
             read.unread |= changed
         return bool(changed)
 
-    def hear(self, record: CityDemandCounted | Said, offset: int) -> Standing:
-        """Note who spoke at `offset`, and say what the counts there are worth; a later record has to replace them."""
+    def hear(self, record: CityDemandCounted, offset: int) -> Standing:
+        """Note who spoke at `offset`, and say what the counts there are worth; they are left aside."""
         return self.progress.hear(
             offset=offset,
             kind=record.kind,

@@ -7,9 +7,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.newest_totals import NewestTotals, _replaced
+from agents.newest_totals import _HEAD, NewestTotals, _replaced
 from agents.runtime.contracts import Contracts
-from pricing.city_totals import CityTotals, Said
+from pricing.city_totals import CityTotals
 from tests.unit.pricing.counts_log import CELL, START_MS, city, demand, demand_logs
 from topics.catalogue import CITY_DEMAND
 from topics.codec import ObjectCodec
@@ -25,7 +25,10 @@ WORKER = SimpleNamespace(
 
 def records_of(log):
     """The city's records of a log of zones, as they lie in the topic."""
-    return [SimpleNamespace(value=CODEC.encode(city(one)), offset=offset) for offset, one in enumerate(log)]
+    return [
+        SimpleNamespace(key=b"%d" % one.source_partition, value=CODEC.encode(city(one)), offset=offset)
+        for offset, one in enumerate(log)
+    ]
 
 
 def told(totals):
@@ -68,5 +71,5 @@ def test_only_the_last_counts_of_a_pane_are_decoded():
     """Of one source and pane; another source, another pane and what is no count stand for themselves."""
     log = [demand(offset=offset, asked={CELL: offset}) for offset in range(3)]
     log += [demand(source=1, asked={CELL: 1}), demand(pane=START_MS - 10_000, offset=3)]
-    heads = WORKER.contracts.columns(CITY_DEMAND, Said._fields).decode([one.value for one in records_of(log)])
+    heads = WORKER.contracts.columns(CITY_DEMAND, ("kind", *_HEAD)).decode([one.value for one in records_of(log)])
     assert np.flatnonzero(_replaced(heads)).tolist() == [0, 1]
