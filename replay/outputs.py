@@ -12,10 +12,10 @@ from typing import Self
 
 from pricing.prepared_tick import PreparedTick
 from replay.contracts import Contracts
-from replay.records import Raw, one, packed, unpacked
+from replay.records import Raw, packed, unpacked
 from topics.catalogue import SURGE
 
-TICKS_AT_HAND = 1_024
+TICKS_AT_HAND, TICK_BYTES = 1_024, 1 << 12
 
 
 class OutputLog:
@@ -57,7 +57,7 @@ class Ticks:
                 return None
             with path_of(self._root, SURGE.name, partition).open("rb") as file:
                 file.seek(place)
-                raw = one(file)
+                raw = next(unpacked(file, TICK_BYTES), None)
             tick = None if raw is None else self._contracts.decode(SURGE, raw.value)
             if tick is None:
                 return None

@@ -12,7 +12,6 @@ from typing import BinaryIO, NamedTuple, Protocol
 _HEAD = struct.Struct(">qqiiH")
 _HEADER = struct.Struct(">Hi")
 NULL = -1
-_PIECE = 1 << 18
 
 
 class CutShortError(ValueError):
@@ -52,13 +51,13 @@ def packed(raw: Raw) -> bytes:
     return b"".join(parts)
 
 
-def unpacked(source: Readable) -> Iterator[Raw]:
+def unpacked(source: Readable, piece_bytes: int = 1 << 18) -> Iterator[Raw]:
     """The records of a run of frames, a piece of them in memory at a time. Raises CutShortError.
 
     A reading for every part of a record took a third of a replay from pings.
     """
     rest = b""
-    while piece := source.read(_PIECE):
+    while piece := source.read(piece_bytes):
         data, at = rest + piece, 0
         while (framed := _framed(data, at)) is not None:
             raw, at = framed
@@ -91,34 +90,6 @@ def _framed(data: bytes, at: int) -> tuple[Raw, int] | None:
         named.append((data[begin:name_end].decode(), None if size == NULL else data[name_end:following]))
     own_key = None if key_size == NULL else data[key:value]
     return Raw(offset, appended_ms, own_key, None if value_size == NULL else data[value:end], tuple(named)), following
-
-
-def one(source: Readable) -> Raw | None:
-    """The next record; None at the end. Raises CutShortError."""
-    head = source.read(_HEAD.size)
-    if not head:
-        return None
-    if len(head) < _HEAD.size:
-        raise CutShortError("the records end inside one")
-    offset, appended_ms, key_size, value_size, headers = _HEAD.unpack(head)
-    key, value = _part(source, key_size), _part(source, value_size)
-    return Raw(offset, appended_ms, key, value, tuple(_header(source) for _ in range(headers)))
-
-
-def _header(source: Readable) -> tuple[str, bytes | None]:
-    name_size, value_size = _HEADER.unpack(_exactly(source, _HEADER.size))
-    return _exactly(source, name_size).decode(), _part(source, value_size)
-
-
-def _part(source: Readable, size: int) -> bytes | None:
-    return None if size == NULL else _exactly(source, size)
-
-
-def _exactly(source: Readable, size: int) -> bytes:
-    found = source.read(size)
-    if len(found) < size:
-        raise CutShortError("the records end inside one")
-    return found
 
 
 def _size(part: bytes | None) -> int:
