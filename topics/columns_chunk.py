@@ -113,7 +113,7 @@ def coded_list(texts: list[str]) -> bytes:
     if not texts:
         return b"\0"
     items = [text.encode() for text in texts]
-    return _varint(len(items)) + b"".join(_varint(len(item)) + item for item in items) + b"\0"
+    return varint_of(len(items)) + b"".join(varint_of(len(item)) + item for item in items) + b"\0"
 
 
 def list_of(coded: bytes) -> list[str]:
@@ -135,7 +135,7 @@ def list_of(coded: bytes) -> list[str]:
     return texts
 
 
-def _varint(count: int) -> bytes:
+def varint_of(count: int) -> bytes:
     """Avro's zigzag varint of a count."""
     left, out = count << 1, bytearray()
     while left > 127:

@@ -18,6 +18,7 @@ import numpy as np
 from fastavro import schemaless_reader, schemaless_writer
 from fastavro.schema import SchemaParseException, UnknownType, parse_schema
 
+from topics.columns_chunk import varint_of
 from topics.compiled import fields_of, varints
 from topics.layout import ARRAY, BOOLEAN, ENUM, INT, LONG, STRING, Layout
 from topics.refusals import OK
@@ -25,8 +26,6 @@ from topics.schemas import Schema
 
 _WHOLE = frozenset({INT, LONG})
 _NUMBERS = _WHOLE | {BOOLEAN, ENUM}
-
-
 _OTHER = -1
 
 
@@ -125,12 +124,7 @@ def _joined(numbers: "array[int]", parts: list[bytes], cuts: list[int]) -> bytes
 
 def _text(value: str) -> bytes:
     content = value.encode()
-    return _varint(len(content)) + content
-
-
-def _varint(number: int) -> bytes:
-    coded, _ = varints(np.array([number], np.int64))
-    return coded.tobytes()
+    return varint_of(len(content)) + content
 
 
 def _apart(schema: Schema, value: Any) -> bytes:  # noqa: ANN401 - any Avro value
