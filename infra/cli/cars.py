@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infra.cli.exits import CommandError, ExitCode
-from infra.cli.offers import opened
+from infra.cli.exits import CommandError
+from infra.cli.offers import AsJson, Drivers, FirstSeed, Output, Scenarios, Seeds, opened, parsed, scenarios_of
 from infra.cli.output import say, say_json
 
 if TYPE_CHECKING:
@@ -37,19 +37,17 @@ class Source(StrEnum):
 
 
 def cars_command(
-    output: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file to write, .gz compresses it.")],
+    output: Output,
     *,
     source: Annotated[Source, typer.Option("--from", help="topics, or city: the lockstep one.")] = Source.TOPICS,
     hours: Annotated[
         float, typer.Option(min=0.1, help="From topics: how many hours back, as far as they are kept.")
     ] = 24.0,
-    first_seed: Annotated[int, typer.Option(min=0, help="From the city: the first seed.")] = 501,
-    seeds: Annotated[int, typer.Option(min=1, help="From the city: seeds, each all scenarios.")] = 1,
-    scenario: Annotated[
-        str, typer.Option(help="From the city: names of scenarios with commas between, or all.")
-    ] = "all",
-    drivers: Annotated[int, typer.Option(min=50, help="From the city: cars on the road.")] = 1_000,
-    as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON document.")] = False,
+    first_seed: FirstSeed = 501,
+    seeds: Seeds = 1,
+    scenario: Scenarios = "all",
+    drivers: Drivers = 1_000,
+    as_json: AsJson = False,
 ) -> None:
     """Write idle, busy and soon free cars and accepted bookings of every cell and minute.
 
@@ -80,13 +78,7 @@ def read_cars(file: Path) -> "list[SupplySpan]":
     """
     from pricing.supply_recording import spans_of_csv
 
-    try:
-        with opened(file, "r") as lines:
-            return spans_of_csv(lines)
-    except OSError as error:
-        raise CommandError(f"{file} cannot be read: {error.strerror or error}", ExitCode.USAGE) from error
-    except (ValueError, EOFError) as error:
-        raise CommandError(f"{file}: {error}", ExitCode.USAGE) from error
+    return parsed(file, spans_of_csv)
 
 
 def _write(spans: "list[SupplySpan]", file: Path) -> None:
@@ -101,7 +93,6 @@ def _write(spans: "list[SupplySpan]", file: Path) -> None:
 
 def _of_city(seeds: range, drivers: int, wanted: str) -> "list[SupplySpan]":
     """Minutes of the scenarios under the service's own pricing, one run after the other."""
-    from infra.cli.offers import scenarios_of
     from infra.cli.simulate import world_of
     from simulation.lockstep.supply_minutes import minutes_of
 

@@ -4,11 +4,11 @@ import asyncio
 import csv
 import gzip
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar
 
 import typer
 
@@ -25,6 +25,13 @@ EXAMPLES = (
     "faretide train offers --from city --first-seed 501 --seeds 1 offers.csv.gz",
 )
 DAY_MS = 86_400_000
+Output = Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file to write, .gz compresses it.")]
+FirstSeed = Annotated[int, typer.Option(min=0, help="From the city: the first seed.")]
+Seeds = Annotated[int, typer.Option(min=1, help="From the city: seeds, each all scenarios.")]
+Scenarios = Annotated[str, typer.Option(help="From the city: names of scenarios with commas between, or all.")]
+Drivers = Annotated[int, typer.Option(min=50, help="From the city: cars on the road.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The result as one JSON document.")]
+Rows = TypeVar("Rows")
 _QUOTES = (
     "SELECT record FROM quotes WHERE outcome = 'PRICED' AND now_ms >= $1 AND record IS NOT NULL "
     "ORDER BY day, topic, partition, record_offset"
@@ -44,19 +51,17 @@ class Source(StrEnum):
 
 
 def offers_command(
-    output: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file to write, .gz compresses it.")],
+    output: Output,
     *,
     source: Annotated[
         Source, typer.Option("--from", help="topics, database, or city: the lockstep one.")
     ] = Source.TOPICS,
     days: Annotated[float, typer.Option(min=0.0, help="From topics and database: how many days back.")] = 30.0,
-    first_seed: Annotated[int, typer.Option(min=0, help="From the city: the first seed.")] = 501,
-    seeds: Annotated[int, typer.Option(min=1, help="From the city: seeds, each all scenarios.")] = 1,
-    scenario: Annotated[
-        str, typer.Option(help="From the city: names of scenarios with commas between, or all.")
-    ] = "all",
-    drivers: Annotated[int, typer.Option(min=50, help="From the city: cars on the road.")] = 1_000,
-    as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON document.")] = False,
+    first_seed: FirstSeed = 501,
+    seeds: Seeds = 1,
+    scenario: Scenarios = "all",
+    drivers: Drivers = 1_000,
+    as_json: AsJson = False,
 ) -> None:
     """Write offers whose fate is settled: price, wait told, idle cars around, taken or not, seconds to pickup.
 
@@ -82,9 +87,17 @@ def read_offers(file: Path) -> "Offers":
     """
     from pricing.offers import offers_of_csv
 
+    return parsed(file, offers_of_csv)
+
+
+def parsed(file: Path, of_csv: Callable[[TextIO], Rows]) -> Rows:
+    """What `of_csv` makes of a file.
+
+    Raises CommandError naming the file.
+    """
     try:
         with opened(file, "r") as lines:
-            return offers_of_csv(lines)
+            return of_csv(lines)
     except OSError as error:
         raise CommandError(f"{file} cannot be read: {error.strerror or error}", ExitCode.USAGE) from error
     except (ValueError, EOFError) as error:

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -176,8 +176,7 @@ def misfits_command(
     for people, scenarios in document["people"].items():
         for scenario, found in scenarios.items():
             for each in found["differences"]:
-                interval = f"{each['mean']:,.4g} ({each['low']:,.4g} to {each['high']:,.4g})"
-                say(f"{people}, {scenario}: {each['policy']} - {each['other']}, {each['measure']}: {interval}")
+                say(f"{people}, {scenario}: {_told(each)}")
 
 
 def facts_command(
@@ -240,8 +239,6 @@ def _model(file: Path) -> "ModelAnnounced":
 
 
 def _tune(world: "World") -> None:
-    from dataclasses import asdict
-
     from simulation.lockstep.tuning import tuned
 
     say_json(asdict(tuned(world, lambda line: print(line, file=sys.stderr, flush=True))))
@@ -256,8 +253,6 @@ def _chosen(name: str, known: tuple[str, ...], option: str) -> tuple[str, ...]:
 
 
 def _document(found: "dict[str, list[Outcome]]", differing: "list[Difference]") -> dict[str, Any]:
-    from dataclasses import asdict
-
     from simulation.lockstep.trials import means
 
     return {
@@ -276,5 +271,9 @@ def _show(name: str, found: "dict[str, list[Outcome]]", differing: "list[Differe
     say_table(("policy", *SHOWN), rows, title=name)
     for each in differing:
         if each.measure in {"welfare", "p90_wait_s", "completed"}:
-            interval = f"{each.mean:,.4g} ({each.low:,.4g} to {each.high:,.4g})"
-            say(f"{name}: {each.policy} - {each.other}, {each.measure}: {interval}")
+            say(f"{name}: {_told(asdict(each))}")
+
+
+def _told(differing: dict[str, Any]) -> str:
+    interval = "{mean:,.4g} ({low:,.4g} to {high:,.4g})".format_map(differing)
+    return f"{differing['policy']} - {differing['other']}, {differing['measure']}: {interval}"
