@@ -12,6 +12,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 SLOT_MS = 900_000
@@ -52,18 +53,41 @@ class DemandBase:
         self, cells: NDArray[np.int64], edges_ms: Sequence[int]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Requests expected from each of m + 1 edges to the next: per cell float64[m, n], in the market float64[m]."""
-        here, city = np.zeros((len(edges_ms) - 1, cells.size)), np.zeros(len(edges_ms) - 1)
+        of_span, slots, minutes = [], [], []
         for span, (start_ms, end_ms) in enumerate(pairwise(edges_ms)):
-            for slot, minutes in slots_between(self.time_zone, start_ms, end_ms):
-                requests = float(self.city_per_min[slot]) * minutes
-                here[span] += requests * self.shares_of(cells, slot)
-                city[span] += requests
-        return here, city
+            for slot, touched_min in slots_between(self.time_zone, start_ms, end_ms):
+                of_span.append(span)
+                slots.append(slot)
+                minutes.append(touched_min)
+        requests = self.city_per_min[slots] * minutes
+        shares = _shares_along(self, cells.tobytes(), tuple(slots))
+        here = _added(np.array(of_span, np.int64), requests, shares, len(edges_ms) - 1)
+        return here[:, :-1], here[:, -1]
+
+
+@njit(cache=True, nogil=True)
+def _added(of_span, requests, shares, spans):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Requests of each piece of a span times its shares float64[pieces, n + 1], added up by span."""
+    total = np.zeros((spans, shares.shape[1]))
+    for piece in range(of_span.size):
+        for cell in range(shares.shape[1]):
+            total[of_span[piece], cell] += requests[piece] * shares[piece, cell]
+    return total
+
+
+@lru_cache(1 << 12)
+def _shares_along(base: DemandBase, cells: bytes, slots: tuple[int, ...]) -> NDArray[np.float64]:
+    """Shares of the cells in each slot and of the whole market, 1, float64[slots, n + 1].
+
+    Remembered, since a zone asks for the same slots of its cells for a quarter of an hour: a tenth of a tick.
+    """
+    shares = [np.append(_shares_of(base, cells, slot), 1.0) for slot in slots]
+    return np.array(shares).reshape(len(slots), len(cells) // 8 + 1)
 
 
 @lru_cache(1 << 13)
 def _shares_of(base: DemandBase, cells: bytes, slot: int) -> NDArray[np.float64]:
-    """Remembered, since a zone asks for the same slots of its cells for a quarter of an hour: a tenth of a tick."""
+    """Shares of the cells in one slot."""
     wanted = np.frombuffer(cells, np.int64)
     if not base.cells.size:
         return np.full(wanted.size, base.share_elsewhere)

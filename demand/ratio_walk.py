@@ -35,7 +35,7 @@ INPUTS = (
     *(ratio.name for ratio in (*CELL_RATIOS, *RING_RATIOS)),
 )
 OWN_INPUTS = len(INPUTS) - len(RING_RATIOS)
-_BESIDE = np.array([ratio.half_life for ratio in CITY_RATIOS if ratio.half_life != REFERENCE])
+BESIDE = np.array([ratio.half_life for ratio in CITY_RATIOS if ratio.half_life != REFERENCE])
 
 Floats = NDArray[np.float64]
 
@@ -137,8 +137,8 @@ def inputs_of(city_logs: Floats, own: Floats, rings: list[Floats]) -> Floats:
     """Columns in the order of `INPUTS`, or of its first `OWN_INPUTS` if there are no `rings`."""
     inputs = np.empty((len(own), OWN_INPUTS + sum(ring.shape[1] for ring in rings)))
     inputs[:, 0] = 1.0
-    inputs[:, 1 : 1 + len(_BESIDE)] = city_logs[_BESIDE] - city_logs[REFERENCE]
-    inputs[:, 1 + len(_BESIDE) : OWN_INPUTS] = own
+    inputs[:, 1 : 1 + len(BESIDE)] = city_logs[BESIDE] - city_logs[REFERENCE]
+    inputs[:, 1 + len(BESIDE) : OWN_INPUTS] = own
     if rings:
         inputs[:, OWN_INPUTS:] = np.concatenate(rings, axis=1)
     return inputs

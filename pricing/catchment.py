@@ -18,7 +18,7 @@ from pricing.zone_view import RING_SIZES
 RING_WEIGHTS = (1.0, 0.8, 0.6)
 CELL_KM2 = 0.737  # mean of resolution 8, H3 documentation, table of average areas
 CATCHMENT_KM2 = CELL_KM2 * math.fsum(size * weight for size, weight in zip(RING_SIZES, RING_WEIGHTS, strict=True))
-_PLACE_WEIGHTS = np.array([weight for size, weight in zip(RING_SIZES, RING_WEIGHTS, strict=True) for _ in range(size)])
+PLACE_WEIGHTS = np.array([weight for size, weight in zip(RING_SIZES, RING_WEIGHTS, strict=True) for _ in range(size)])
 
 
 def catchment_sums(values: NDArray[np.float64], neighbours: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -27,7 +27,7 @@ def catchment_sums(values: NDArray[np.float64], neighbours: NDArray[np.int64]) -
     `neighbours` int64[home, 19] may name row n, which counts as zero.
     """
     flat = np.ascontiguousarray(values).reshape(len(values), -1)
-    total: NDArray[np.float64] = _weighted(flat, neighbours, _PLACE_WEIGHTS)
+    total: NDArray[np.float64] = _weighted(flat, neighbours, PLACE_WEIGHTS)
     return total.reshape(len(neighbours), *values.shape[1:])
 
 

@@ -53,7 +53,7 @@ def rings_told(view: ZoneView, demand: PanesBySource, rings: Sequence[Sequence[i
 def _ring(view: ZoneView, demand: PanesBySource, number: int, rows: Sequence[int]) -> RingTold:
     at = list(rows)
     asked = view.requests[at].sum(axis=(0, 1))
-    idle_mean = view.idle_mean[at].sum(axis=0)
+    idle_mean = view.idle_mean()[at].sum(axis=0)
     windows = [
         WindowTold(
             window_ms=window_ms,

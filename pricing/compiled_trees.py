@@ -1,7 +1,7 @@
 """Fitted trees as arrays walked by a compiled loop: the margins of XGBoost, to the bit, without its call.
 
-Every tree is filled up to the depth of the deepest, so that level d holds 2^d splits and no node needs to name its
-children: below node k of level d stand nodes 2k, left, and 2k + 1 of level d + 1.
+Every tree is filled up to the depth of the deepest, so that no node needs to name its children: below node k, from 1
+at the top, stand nodes 2k, left, and 2k + 1.
 
 XGBoost takes about 0.2 ms before the first row, more than the dozens of rows of a zone cost here; `faretide bench
 inference` compares both, and smaller trees.
@@ -25,7 +25,8 @@ _LEAF = -1
 class CompiledTrees:
     """T trees of D levels.
 
-    `features` int64[2^D - 1, T] and `thresholds` float32[2^D - 1, T], level after level; `leaves` float32[2^D, T].
+    `features` int64[T, 2^D] and `thresholds` float32[T, 2^D], by node, the first of no meaning; `leaves`
+    float32[T, 2^D].
     """
 
     depth: int
@@ -44,19 +45,20 @@ class CompiledTrees:
 
 @njit(cache=True, nogil=True)
 def _walked(rows, features, thresholds, leaves, depth):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Margin of each row, float32[n]: leaves are added one by one in single precision, as XGBoost does."""
-    found = np.zeros(rows.shape[0], np.float32)
-    for row in range(rows.shape[0]):
-        total = np.float32(0.0)
-        for tree in range(leaves.shape[1]):
-            node, first = 0, 0
-            for level in range(depth):
-                at = first + node
-                goes_left = rows[row, features[at, tree]] < thresholds[at, tree]
-                node = 2 * node + (0 if goes_left else 1)
-                first += 1 << level
-            total += leaves[node, tree]
-        found[row] = total
+    """Margin of each row, float32[n]: leaves are added one by one in single precision, as XGBoost does.
+
+    All rows walk a tree level by level together, in half the time of one row after the other.
+    """
+    found, node = np.zeros(rows.shape[0], np.float32), np.empty(rows.shape[0], np.int64)
+    for tree in range(leaves.shape[0]):
+        node[:] = 1
+        for _ in range(depth):
+            for row in range(rows.shape[0]):
+                at = node[row]
+                goes_left = rows[row, features[tree, at]] < thresholds[tree, at]
+                node[row] = 2 * at + (0 if goes_left else 1)
+        for row in range(rows.shape[0]):
+            found[row] += leaves[tree, node[row] - leaves.shape[1]]
     return found
 
 
@@ -71,18 +73,17 @@ def compiled(trees: xgboost.Booster) -> CompiledTrees:
     depth = max(_depth(tree, 0) for tree in model)
     if depth > DEEPEST:
         raise ValueError(f"trees must be at most {DEEPEST} deep, got {depth}")
-    features = np.zeros(((1 << depth) - 1, len(model)), np.int64)
-    thresholds = np.zeros(features.shape, np.float32)
-    leaves = np.zeros((1 << depth, len(model)), np.float32)
+    features = np.zeros((len(model), 1 << depth), np.int64)
+    thresholds, leaves = np.zeros(features.shape, np.float32), np.zeros(features.shape, np.float32)
     for place, tree in enumerate(model):
         nodes = [0]
         for level in range(depth):
             for at, node in enumerate(nodes):
                 if tree["left_children"][node] != _LEAF:
-                    features[(1 << level) - 1 + at, place] = tree["split_indices"][node]
-                    thresholds[(1 << level) - 1 + at, place] = tree["split_conditions"][node]
+                    features[place, (1 << level) + at] = tree["split_indices"][node]
+                    thresholds[place, (1 << level) + at] = tree["split_conditions"][node]
             nodes = [child for node in nodes for child in _children(tree, node)]
-        leaves[:, place] = [tree["split_conditions"][node] for node in nodes]
+        leaves[place] = [tree["split_conditions"][node] for node in nodes]
     return CompiledTrees(depth=depth, features=features, thresholds=thresholds, leaves=leaves)
 
 

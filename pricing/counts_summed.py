@@ -1,6 +1,6 @@
 """Counts of source partitions added up by row, compiled: numpy took a twelfth of a tick for a few cells of each source.
 
-All arrays are int64; `at` names rows, each at most once in a record. `theirs` and `ours` are columns of a record's
+Counts are int64; `at` names rows, each at most once in a record. `theirs` and `ours` are columns of a record's
 product axis and those of the sums they go to.
 """
 
@@ -16,18 +16,10 @@ def add_riders(asked, at, requests, theirs, ours):  # type: ignore[no-untyped-de
 
 
 @njit(cache=True, nogil=True)
-def add_cars(cars, at, states, by_product, theirs, ours):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Add `states`, three arrays [k], and `by_product` [k, P'] to the columns of `cars` [n, 3 + P]."""
+def add_cars(cars, by_product, at, states, served, theirs, ours):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Add `states`, three arrays [k], to `cars` [3, n], and `served` [k, P'] to `by_product` [n, P]."""
     for place in range(at.size):
-        for column in range(len(states)):
-            cars[at[place], column] += states[column][place]
+        for state in range(len(states)):
+            cars[state, at[place]] += states[state][place]
         for column in range(ours.size):
-            cars[at[place], len(states) + ours[column]] += by_product[place, theirs[column]]
-
-
-@njit(cache=True, nogil=True)
-def add_stood(car_ms, at, idle, stood_ms):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Add `idle` [k] cars that stood for `stood_ms` [windows] to `car_ms` [n, windows]."""
-    for place in range(at.size):
-        for window in range(stood_ms.size):
-            car_ms[at[place], window] += idle[place] * stood_ms[window]
+            by_product[at[place], ours[column]] += served[place, theirs[column]]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pricing import guardrails
 from pricing.guardrails import Hundredths, Trail
 from pricing.policy import UNMOVED, Policy
-from pricing.priced_zone import NOT_SET, PricedZone
+from pricing.priced_zone import PricedZone
 from pricing.reasons import Reason
 from pricing.rounding import NEVER_UP, draws, rounded_to_tenths
 
@@ -76,7 +76,7 @@ def _bound(trail: Trail, zone: PricedZone) -> None:
         trail.take(Reason.EMERGENCY_CAP, np.minimum(trail.value, zone.emergency_cap))
     if rules.freeze:
         trail.take(Reason.FREEZE, np.full_like(trail.value, UNMOVED))
-    trail.take(Reason.OVERRIDE, np.where(zone.overrides == NOT_SET, trail.value, _within(zone, zone.overrides)))
+    trail.take(Reason.OVERRIDE, np.where(zone.by_hand, zone.overrides, trail.value))
 
 
 def _within(zone: PricedZone, value: Hundredths) -> Hundredths:
@@ -91,7 +91,7 @@ def _round(trail: Trail, zone: PricedZone, *, now_ms: int, unsure: bool) -> NDAr
     Where the data is unsure, always down: a new five-minute draw must not raise a price either.
     """
     rules = zone.policy.rules
-    by_hand = np.ones_like(trail.value, np.bool_) if rules.freeze else zone.overrides != NOT_SET
+    by_hand = np.ones_like(trail.value, np.bool_) if rules.freeze else zone.by_hand
     drawn = draws(rules.rounding_salt, zone.cells, zone.market.product_ids, now_ms)
     if unsure:
         drawn = np.full_like(drawn, NEVER_UP)

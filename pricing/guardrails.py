@@ -33,25 +33,23 @@ class Trail:
     """Multipliers on their way through the rules, and what moved them."""
 
     value: Hundredths
-    notes: list[tuple[Reason, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = field(default_factory=list)
+    _steps: list[tuple[Reason, Hundredths]] = field(default_factory=list)
+    _first: Hundredths = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._first = self.value
 
     def take(self, reason: Reason, after: Hundredths) -> None:
-        """Go on with `after`; note (reason, position, before, after) where it differs."""
-        at = (after != self.value).reshape(-1).nonzero()[0]
-        if at.size:
-            self.notes.append((reason, at, self.value.reshape(-1)[at], after.reshape(-1)[at]))
+        """Go on with `after`."""
+        self._steps.append((reason, after))
         self.value = after
 
-    def by_position(self) -> tuple[list[int], list[int], list[int], list[int]]:
-        """Positions, codes, before and after of all notes, by position and within it in the order of the rules."""
-        if not self.notes:
-            return [], [], [], []
-        at = np.concatenate([note[1] for note in self.notes])
-        codes = np.concatenate([np.full(note[1].size, int(note[0]), np.int64) for note in self.notes])
-        before = np.concatenate([note[2] for note in self.notes])
-        after = np.concatenate([note[3] for note in self.notes])
-        order = np.argsort(at, kind="stable")
-        return at[order].tolist(), codes[order].tolist(), before[order].tolist(), after[order].tolist()
+    def by_position(self) -> list[list[int]]:
+        """Positions, codes, before and after of all that moved, by position and within it in the order of the rules."""
+        values = np.array([self._first, *(after for _, after in self._steps)]).reshape(len(self._steps) + 1, -1)
+        codes = np.array([int(reason) for reason, _ in self._steps], np.int64)
+        moved: list[list[int]] = _moves(values, codes).tolist()
+        return moved
 
 
 def rise_stride(rate_per_min: int, then_ms: int, now_ms: int) -> int:
@@ -107,6 +105,20 @@ def stepped_in_space(wanted: Hundredths, adjacent: NDArray[np.int64], step: int)
     while _lowered(value, adjacent, step):
         pass
     return value
+
+
+@njit(cache=True, nogil=True)
+def _moves(values, codes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """What each step changed, int64[4, m]: `values` [steps + 1, positions] stand before and after each of `codes`."""
+    moved = np.empty((4, codes.size * values.shape[1]), np.int64)
+    found = 0
+    for at in range(values.shape[1]):
+        for step in range(codes.size):
+            if values[step, at] != values[step + 1, at]:
+                moved[0, found], moved[1, found] = at, codes[step]
+                moved[2, found], moved[3, found] = values[step, at], values[step + 1, at]
+                found += 1
+    return moved[:, :found]
 
 
 @njit(cache=True, nogil=True)

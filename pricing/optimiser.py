@@ -28,6 +28,7 @@ riders take so few of the cars that a higher price could not shorten the wait.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,6 +117,7 @@ def idle_per_km2(idle: NDArray[np.float64]) -> NDArray[np.float64]:
     return density
 
 
+@lru_cache(64)
 def terms_for(wait_target_s: int, waits: Waits) -> Terms:
     """The constants, with the density that keeps this wait."""
     return Terms(

@@ -12,23 +12,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demand.base import SLOT_MS, SLOTS_PER_DAY, slot_of
-from demand.forecast import REQUESTS_PER_PICKUP, LiveLevel, Observed, forecast, live_level
+from demand.forecast import REQUESTS_PER_PICKUP, LiveLevel, Observed, forecast
 from demand.log_linear import exponent
-from demand.ratio_walk import OWN_INPUTS, ring_sums
-from demand.ratios import RING_RATIOS, Sums, cell_ratios
-from pricing.catchment import catchment_sums
-from pricing.demand_features import FeatureInputs, feature_matrix
+from demand.ratio_walk import BESIDE, OWN_INPUTS, REFERENCE, ring_sums
+from demand.ratios import CELL_RATIOS, RING_RATIOS, Sums, cell_ratios, city_ratios
+from pricing.catchment import PLACE_WEIGHTS
+from pricing.demand_features import FEATURES, FeatureInputs
 from pricing.demand_model import DemandModel
 from pricing.fitted_forecast import CORRECTION_BAND
 from pricing.nowcast import live_requests, zone_level
-from pricing.supply_forecast import ASSUMED, SupplyShares, cars_expected
+from pricing.outlook_loops import exponents, looked_ahead, ratios
+from pricing.supply_forecast import ASSUMED, FLEET_PER_DEMAND, SupplyShares
 from pricing.zone_view import CityView, ZoneLayout, ZoneView
-from windows.panes import MINUTE_MS
+from windows.panes import MINUTE_MS, WINDOWS_MS
 
 HORIZON_MS = 5 * MINUTE_MS
 # How many requests of the last half hour weigh as much as the market's usual split between products.
 SPLIT_STRENGTH = 5.0
 _RINGS = RING_RATIOS[:4], RING_RATIOS[4:]
+_CELL_PRIORS = np.array([ratio.prior for ratio in CELL_RATIOS])
+_RING_PRIORS = np.array([[ratio.prior for ratio in ring] for ring in _RINGS])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,34 +60,62 @@ def outlook_of(
     supply: SupplyShares = ASSUMED,
 ) -> Outlook:
     """What the next five minutes bring to each home cell."""
-    seen = observed_of(view, city, layout)
-    level = live_level(seen, yielding=model.trees is None)
-    requests = requests_by_product(view, seen, level, model, demand_shares)
-    correction = _correction(model, seen, level, layout)[:, None]
-    cars = cars_expected(view.idle, view.busy, view.soon_free, demand_shares, supply)
-    fleet = view.idle_total + np.max(cars - view.idle, axis=1, initial=0.0)
-    near = catchment_sums(np.stack([requests, cars, view.idle], axis=2), layout.neighbours)
-    home = requests[: layout.home] * correction
-    return Outlook(
-        requests=home,
-        cars=cars[: layout.home],
-        requests_near=live_requests(
-            near[:, :, 0] * correction * _zone_level(home, view, layout),
-            catchment_sums(view.requests, layout.neighbours),
-            covered_ms=view.covered_ms,
-            horizon_ms=HORIZON_MS,
-        ),
-        cars_near=near[:, :, 1],
-        idle_near=near[:, :, 2],
-        fleet_near=catchment_sums(fleet, layout.neighbours),
+    homes, products = layout.home, demand_shares.size
+    usual = model.base.expected(layout.cells, view.now_ms, view.now_ms + HORIZON_MS)
+    level, exponentials = _exponentials(view, city, layout, model, usual)
+    found, seen, fleet = np.empty((5, homes, products)), np.empty((homes, products, len(WINDOWS_MS))), np.empty(homes)
+    looked_ahead(
+        (view.requests, view.idle, view.idle_total, view.busy, view.soon_free),
+        usual,
+        exponentials,
+        demand_shares,
+        (REQUESTS_PER_PICKUP * level, SPLIT_STRENGTH, FLEET_PER_DEMAND, supply.soon_free, supply.other_busy),
+        CORRECTION_BAND,
+        layout.neighbours,
+        PLACE_WEIGHTS,
+        found,
+        seen,
+        fleet,
     )
+    requests, cars, requests_near, cars_near, idle_near = found
+    requests_near *= _zone_level(requests, view, layout)
+    return Outlook(
+        requests=requests,
+        cars=cars,
+        requests_near=live_requests(requests_near, seen, covered_ms=view.covered_ms, horizon_ms=HORIZON_MS),
+        cars_near=cars_near,
+        idle_near=idle_near,
+        fleet_near=fleet,
+    )
+
+
+def _exponentials(
+    view: ZoneView, city: CityView, layout: ZoneLayout, model: DemandModel, usual: NDArray[np.float64]
+) -> tuple[float, NDArray[np.float64]]:
+    """The city's level, and what `looked_ahead` takes: of each cell alone, then of each home's rings and trees."""
+    logs_of_city = city_ratios(Sums(observed=city.observed, expected=city.expected))
+    level = np.exp(logs_of_city)
+    quick, cells, horizon_min = model.quick, layout.cells.size, HORIZON_MS // MINUTE_MS
+    homes = 0 if quick is None else layout.home
+    sums = view.memory_observed, view.memory_expected
+    logs = np.empty(cells * level.size + homes * (len(RING_RATIOS) + 1))
+    near = layout.neighbours[:homes]
+    ratios(*sums, level, _CELL_PRIORS, _RING_PRIORS, near, quick is None, usual, horizon_min, logs)
+    slot = slot_of(model.base.time_zone, view.now_ms // SLOT_MS)
+    calendar = (float(slot % SLOTS_PER_DAY), float(slot // SLOTS_PER_DAY), float(horizon_min))
+    exponent, features = np.empty(cells + homes), np.empty((homes, len(FEATURES)), np.float32)
+    coefficients = model.coefficients_of(horizon_min)
+    exponents(np.log(logs), logs_of_city, BESIDE, REFERENCE, coefficients, calendar, exponent, features)
+    if quick is not None:
+        exponent = np.concatenate((exponent, quick.margins(features)))
+    return float(level[REFERENCE]), np.exp(exponent)
 
 
 def _zone_level(forecasts: NDArray[np.float64], view: ZoneView, layout: ZoneLayout) -> float:
     """How the zone's home cells compare with their forecasts float64[home, P], all products together."""
     return zone_level(
         math.fsum(forecasts.reshape(-1).tolist()),
-        np.sum(view.requests[: layout.home], axis=(0, 1)),
+        np.add.reduce(view.requests[: layout.home].reshape(-1, len(WINDOWS_MS)), axis=0),
         covered_ms=view.covered_ms,
         horizon_ms=HORIZON_MS,
     )
@@ -116,15 +147,6 @@ def product_split(by_product: NDArray[np.float64], demand_shares: NDArray[np.flo
     for product in range(1, longest.shape[1]):
         total = total + longest[:, product]
     return (longest + SPLIT_STRENGTH * demand_shares) / (total[:, None] + SPLIT_STRENGTH)
-
-
-def _correction(model: DemandModel, seen: Observed, level: LiveLevel, layout: ZoneLayout) -> NDArray[np.float64]:
-    """What rings and trees add per home cell, float64[home], within the band; 1 without a fitted model."""
-    if model.trees is None:
-        return np.ones(layout.home)
-    rows = rows_of(model, seen, level, layout)
-    factor = ring_factor(model, rows) * model.correction(feature_matrix(rows))
-    return np.minimum(np.maximum(factor, CORRECTION_BAND[0]), CORRECTION_BAND[1])
 
 
 def rows_of(model: DemandModel, seen: Observed, level: LiveLevel, layout: ZoneLayout) -> FeatureInputs:

@@ -10,7 +10,6 @@ from pricing.markets import Market
 from pricing.policy import UNMOVED, Policy
 from pricing.zone_view import ZoneLayout, layout_of
 
-NOT_SET = 0
 # How high the best multiplier is looked for where caps are lower; the caps then say what they took away.
 HIGHEST_WANTED = 400
 
@@ -19,9 +18,10 @@ HIGHEST_WANTED = 400
 class PricedZone:
     """The n cells of a zone that are inside the market, ascending, with P products.
 
-    `rows` int64[n] in the layout; `bounds` int64[n, 1] floor and cap of each cell's jurisdiction, the emergency cap
-    apart; `adjacent` int64[n, 6] neighbours among these cells, n where there is none; `overrides` int64[n, P], 0
-    where not set. The best multiplier is looked for from `lowest` to `highest`.
+    `rows` int64[n] in the layout; `floor`, `cap` int64[n, 1] of each cell's jurisdiction, the emergency cap apart;
+    `adjacent` int64[n, 6] neighbours among these cells, n where there is none; `by_hand` bool[n, P] where an override
+    is set, `overrides` int64[n, P] what it comes to within all bounds. The best multiplier is looked for from `lowest`
+    to `highest`.
     """
 
     layout: ZoneLayout
@@ -32,6 +32,7 @@ class PricedZone:
     floor: NDArray[np.int64]
     cap: NDArray[np.int64]
     adjacent: NDArray[np.int64]
+    by_hand: NDArray[np.bool_]
     overrides: NDArray[np.int64]
     lowest: int
     highest: int
@@ -51,19 +52,22 @@ def priced_zone(zone: int, market: Market, policy: Policy) -> PricedZone:
     cells = layout.home_cells[rows]
     jurisdictions = [market.jurisdiction_of[cell] for cell in cells.tolist()]
     bounds = [policy.bounds.get(name, (100, 100)) for name in jurisdictions]
-    overrides = [
-        [policy.override_of(cell, product) or NOT_SET for product in market.product_ids] for cell in cells.tolist()
-    ]
+    floor, cap = np.array(bounds, np.int64).reshape(-1, 2, 1).transpose(1, 0, 2)
+    emergency_cap = policy.rules.emergency_cap_hundredths
+    set_to = [[policy.override_of(cell, product) or 0 for product in market.product_ids] for cell in cells.tolist()]
+    overrides = np.array(set_to, np.int64).reshape(rows.size, len(market.products))
+    within = np.minimum(np.maximum(overrides, floor), cap)
     return PricedZone(
         layout=layout,
         market=market,
         policy=policy,
         cells=cells,
         rows=rows,
-        floor=np.array([[low] for low, _ in bounds], np.int64).reshape(-1, 1),
-        cap=np.array([[high] for _, high in bounds], np.int64).reshape(-1, 1),
+        floor=floor,
+        cap=cap,
         adjacent=_adjacent(layout, rows),
-        overrides=np.array(overrides, np.int64).reshape(rows.size, len(market.products)),
+        by_hand=overrides != 0,
+        overrides=within if emergency_cap is None else np.minimum(within, emergency_cap),
         lowest=min([UNMOVED, *(low for low, _ in bounds)]),
         highest=max([HIGHEST_WANTED, *(high for _, high in bounds)]),
     )

@@ -120,23 +120,20 @@ class TopicProgress:
 
     def is_complete(self, now_ms: int) -> bool:
         """Whether every source partition has completed a snapshot and spoke at most 3 s before `now_ms`."""
-        return self._all_stand() and self.data_age_ms(now_ms) <= ALIVE_TIMEOUT_MS
+        return bool(self._expected()) and self.data_age_ms(now_ms) <= ALIVE_TIMEOUT_MS
 
     def data_age_ms(self, now_ms: int) -> int:
         """Age of the oldest source partition's counts, at least 0; `now_ms`, as old as time, if one has none."""
-        if not self._all_stand():
-            return now_ms
-        return max(0, now_ms - min(source.spoke_ms for source in self._expected()))
+        expected = self._expected()
+        return max(0, now_ms - min([source.spoke_ms for source in expected])) if expected else now_ms
 
     def known_from_ms(self) -> int | None:
         """Start of the first pane every source partition knows in full; None while one has completed no snapshot."""
-        if not self._all_stand():
-            return None
-        return max(source.known_from_ms for source in self._expected())
-
-    def _all_stand(self) -> bool:
-        found = [source.standing for number in range(self.source_partitions) if (source := self.sources.get(number))]
-        return 0 < self.source_partitions == len(found) and None not in found
+        expected = self._expected()
+        return max([source.known_from_ms for source in expected]) if expected else None
 
     def _expected(self) -> list[Source]:
-        return [self.sources[number] for number in range(self.source_partitions)]
+        """The source of every partition; none while one has completed no snapshot."""
+        found = [self.sources.get(number) for number in range(self.source_partitions)]
+        standing = [source for source in found if source is not None and source.standing is not None]
+        return standing if len(standing) == self.source_partitions else []

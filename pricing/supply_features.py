@@ -116,10 +116,11 @@ def seen_in_view(view: ZoneView, layout: ZoneLayout, usual: Floats) -> SupplySee
         rows=np.arange(layout.home), ring_1=layout.neighbours[:, 1:inner], ring_2=layout.neighbours[:, inner:]
     )
     short, long = (WINDOWS_MS.index(minutes * MINUTE_MS) for minutes in (SHORT_MIN, LONG_MIN))
+    idle_mean = view.idle_mean()
     return SupplySeen(
         idle=view.idle_total,
-        idle_short=view.idle_mean[:, short],
-        idle_long=view.idle_mean[:, long],
+        idle_short=idle_mean[:, short],
+        idle_long=idle_mean[:, long],
         busy=view.busy,
         soon_free=view.soon_free,
         usual=usual,

@@ -57,8 +57,8 @@ def prepare() -> None:
 
 def _model() -> DemandModel:
     """One with a tree of one split."""
-    leaves = np.zeros((2, 1), np.float32)
-    quick = CompiledTrees(depth=1, features=np.zeros((1, 1), np.int64), thresholds=leaves[:1], leaves=leaves)
+    leaves = np.zeros((1, 2), np.float32)
+    quick = CompiledTrees(depth=1, features=np.zeros((1, 2), np.int64), thresholds=leaves, leaves=leaves)
     return replace(unmeasured_model("UTC"), trees=xgboost.Booster(), quick=quick)
 
 

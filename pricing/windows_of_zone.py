@@ -3,16 +3,20 @@
     requests     the open pane whole, the oldest by its fraction
     idle_mean    idle car-milliseconds / covered milliseconds; what stands now counts from when it began
 
+No price rests on the mean, so it is added up when somebody asks: at every tick it took a twelfth of one.
+
 A window reaches back at most to the first pane that every source partition knew in full. How much of it is covered is
 said beside it; whoever needs full windows scales by it (`warming-up`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pricing.counts_summed import add_cars, add_riders, add_stood
+from pricing.counts_summed import add_cars, add_riders
 from pricing.pane_counts import PaneCounts
 from pricing.pane_ring import PaneRing
 from pricing.zone_join import PartitionState
@@ -28,9 +32,9 @@ class ZoneWindows:
     """One zone at `now_ms`: n rows as in `layout_of(zone).cells`, P columns as in `products`, 6 windows of WINDOWS_MS.
 
     requests                    float64[n, P, 6]
-    idle_mean                   float64[n, 6]; where nothing is covered yet, the idle cars now
-    idle, busy, soon_free       int64[n]: cars now, each once
-    idle_by_product             int64[n, P]: idle cars now, once per product they serve
+    idle_mean                   float64[n, 6], asked for before the zone changes; if nothing is covered, idle cars now
+    idle, busy, soon_free       float64[n]: cars now, each once
+    idle_by_product             float64[n, P]: idle cars now, once per product they serve
     demand_covered_ms, supply_covered_ms    int64[6]: how much of each window is known
     """
 
@@ -38,11 +42,11 @@ class ZoneWindows:
     now_ms: int
     products: tuple[str, ...]
     requests: NDArray[np.float64]
-    idle_mean: NDArray[np.float64]
-    idle: NDArray[np.int64]
-    idle_by_product: NDArray[np.int64]
-    busy: NDArray[np.int64]
-    soon_free: NDArray[np.int64]
+    idle_mean: Callable[[], NDArray[np.float64]]
+    idle: NDArray[np.float64]
+    idle_by_product: NDArray[np.float64]
+    busy: NDArray[np.float64]
+    soon_free: NDArray[np.float64]
     demand_covered_ms: NDArray[np.int64]
     supply_covered_ms: NDArray[np.int64]
 
@@ -53,7 +57,7 @@ class WindowsOfZone:
     One reader per zone state; products the market does not have are left out.
     """
 
-    __slots__ = ("_asked", "_columns", "_now_ms", "_products", "_riders", "_state", "_stood")
+    __slots__ = ("_asked", "_columns", "_now_ms", "_products", "_riders", "_state")
 
     def __init__(self, state: ZoneState, products: tuple[str, ...]) -> None:
         self._state, self._products = state, products
@@ -68,21 +72,20 @@ class WindowsOfZone:
     def read(self, partition: PartitionState, now_ms: int) -> ZoneWindows:
         """The zone at `now_ms`; `partition` says since when and how completely its sources are known."""
         self._catch_up(now_ms)
-        cars = self._cars()
+        (idle, busy, soon_free), by_product = self._cars()
         demand_from, supply_from = partition.demand.known_from_ms(), partition.supply.known_from_ms()
-        supply_covered_ms = covered_ms(now_ms, supply_from)
         return ZoneWindows(
             zone=self._state.zone,
             now_ms=now_ms,
             products=self._products,
             requests=self._requests(now_ms, demand_from),
-            idle_mean=self._idle_mean(now_ms, supply_from, supply_covered_ms, cars[:, 0]),
-            idle=cars[:, 0],
-            busy=cars[:, 1],
-            soon_free=cars[:, 2],
-            idle_by_product=cars[:, 3:],
+            idle_mean=partial(_idle_mean, self._state, now_ms, supply_from, idle),
+            idle=idle,
+            busy=busy,
+            soon_free=soon_free,
+            idle_by_product=by_product,
             demand_covered_ms=covered_ms(now_ms, demand_from),
-            supply_covered_ms=supply_covered_ms,
+            supply_covered_ms=covered_ms(now_ms, supply_from),
         )
 
     def requests_since(self, now_ms: int, since_ms: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -96,7 +99,6 @@ class WindowsOfZone:
         rows = self._state.layout.cells.size
         self._asked = PaneRing(rows * len(self._products))
         self._riders = PaneRing(rows)
-        self._stood = PaneRing(rows)
         self._state.unread_panes = self._state.panes()
         self._now_ms = now_ms
 
@@ -109,7 +111,6 @@ class WindowsOfZone:
         self._state.unread_panes.difference_update(due)
         for pane in due:
             if pane >= pane_start(now_ms) - WINDOWS_MS[-1] - PANE_MS:
-                self._stood.put(pane, self._state.idle_car_ms.get(pane))
                 asked = self._asked_in(self._state.demand.standing.get(pane, {}))
                 self._asked.put(pane, asked.reshape(-1))
                 self._riders.put(pane, np.add.reduce(asked, axis=1))
@@ -133,23 +134,30 @@ class WindowsOfZone:
         sums = self._asked.windows(now_ms, _or_never(known_from_ms, now_ms)) / PANE_MS
         return sums.reshape(self._state.layout.cells.size, len(self._products), len(WINDOWS_MS))
 
-    def _cars(self) -> NDArray[np.int64]:
-        """Cars now, summed over sources, int64[n, 3 + P]: idle, busy, soon free, idle by product."""
-        cars = np.zeros((self._state.layout.cells.size, 3 + len(self._products)), np.int64)
+    def _cars(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Cars now, summed over sources: idle, busy and soon free float64[3, n], idle by product float64[n, P]."""
+        rows = self._state.layout.cells.size
+        cars, by_product = np.zeros((3, rows)), np.zeros((rows, len(self._products)))
         for counts in self._state.cars.values():
             states = counts.idle, counts.busy, counts.soon_free
-            add_cars(cars, counts.at, states, counts.idle_by_product, *self._columns_of(counts.products))
-        return cars
+            add_cars(cars, by_product, counts.at, states, counts.idle_by_product, *self._columns_of(counts.products))
+        return cars, by_product
 
-    def _idle_mean(
-        self, now_ms: int, known_from_ms: int | None, covered: NDArray[np.int64], idle: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        car_ms = self._stood.windows(now_ms, _or_never(known_from_ms, now_ms))
-        known_ms = _or_never(known_from_ms, now_ms)
-        since_ms = np.array([max(known_ms, self._state.since_ms[source]) for source in self._state.cars], np.int64)
-        for counts, stood_ms in zip(self._state.cars.values(), _weighted_ms(since_ms, now_ms), strict=True):
-            add_stood(car_ms, counts.at, counts.idle, stood_ms)
-        return np.where(covered > 0, car_ms / (np.maximum(covered, 1) * PANE_MS), idle[:, None])
+
+def _idle_mean(
+    state: ZoneState, now_ms: int, known_from_ms: int | None, idle: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Mean idle cars in each window, float64[n, 6], from the panes and what has stood since."""
+    known_ms, covered = _or_never(known_from_ms, now_ms), covered_ms(now_ms, known_from_ms)
+    car_ms = np.zeros((state.layout.cells.size, len(WINDOWS_MS)), np.int64)
+    oldest_end_ms, oldest_ms = pane_start(now_ms) + PANE_MS - _WINDOWS_MS, PANE_MS - now_ms % PANE_MS
+    for pane, stood in state.idle_car_ms.items():
+        if known_ms <= pane <= now_ms:
+            in_oldest = np.where(pane == oldest_end_ms - PANE_MS, oldest_ms, 0)
+            car_ms += stood[:, None] * np.where(pane >= oldest_end_ms, PANE_MS, in_oldest)
+    for source, counts in state.cars.items():
+        car_ms[counts.at] += counts.idle[:, None] * _weighted_ms(max(known_ms, state.since_ms[source]), now_ms)
+    return np.where(covered > 0, car_ms / (np.maximum(covered, 1) * PANE_MS), idle[:, None])
 
 
 def view_of(
@@ -166,10 +174,10 @@ def view_of(
         products=windows.products,
         requests=windows.requests,
         covered_ms=windows.demand_covered_ms,
-        idle=windows.idle_by_product.astype(np.float64),
-        idle_total=windows.idle.astype(np.float64),
-        busy=windows.busy.astype(np.float64),
-        soon_free=windows.soon_free.astype(np.float64),
+        idle=windows.idle_by_product,
+        idle_total=windows.idle,
+        busy=windows.busy,
+        soon_free=windows.soon_free,
         idle_mean=windows.idle_mean,
         supply_complete=partition.supply.is_complete(windows.now_ms) and partition.supply.flows(windows.now_ms),
         demand_complete=partition.demand.is_complete(windows.now_ms),
@@ -188,13 +196,12 @@ def covered_ms(now_ms: int, known_from_ms: int | None) -> NDArray[np.int64]:
     return np.minimum(max(0, now_ms - _or_never(known_from_ms, now_ms)), _WINDOWS_MS)
 
 
-def _weighted_ms(since_ms: NDArray[np.int64], now_ms: int) -> NDArray[np.int64]:
-    """How much of each `[since_ms, now_ms)` lies in each window, weighted by pane as in `PaneRing.windows`.
+def _weighted_ms(since_ms: int, now_ms: int) -> NDArray[np.int64]:
+    """How much of `[since_ms, now_ms)` lies in each window, weighted by pane as in `PaneRing.windows`.
 
-    `since_ms` is int64[k]; returns int64[k, 6], milliseconds x PANE_MS.
+    Milliseconds x PANE_MS, int64[6].
     """
     oldest_end_ms = pane_start(now_ms) + PANE_MS - _WINDOWS_MS
-    since_ms = since_ms[:, None]
     in_whole_ms = np.maximum(0, now_ms - np.maximum(since_ms, oldest_end_ms))
     in_oldest_ms = np.minimum(np.maximum(oldest_end_ms - since_ms, 0), PANE_MS)
     weighted: NDArray[np.int64] = in_whole_ms * PANE_MS + in_oldest_ms * (PANE_MS - (now_ms - pane_start(now_ms)))

@@ -5,8 +5,9 @@ then its halo, the cells outside within two rings of it, so that every home cell
 a forecast made of a row alone comes out with the same bits in every zone that sees the cell.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +75,8 @@ class ZoneView:
     idle                float64[n, P]: cars idle now that serve the product; a car counts once in each it serves
     idle_total          float64[n]: idle cars, each once
     busy, soon_free     float64[n]: cars with a rider, and those of them about to be free within five minutes
-    idle_mean           float64[n, 6]: mean idle cars over each window (car-milliseconds / covered milliseconds)
+    idle_mean           adds up float64[n, 6]: mean idle cars over each window (car-milliseconds / covered ones); to
+                        be asked for before the zone changes
     supply_complete     whether every source partition of supply is alive and has completed its snapshot
     demand_complete     the same for demand
     data_age_ms         age of the oldest source partition's counts at `now_ms`
@@ -91,7 +93,7 @@ class ZoneView:
     idle_total: NDArray[np.float64]
     busy: NDArray[np.float64]
     soon_free: NDArray[np.float64]
-    idle_mean: NDArray[np.float64]
+    idle_mean: Callable[[], NDArray[np.float64]]
     supply_complete: bool
     demand_complete: bool
     data_age_ms: int
@@ -128,7 +130,7 @@ def empty_view(zone: int, now_ms: int, products: tuple[str, ...], *, half_lives:
         idle_total=np.zeros(rows),
         busy=np.zeros(rows),
         soon_free=np.zeros(rows),
-        idle_mean=np.zeros((rows, windows)),
+        idle_mean=partial(np.zeros, (rows, windows)),
         supply_complete=True,
         demand_complete=True,
         data_age_ms=0,

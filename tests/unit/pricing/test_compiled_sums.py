@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from demand.log_linear import exponent
-from demand.long_memory import _summed
+from demand.long_memory import _remembered
 from demand.ratio_walk import INPUTS, ring_sums
 from demand.ratios import Sums
 from pricing import nowcast
@@ -26,11 +26,14 @@ ROOT = Path(__file__).resolve().parents[3]
 def test_faded_sums_are_added_span_after_span(seed):
     """Passing over zeros changes no bit."""
     random = np.random.default_rng(seed)
-    counts, left = random.poisson(0.4, (60, 37)) * random.random((60, 37)), random.random((60, 6))
-    slow = np.zeros((37, 6))
+    counts, left = random.poisson(0.4, (60, 38)) * random.random((60, 38)), random.random((62, 6))
+    before, slow = random.random((38, 6)), np.zeros((38, 6))
     for span in range(60):
-        slow += counts[span][:, None] * left[span]
-    assert _summed(counts, left).tobytes() == slow.tobytes()
+        slow += counts[span][:, None] * left[2 + span]
+    slow = before * left[0] + slow
+    of_city = np.ascontiguousarray(counts[:, -1])
+    found = _remembered(before[:-1], before[-1], np.ascontiguousarray(counts[:, :-1]), of_city, left, 2)
+    assert found.tobytes() == slow.tobytes()
 
 
 @pytest.mark.parametrize("seed", range(5))
