@@ -140,7 +140,8 @@ class Pricing:
         at_ms = now_ms()
         for record in batch.records:
             try:
-                apply(batch.partition, self._worker.contracts.decode(topic, record.value), record.offset, at_ms)
+                counts = self._worker.contracts.decode(topic, record.value, as_arrays=True)
+                apply(batch.partition, counts, record.offset, at_ms)
             except Undecodable as error:
                 self._refuse(topic, record, error)
             except ValueError as error:

@@ -23,3 +23,10 @@ def add_cars(cars, by_product, at, states, served, theirs, ours):  # type: ignor
             cars[state, at[place]] += states[state][place]
         for column in range(ours.size):
             by_product[at[place], ours[column]] += served[place, theirs[column]]
+
+
+@njit(cache=True, nogil=True)
+def add_stood(car_ms, at, idle, stood_ms):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Add `idle` [k] cars that stood for `stood_ms` to `car_ms` [n]."""
+    for place in range(at.size):
+        car_ms[at[place]] += idle[place] * stood_ms

@@ -1,6 +1,7 @@
 """Every compiled loop of a tick made ready: it takes a second or two when they are not in numba's cache yet."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import xgboost
@@ -11,15 +12,15 @@ from pricing.demand_model import DemandModel
 from pricing.markets import Market
 from pricing.memory import RecordSums
 from pricing.models import Choice
-from pricing.pane_counts import PaneCounts
 from pricing.policy import built_in_policy
 from pricing.sources import Source, TopicProgress
 from pricing.tick import price_zone, unmeasured_model
 from pricing.tick_inputs import PricedBy, ZoneCounts, tick_inputs
 from pricing.windows_of_zone import WindowsOfZone
-from pricing.zone_join import PartitionState
-from pricing.zone_state import CarCounts, ZoneState
+from pricing.zone_join import PartitionState, car_counts, rider_counts
+from pricing.zone_state import ZoneState
 from topics.control import Product
+from topics.counts import CountKind, DemandCellsCounted, SupplyCellsCounted
 from windows.epochs import Epoch
 from windows.hexagons import cells_of, zone_of
 from windows.panes import PANE_MS, pane_start
@@ -81,27 +82,11 @@ def _heard() -> TopicProgress:
 
 def _stand(zone: ZoneState, now_ms: int) -> None:
     """A car and a rider in the first cell, as one source says it."""
-    at, one = np.zeros(1, np.int64), np.ones((1, 1), np.int64)
-    cars = CarCounts(
-        epoch=_EPOCH,
-        pings_offset=now_ms,
-        now_ms=now_ms,
-        products=_MARKET.product_ids,
-        at=at,
-        idle=one[0],
-        idle_by_product=one,
-        busy=one[0],
-        soon_free=one[0],
-    )
-    riders = PaneCounts(
-        epoch=_EPOCH,
-        requests_offset=now_ms,
-        decisions_offset=-1,
-        now_ms=now_ms,
-        products=_MARKET.product_ids,
-        at=at,
-        requests=one,
-        bookings=one,
-    )
-    zone.count_cars(0, cars, now_ms, offset=now_ms)
-    zone.count_riders(pane_start(now_ms), 0, riders, now_ms)
+    said: dict[str, Any] = {"kind": CountKind.CELLS, "source_partition": 0, "source_partitions": 1, "zone": _ZONE}
+    said |= {"epoch_generation": _EPOCH.generation, "epoch_started_ms": _EPOCH.started_ms, "now_ms": now_ms}
+    said |= {"products": list(_MARKET.product_ids), "cells": [_CELL]}
+    cars = SupplyCellsCounted(**said, pings_offset=now_ms, idle=[1], idle_by_product=[1], busy=[1], soon_free=[1])
+    said |= {"complete_from_ms": 0, "pane_start_ms": pane_start(now_ms), "requests_offset": now_ms}
+    riders = DemandCellsCounted(**said, decisions_offset=-1, requests=[1], bookings=[1])
+    zone.count_cars(0, car_counts(cars), now_ms, offset=now_ms)
+    zone.count_riders(riders.pane_start_ms, 0, rider_counts(riders), now_ms)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from pricing.pane_counts import PaneCounts, matrix
@@ -17,6 +18,8 @@ from pricing.zone_state import KEPT_MS, CarCounts, ZoneState
 from pricing.zone_view import layout_of
 from topics.counts import DemandCellsCounted, SupplyCellsCounted
 from windows.epochs import Epoch
+
+Counts = NDArray[np.int64]
 
 
 @dataclass(slots=True)
@@ -120,44 +123,70 @@ def apply_demand(state: PartitionState, record: DemandCellsCounted, offset: int)
 
 def car_counts(record: SupplyCellsCounted) -> CarCounts:
     """The record's counts by row of the zone's layout, without cells beyond the halo: no price here depends on them."""
-    at, kept = _rows(record.zone, record.cells)
-    k = len(record.cells)
+    products = tuple(record.products)
+    at, (idle, busy, soon_free), by_product = _of_rows(
+        record.zone, record.cells, (record.idle, record.busy, record.soon_free), record.idle_by_product, len(products)
+    )
     return CarCounts(
         epoch=Epoch(record.epoch_generation, record.epoch_started_ms),
         pings_offset=record.pings_offset,
         now_ms=record.now_ms,
-        products=tuple(record.products),
+        products=products,
         at=at,
-        idle=matrix(record.idle, k, 1)[kept, 0],
-        idle_by_product=matrix(record.idle_by_product, k, len(record.products))[kept],
-        busy=matrix(record.busy, k, 1)[kept, 0],
-        soon_free=matrix(record.soon_free, k, 1)[kept, 0],
+        idle=idle,
+        idle_by_product=by_product,
+        busy=busy,
+        soon_free=soon_free,
     )
 
 
 def rider_counts(record: DemandCellsCounted) -> PaneCounts:
     """The record's counts by row of the zone's layout, without cells beyond the halo: no price here depends on them."""
-    at, kept = _rows(record.zone, record.cells)
-    shape = len(record.cells), len(record.products)
+    products = tuple(record.products)
+    at, _, requests = _of_rows(record.zone, record.cells, (), record.requests, len(products))
+    bookings = _of_rows(record.zone, record.cells, (), record.bookings, len(products))[2]
     return PaneCounts(
         epoch=Epoch(record.epoch_generation, record.epoch_started_ms),
         requests_offset=record.requests_offset,
         decisions_offset=record.decisions_offset,
         now_ms=record.now_ms,
-        products=tuple(record.products),
+        products=products,
         at=at,
-        requests=matrix(record.requests, *shape)[kept],
-        bookings=matrix(record.bookings, *shape)[kept],
+        requests=requests,
+        bookings=bookings,
     )
 
 
-def _rows(zone: int, cells: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Rows in the zone's layout of those `cells` it has, and which of them it has."""
+def _of_rows(
+    zone: int, cells: Sequence[int], each: tuple[Sequence[int], ...], by_product: Sequence[int], products: int
+) -> tuple[Counts, Counts, Counts]:
+    """Of those `cells` that the zone's layout has: rows int64[m], counts of `each` [len(each), m], by product [m, P].
+
+    Raises ValueError if there are not as many counts as cells, and cells times products.
+    """
     by_cell, ascending = _by_cell(zone)
-    wanted = np.asarray(cells, np.int64)
-    place = np.minimum(np.searchsorted(ascending, wanted), ascending.size - 1)
-    kept = ascending[place] == wanted
-    return by_cell[place[kept]], kept
+    wanted, rows = np.asarray(cells, np.int64), len(cells)
+    counts = matrix(by_product, rows, products)
+    columns = np.empty((1 + len(each), rows), np.int64)
+    for place, column in enumerate(each, start=1):
+        columns[place] = matrix(column, 1, rows)
+    picked = np.empty((rows, products), np.int64)
+    kept = _pick(ascending, by_cell, wanted, columns, counts, picked)
+    return columns[0, :kept], columns[1:, :kept], picked[:kept]
+
+
+@njit(cache=True, nogil=True)
+def _pick(ascending, by_cell, wanted, columns, counts, picked):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Keep what is about cells the layout has, `columns` in place under the rows; numpy took twelve calls for it."""
+    kept = 0
+    for place in range(wanted.size):
+        found = np.searchsorted(ascending, wanted[place])
+        if found < ascending.size and ascending[found] == wanted[place]:
+            columns[0, kept] = by_cell[found]
+            columns[1:, kept] = columns[1:, place]
+            picked[kept] = counts[place]
+            kept += 1
+    return kept
 
 
 @lru_cache(4096)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from pricing.counts_summed import add_stood
 from pricing.pane_counts import PaneCounts, PanesBySource
 from pricing.zone_view import ZoneLayout, layout_of
 from supply.integral import spans
@@ -180,7 +181,7 @@ class ZoneState:
         for pane, stood_ms in spans(since_ms, until_ms):
             if pane not in self.idle_car_ms:
                 self.idle_car_ms[pane] = np.zeros(self.layout.cells.size, np.int64)
-            self.idle_car_ms[pane][standing.at] += standing.idle * stood_ms
+            add_stood(self.idle_car_ms[pane], standing.at, standing.idle, stood_ms)
             self._touch(pane)
 
     def _supply_changed(self, now_ms: int, offset: int) -> None:

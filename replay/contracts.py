@@ -25,8 +25,8 @@ class Contracts:
         self._schemas = schemas
         self._codecs: dict[tuple[str, int], ObjectCodec] = {}
 
-    def decode(self, topic: Topic, value: bytes | None) -> Any:  # noqa: ANN401  the topic's record class
-        """The record; None if it cannot be decoded, which services pass over as well.
+    def decode(self, topic: Topic, value: bytes | None, *, as_arrays: bool = False) -> Any:  # noqa: ANN401  the topic's record class
+        """The record; None if it cannot be decoded, which services pass over as well. `as_arrays` as codecs take it.
 
         Raises SchemaAbsentError if one of our own records names a schema that the file does not hold; what came from
         outside may name any.
@@ -39,7 +39,7 @@ class Contracts:
                 return None
             raise SchemaAbsentError(f"a record of {topic.name} names schema {written}, which the file does not hold")
         try:
-            return self._codec(topic, 0).decode(value, self._schemas[written])
+            return self._codec(topic, 0).decode(value, self._schemas[written], as_arrays=as_arrays)
         except Undecodable:
             return None
 

@@ -122,7 +122,7 @@ class PartitionCounts:
 
     def _apply(self, topic: Topic, offset: int, progress: TopicProgress, take: Callable[[Any, int], None]) -> None:
         for place, raw in self._numbered(self._logs[topic.name].through(offset)):
-            record = self.contracts.decode(topic, raw.value)
+            record = self.contracts.decode(topic, raw.value, as_arrays=True)
             if record is not None:
                 with contextlib.suppress(ValueError):  # arrays that contradict each other: it was dead-lettered
                     take(_standing(progress, record), place)

@@ -70,8 +70,10 @@ class ObjectCodec:
             raise ValueError(f"{field} must fit its Avro type in {self.topic.name}, got {getattr(record, field)!r:.80}")
         return value
 
-    def decode(self, value: bytes | None, writer_schema: Schema | None = None) -> Any:  # noqa: ANN401 - as above
+    def decode(self, value: bytes | None, writer_schema: Schema | None = None, *, as_arrays: bool = False) -> Any:  # noqa: ANN401 - as above
         """The record of a framed `value`, written with `writer_schema` (None: the current schema).
+
+        `as_arrays` may give its lists of numbers as int64 arrays, for records that go into arrays.
 
         Fields the writer did not know take their defaults, those no longer known are dropped, enum symbols not known
         here become the enum's default.
@@ -84,7 +86,7 @@ class ObjectCodec:
             raise undecodable(NO_FRAME, "")
         writer = self._own if writer_schema is None else self._writer(writer_schema)
         if writer.lists is not None:
-            status, field, said = writer.lists.read(value, wire.FRAME_BYTES)
+            status, field, said = writer.lists.read(value, wire.FRAME_BYTES, as_arrays=as_arrays)
             if status != OK:
                 raise undecodable(status, field)
             return self._record(said)

@@ -48,17 +48,20 @@ _INT_MIN = -(2**31)
 
 @njit(cache=True, nogil=True)
 def varint(buf: Bytes, start: Int64, end: Int64) -> tuple[Int64, Int64]:
-    """Zigzag varint at `start`: its value and the next position, which is negative if it does not end before `end`."""
+    """Zigzag varint at `start`: its value and the next position, which is negative if it does not end before `end`.
+
+    One way out of the loop with a number and one without: any other shape of it took six times as long.
+    """
     bits = np.uint64(0)
     shift = np.uint64(0)
     p = start
     while p < end and shift <= np.uint64(_LAST_SHIFT):
         byte = np.uint64(buf[p])
         p += 1
-        if shift == np.uint64(_LAST_SHIFT) and byte > np.uint64(1):
-            break  # more than 64 bits
         bits |= (byte & np.uint64(127)) << shift
         if byte < np.uint64(128):
+            if shift == np.uint64(_LAST_SHIFT) and byte > np.uint64(1):
+                p = -MISMATCH  # more than 64 bits
             return np.int64(bits >> np.uint64(1)) ^ -np.int64(bits & np.uint64(1)), p
         shift += np.uint64(7)
     return 0, -MISMATCH
@@ -135,25 +138,6 @@ def block(buf: Bytes, start: Int64, end: Int64) -> tuple[Int64, Int64]:
     return count, p
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _near(buf: Bytes, start: Int64, end: Int64) -> tuple[Int64, Int64]:
-    """A varint as `varint` reads it, compiled into its caller: most have one byte, and a call would cost more."""
-    if start < end and buf[start] < np.uint8(128):
-        only = np.int64(buf[start])
-        return (only >> 1) ^ -(only & 1), start + 1
-    bits = np.uint64(0)
-    shift = np.uint64(0)
-    p = start
-    while p < end and shift < np.uint64(_LAST_SHIFT):
-        byte = np.uint64(buf[p])
-        p += 1
-        bits |= (byte & np.uint64(127)) << shift
-        if byte < np.uint64(128):
-            return np.int64(bits >> np.uint64(1)) ^ -np.int64(bits & np.uint64(1)), p
-        shift += np.uint64(7)
-    return varint(buf, start, end)  # ten bytes or malformed
-
-
 @njit(cache=True, nogil=True)
 def numbers_in(buf: Bytes, start: Int64, end: Int64, kind: Int64, numbers: Int64s, count: Int64) -> tuple[Int64, Int64]:
     """Put the items of an array of `kind`, INT or LONG, into `numbers` from `count` on: next position and new count.
@@ -164,7 +148,7 @@ def numbers_in(buf: Bytes, start: Int64, end: Int64, kind: Int64, numbers: Int64
     items, p = block(buf, start, end)
     while p >= 0 and items > 0:
         for _ in range(items):
-            value, p = _near(buf, p, end)
+            value, p = varint(buf, p, end)
             if p < 0 or (kind == INT and (value < _INT_MIN or value > _INT_MAX)):
                 return -MISMATCH, count
             numbers[count] = value
@@ -179,7 +163,7 @@ def _pass_numbers(buf: Bytes, start: Int64, end: Int64, kind: Int64) -> Int64:
     items, p = block(buf, start, end)
     while p >= 0 and items > 0:
         for _ in range(items):
-            value, p = _near(buf, p, end)
+            value, p = varint(buf, p, end)
             if p < 0 or (kind == INT and (value < _INT_MIN or value > _INT_MAX)):
                 return -MISMATCH
         items, p = block(buf, p, end)
@@ -330,7 +314,7 @@ def _texts(buf: Bytes, start: Int64, end: Int64) -> tuple[Int64, Int64]:
     count, p = block(buf, start, end)
     while p >= 0 and count > 0:
         for _ in range(count):
-            size, p = _near(buf, p, end)
+            size, p = varint(buf, p, end)
             if p < 0 or size < 0 or size > end - p:
                 return 0, -MISMATCH
             first, seen = p, np.uint8(0)
@@ -363,8 +347,8 @@ def decode_rows(  # noqa: C901, PLR0912, PLR0915  one loop, see below
 ) -> None:
     """Decode the framed values numbered `rows`, all of one schema; `ops`, `symbols` are a plan's, `nodes` a layout's.
 
-    Longer than house size, and with helpers compiled in: this loop handed every field to functions of its own before
-    and took 2.2 times as long a ping. The slow form it must equal is `columns_rows.fill_rows`.
+    Longer than house size: this loop handed every field to functions of its own before and took 2.2 times as long a
+    ping. The slow form it must equal is `columns_rows.fill_rows`.
     """
     for row in rows:
         p: Int64 = np.int64(starts[row] + 5)
@@ -380,7 +364,7 @@ def decode_rows(  # noqa: C901, PLR0912, PLR0915  one loop, see below
             value: Int64 = np.int64(0)
             null = False
             if ops[f, 3] >= 0:
-                branch, p = _near(buf, p, end)
+                branch, p = varint(buf, p, end)
                 null = branch == ops[f, 3]
                 if p >= 0 and (branch < 0 or branch > 1):
                     p = np.int64(-MISMATCH)
@@ -388,7 +372,7 @@ def decode_rows(  # noqa: C901, PLR0912, PLR0915  one loop, see below
             if null or p < 0:
                 pass
             elif kind == STRING:
-                size, p = _near(buf, p, end)
+                size, p = varint(buf, p, end)
                 if p >= 0 and (size < 0 or size > end - p):
                     p = np.int64(-MISMATCH)
                 if p >= 0:
@@ -405,7 +389,7 @@ def decode_rows(  # noqa: C901, PLR0912, PLR0915  one loop, see below
             elif kind == ARRAY:
                 value, p = _texts(buf, p, end)
             elif kind == ENUM:
-                value, p = _near(buf, p, end)
+                value, p = varint(buf, p, end)
                 if p >= 0 and (value < 0 or value >= ops[f, 6]):
                     p = np.int64(-MISMATCH)
                 if p >= 0:
@@ -413,7 +397,7 @@ def decode_rows(  # noqa: C901, PLR0912, PLR0915  one loop, see below
                     if value < 0:
                         p = np.int64(-NO_SYMBOL)
             elif kind == INT or kind == LONG:  # noqa: PLR1714, SIM109  two comparisons compile, a tuple allocates
-                value, p = _near(buf, p, end)
+                value, p = varint(buf, p, end)
                 if kind == INT and (value < _INT_MIN or value > _INT_MAX):
                     p = np.int64(-MISMATCH)
                 if ops[f, 4] == 1:

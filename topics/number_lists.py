@@ -27,6 +27,7 @@ from topics.schemas import Schema
 _WHOLE = frozenset({INT, LONG})
 _NUMBERS = _WHOLE | {BOOLEAN, ENUM}
 _OTHER = -1
+_MOST_KNOWN = 256
 
 
 class _Field(NamedTuple):
@@ -43,6 +44,7 @@ class NumberLists:
 
     def __init__(self, layout: Layout, listed: list[_Field]) -> None:
         self._layout, self._fields = layout, listed
+        self._known: dict[tuple[str, bytes], tuple[str, ...]] = {}
 
     @classmethod
     def of(cls, schema: Schema, layout: Layout) -> "NumberLists | None":
@@ -58,19 +60,22 @@ class NumberLists:
             listed.append(_Field(field["name"], kind, tuple(symbols), alone))
         return cls(layout, listed) if any(field.kind == ARRAY for field in listed) else None
 
-    def read(self, value: bytes, start: int) -> tuple[int, str, dict[str, Any]]:
-        """Why value[start:] is not exactly one record, and the field at fault: OK, "" and its fields if it is one."""
+    def read(self, value: bytes, start: int, *, as_arrays: bool = False) -> tuple[int, str, dict[str, Any]]:
+        """Why value[start:] is not exactly one record, and the field at fault: OK, "" and its fields if it is one.
+
+        `as_arrays` gives lists of numbers as int64 arrays: counts go into arrays anyway, and took a third longer.
+        """
         buf, layout = np.frombuffer(value, np.uint8), self._layout
         numbers, spans = np.empty(buf.size, np.int64), np.empty((len(self._fields), 2), np.int64)
         status, index, count = fields_of(buf, start, layout.nodes, layout.children, numbers, spans)
         if status != OK:
             return int(status), self._fields[index].name if index >= 0 else "", {}
-        told, said = numbers[:count].tolist(), {}
+        told, said = numbers[:count].copy() if as_arrays else numbers[:count].tolist(), dict[str, Any]()
         for (name, kind, symbols, schema), (first, end) in zip(self._fields, spans.tolist(), strict=True):
             if kind == ARRAY:
                 said[name] = told[first:end]
             elif kind in _WHOLE:
-                said[name] = told[first]
+                said[name] = int(told[first])
             elif kind == STRING:
                 said[name] = value[first:end].decode()
             elif kind == ENUM:
@@ -78,8 +83,20 @@ class NumberLists:
             elif kind == BOOLEAN:
                 said[name] = told[first] != 0
             else:
-                said[name] = schemaless_reader(io.BytesIO(value[first:end]), schema, None)
+                said[name] = self._read_apart(name, value[first:end], schema)
         return OK, "", said
+
+    def _read_apart(self, name: str, value: bytes, schema: Schema) -> Any:  # noqa: ANN401 - any Avro value
+        """A field left to the library; lists of texts are few and the same in most records, so they are remembered."""
+        known = self._known.get((name, value))
+        if known is not None:
+            return list(known)
+        found = schemaless_reader(io.BytesIO(value), schema, None)
+        if isinstance(found, list) and all(isinstance(item, str) for item in found):
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[name, value] = tuple(found)
+        return found
 
     def write(self, said: dict[str, Any]) -> bytes:
         """The record as bytes, for numbers of 64 bits whatever their type.

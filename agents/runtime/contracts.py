@@ -35,8 +35,8 @@ class Contracts:
         """`record` ready to be published."""
         return Record(topic.name, partition, key, self.encode(topic, record), headers)
 
-    def decode(self, topic: Topic, value: bytes | None) -> Any:  # noqa: ANN401
-        """The record of a framed value, whichever compatible schema it was written with.
+    def decode(self, topic: Topic, value: bytes | None, *, as_arrays: bool = False) -> Any:  # noqa: ANN401
+        """The record of a framed value, whichever compatible schema it was written with; `as_arrays` as codecs take it.
 
         The schema must have been looked up: one that was, and is not there, does not exist.
 
@@ -48,7 +48,7 @@ class Contracts:
             writer = self._schemas.get(written)
             if writer is None:
                 raise undecodable(SCHEMA_UNKNOWN, "")
-        return self._codec(topic).decode(value, writer)
+        return self._codec(topic).decode(value, writer, as_arrays=as_arrays)
 
     def columns(self, topic: Topic, fields: Collection[str] = ()) -> ColumnDecoder:
         """A decoder of whole chunks of `topic`; of these `fields` only, if any are named: the others may have any type.

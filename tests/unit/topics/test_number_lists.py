@@ -3,6 +3,7 @@
 import io
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from fastavro import schemaless_writer
 from hypothesis import given, settings
@@ -42,9 +43,12 @@ def test_the_bytes_are_the_librarys(topic, data):
     codec, record = CODECS[topic.name], data.draw(GOOD[topic.name])
     body = slow(topic, record)
     assert lists_of(topic).write(codec._plain(record)) == body == codec.encode(record)[5:]
-    status, _, said = lists_of(topic).read(body, 0)
-    assert status == OK
-    assert codec._record(said) == record
+    lists = lists_of(topic)
+    for as_arrays in (False, True, True):
+        status, _, said = lists.read(body, 0, as_arrays=as_arrays)
+        assert status == OK
+        plain = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in said.items()}
+        assert codec._record(plain) == record
 
 
 @pytest.mark.parametrize("topic", LISTED, ids=lambda topic: topic.name)
