@@ -19,9 +19,11 @@ PRODUCTS = ("standard", "xl")
 
 
 def plain(value):
-    """Arrays as lists, so that states can be compared and printed."""
+    """Arrays as lists, those yet to be added up too, so that states can be compared and printed."""
     if isinstance(value, list | tuple):
         return [plain(one) for one in value]
+    if callable(value):
+        return plain(value())
     return value.tolist() if hasattr(value, "tolist") else value
 
 
