@@ -94,13 +94,16 @@ def unmeasured_model(time_zone: str) -> DemandModel:
 
 
 def previous_of(previous: SurgeTicked | None, zone: PricedZone) -> Hundredths:
-    """Where limits in time start: the previous tick's smooth multipliers, 1.00 where it had no such cell or product."""
+    """Where limits in time start: the previous tick's smooth multipliers, 1.00 where it had no such cell or product.
+
+    Its numbers may be in lists or arrays.
+    """
     products = zone.market.product_ids
     start = np.full((zone.cells.size, len(products)), UNMOVED, np.int64)
-    if previous is None or not previous.cells:
+    if previous is None or not len(previous.cells):
         return start
-    smooth = np.array(previous.smooth_hundredths, np.int64).reshape(len(previous.cells), len(previous.products))
-    if tuple(previous.products) == products and previous.cells == zone.cells.tolist():
+    smooth = np.asarray(previous.smooth_hundredths, np.int64).reshape(len(previous.cells), len(previous.products))
+    if tuple(previous.products) == products and np.array_equal(previous.cells, zone.cells):
         return smooth
     row = {cell: index for index, cell in enumerate(previous.cells)}
     column = {product: index for index, product in enumerate(previous.products)}

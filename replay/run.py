@@ -178,10 +178,9 @@ def _judged(
     if again.own is None:
         judge.not_made(raw.offset, again.problem)
         return
-    value = contracts.encode(topic, again.own, raw.value)
-    written.append(Raw(raw.offset, raw.appended_ms, key, value))
-    own = again.own if value == raw.value else contracts.decode(topic, value)
-    judge.compare(raw, key, value, (again.recorded, own))
+    own = Raw(raw.offset, raw.appended_ms, key, contracts.encode(topic, again.own, raw.value))
+    written.append(own)
+    judge.compare_raw(raw, own, lambda one: contracts.decode(topic, one.value))
 
 
 def _opened(order: Order) -> tuple[Archive, Contracts, ControlHistory]:

@@ -29,7 +29,7 @@ MEMORIES_KEPT_MS = 4 * 3_600_000
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TickAgain:
-    """One tick of the log: as recorded, and as made again.
+    """One tick of the log: as recorded, its numbers in arrays, and as made again.
 
     `own` is None where the tick only warms up or could not be made, then `problem` says why.
     """
@@ -71,7 +71,7 @@ class TickLog:
     def outputs(self) -> Iterator[TickAgain | MemoryAgain]:
         """The effective ticks, those that warm up included, in order of offset, and the memories made between them."""
         for raw in self.archive.log(SURGE.name, self.number):
-            tick = self.contracts.decode(SURGE, raw.value)
+            tick = self.contracts.decode(SURGE, raw.value, as_arrays=True)
             if tick is None:
                 continue
             epoch = Epoch(tick.epoch_generation, tick.epoch_started_ms)
@@ -107,13 +107,15 @@ class TickLog:
 
     def _first_of_epoch(self, raw: Raw, tick: SurgeTicked) -> TickAgain:
         """The tick by the city totals that its worker had: those before, or those begun anew."""
-        counts = self.counts
+        counts, recorded = self.counts, self.contracts.decode(SURGE, raw.value)
         continued, anew = counts.city, counts.city_anew(self._epoch)
         made = self._made(raw, tick)
         counts.city = anew
         other = self._made(raw, tick)
         is_anew = (
-            self._epoch in self.known_anew if self.known_anew is not None else made.own != tick and other.own == tick
+            self._epoch in self.known_anew
+            if self.known_anew is not None
+            else made.own != recorded and other.own == recorded
         )
         if is_anew:
             self.anew.add(self._epoch)
