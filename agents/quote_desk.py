@@ -14,7 +14,7 @@ from pricing.policy import PolicyBook
 from pricing.prepared_tick import PreparedTick
 from pricing.quote import QuoteContext, answer, quote_id_of
 from pricing.quote_memory import QuoteMemory
-from pricing.quote_offers import Asked, Offer, PricedValue, RoutingEngine, offer_of, priced_values, request_at
+from pricing.quote_offers import AnswerValue, Asked, Offer, RoutingEngine, answer_values, offer_of, request_at
 from topics.arrays import Int64s
 from topics.columns import Columns
 from topics.events import RideEventHappened
@@ -105,26 +105,26 @@ class QuoteDesk:
                 rows.append(row)
         return rows
 
-    def answer_all(self, asked: Asked, *, frame: bytes, now_ms: int) -> list[PricedValue | QuoteAnswered | None]:
+    def answer_all(self, asked: Asked, *, frame: bytes, now_ms: int) -> list[AnswerValue | QuoteAnswered | None]:
         """The answer to each request at `now_ms`; None if it has one.
 
-        Priced ones are bytes already: `priced_values` equals `answer` encoded. The few others go through `answer`.
+        All but those refused are bytes: `answer_values` equals `answer` encoded. The few others go through `answer`.
         """
-        answered: list[PricedValue | QuoteAnswered | None] = []
+        answered: list[AnswerValue | QuoteAnswered | None] = []
         offers = partial(self._offer, now_ms=now_ms)
-        priced = priced_values(asked, offers, frame=frame, now_ms=now_ms, engine=self.engine)
+        coded = answer_values(asked, offers, frame=frame, now_ms=now_ms, engine=self.engine)
         for place, (partition, request_id) in enumerate(zip(asked.partition, asked.request_id, strict=True)):
-            known, made = self.partitions[partition], priced[place]
+            known, made = self.partitions[partition], coded[place]
             known.claimed.discard(request_id)
             quote_id = made.quote_id if made else quote_id_of(request_id)
             if known.has_answered(quote_id):
                 answered.append(None)
                 continue
             known.underway.add(quote_id)
-            answered.append(made or self._unpriced(asked, place, now_ms))
+            answered.append(made or self._refused(asked, place, now_ms))
         return answered
 
-    def _unpriced(self, asked: Asked, place: int, now_ms: int) -> QuoteAnswered:
+    def _refused(self, asked: Asked, place: int, now_ms: int) -> QuoteAnswered:
         request, appended_ms, offset = request_at(asked, place)
         where = self._where(asked.cell[place], now_ms)
         return answer(request, where, appended_ms=appended_ms, now_ms=now_ms, request_offset=offset)

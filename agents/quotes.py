@@ -39,7 +39,7 @@ from agents.runtime.worker import Worker, now_ms, report_telemetry
 from pricing.markets import MarketBook
 from pricing.policy import PolicyBook
 from pricing.quote_memory import REMEMBERED
-from pricing.quote_offers import PricedValue
+from pricing.quote_offers import AnswerValue
 from pricing.quote_values import refuse_other_fields
 from topics.catalogue import (
     BOOKING_DECISIONS,
@@ -197,11 +197,8 @@ class Quotes:
         for source, answer in zip(chunk.records, answers, strict=True):
             if answer is None:
                 continue
-            if isinstance(answer, PricedValue):
-                outcome, value = "priced", answer.value
-            else:
-                outcome, value = answer.outcome.lower(), self._worker.contracts.encode(QUOTES, answer)
-            outcomes[outcome] += 1
+            value = answer.value if isinstance(answer, AnswerValue) else self._worker.contracts.encode(QUOTES, answer)
+            outcomes[answer.outcome] += 1
             fallbacks[answer.fallback] += 1
             named = (("ce_id", answer.quote_id.encode()), *shared, *passed_on(source.headers))
             records.append(Record(QUOTES.name, source.partition, source.key or b"", value, named))
@@ -211,7 +208,7 @@ class Quotes:
 
     def _count(self, outcomes: Mapping[str, int], fallbacks: Mapping[str, int]) -> None:
         for outcome, count in outcomes.items():
-            self._worker.meter.count(f"quotes.{outcome}", count)
+            self._worker.meter.count(f"quotes.{outcome.lower()}", count)
         for fallback, count in fallbacks.items():
             if fallback:
                 self._worker.meter.count(f"quote_fallbacks.{fallback}", count)

@@ -1,11 +1,11 @@
 """What all requests for one product in one cell have in common, found once, and the quotes made from it.
 
-A chunk of requests is answered in one pass. Each that can be priced becomes the bytes of its record; each other one,
-and those are few, goes the long way through `pricing.quote`, which is also what these bytes must equal.
+A chunk of requests is answered in one pass. Each that is priced or came too late becomes the bytes of its record; those
+refused, and they are few, go the long way through `pricing.quote`, which is also what these bytes must equal.
 
-    request ──> offer of its cell and product? ──> distance, deadline ──> route, fare lines ──> bytes
-                     none                           out of bounds
-                       └──────────── pricing.quote.answer ────────────┘
+    request ──> offer of its cell and product? ──> distance ──> deadline ──> route, fare lines ──> bytes
+                     none                        out of bounds     └── passed ──────────────────────┘
+                       └────── pricing.quote.answer ──────┘
 """
 
 from collections.abc import Callable
@@ -18,11 +18,24 @@ from pricing.markets import Market
 from pricing.policy import Policy
 from pricing.prepared_tick import PreparedTick
 from pricing.quote import LONGEST_DEADLINE_MS, LONGEST_RIDE_M, SAME_PLACE_M, QuoteContext, distance_m, quote_id_of
-from pricing.quote_values import PRICED, fallbacks_of, lines_of, long_of, reasons_of, text_of, text_of_name
+from pricing.quote_values import (
+    EXPIRED,
+    NO_FARE,
+    NO_PAY,
+    NO_SOURCE,
+    PRICED,
+    fallbacks_of,
+    lines_of,
+    long_of,
+    reasons_of,
+    text_of,
+    text_of_name,
+)
 from pricing.quoted_multiplier import NO_TICK, quoted_multiplier
 from pricing.routes import Route, route_of
 from topics.control import Product
 from topics.events import QuoteRequested
+from topics.prices import QuoteOutcome
 from windows.panes import is_from_future
 
 _FOR_EVER_MS = 1 << 62
@@ -33,7 +46,8 @@ class Offer:
     """Multiplier and product of one cell by one tick, policy and market, good until `until_ms`.
 
     The bytes are fields of the record, in the order of `pricing.quote_values`: market to currency in `place`, reasons
-    and fallback in `why`, tick offset to models that fell back in `sources`. `pay` are the driver's terms.
+    and fallback in `why`, tick offset to models that fell back in `sources`. `pay` are the driver's terms. Of an answer
+    that comes too late `late` are the fields before the request's offset, `late_sources` those after it.
     """
 
     market: Market
@@ -48,6 +62,8 @@ class Offer:
     eta: bytes
     why: bytes
     sources: bytes
+    late: bytes
+    late_sources: bytes
     pay: PayTerms
 
     def holds(self, where: QuoteContext, now_ms: int) -> bool:
@@ -73,7 +89,8 @@ def offer_of(where: QuoteContext, product: str, now_ms: int) -> Offer | None:
     )
     tick = where.tick if quoted.eta_s >= 0 else None
     named = (tick.partition, tick.offset, tick.tick.now_ms) if tick else (-1, -1, 0)
-    place = (long_of(where.zone), long_of(where.cell), text_of_name(market.currency))
+    place = b"".join((text_of_name(market.name), text_of_name(product), long_of(where.zone), long_of(where.cell)))
+    terms = long_of(policy.offset) + long_of(market.offset)
     return Offer(
         market=market,
         policy=policy,
@@ -82,16 +99,20 @@ def offer_of(where: QuoteContext, product: str, now_ms: int) -> Offer | None:
         product=market.products[market.product_index[product]],
         hundredths=quoted.hundredths,
         fallback=quoted.fallback,
-        place=b"".join((text_of_name(market.name), text_of_name(product), *place)),
+        place=place + text_of_name(market.currency),
         multiplier=long_of(quoted.hundredths),
         eta=long_of(quoted.eta_s),
         why=reasons_of(quoted.reasons) + text_of_name(quoted.fallback),
         sources=b"".join(
             (
-                *map(long_of, (*named, policy.offset, market.offset, quoted.idle_near_milli)),
+                *map(long_of, named),
+                terms,
+                long_of(quoted.idle_near_milli),
                 fallbacks_of(quoted.model_fallbacks),
             )
         ),
+        late=long_of(0) + place + NO_FARE,
+        late_sources=NO_SOURCE + terms + NO_PAY,
         pay=pay_terms(
             market,
             policy,
@@ -151,29 +172,30 @@ def request_at(asked: Asked, place: int) -> tuple[QuoteRequested, int, int]:
     return request, asked.appended_ms[place], asked.offset[place]
 
 
-class PricedValue(NamedTuple):
-    """One priced quote, ready to be published."""
+class AnswerValue(NamedTuple):
+    """One answer, ready to be published."""
 
     quote_id: str
+    outcome: QuoteOutcome
     fallback: str
     value: bytes
 
 
-def priced_values(
+def answer_values(
     asked: Asked,
     offers: Callable[[int, str], Offer | None],
     *,
     frame: bytes,
     now_ms: int,
     engine: RoutingEngine | None = None,
-) -> list[PricedValue | None]:
-    """The priced answer to each request at `now_ms`; None where another answer is due.
+) -> list[AnswerValue | None]:
+    """The answer to each request at `now_ms`, priced or expired; None where it is refused.
 
     `offers(cell, product)` is what holds at `now_ms`; `frame` begins every value. Without an `engine`, and where it
     knows no way, rides are estimated.
     """
     known: dict[tuple[int, str], Offer | None] = {}
-    made: list[PricedValue | None] = []
+    made: list[AnswerValue | None] = []
     for _, offset, appended_ms, request_id, rider_id, at_ms, lat, lon, to_lat, to_lon, product, wanted_ms, cell in zip(
         *asked, strict=True
     ):
@@ -182,28 +204,26 @@ def priced_values(
             known[key] = offers(cell, product)
         offer = known[key]
         far_m = distance_m(lat, lon, to_lat, to_lon)
+        if offer is None or not SAME_PLACE_M <= far_m <= LONGEST_RIDE_M or is_from_future(at_ms, appended_ms):
+            made.append(None)
+            continue
+        quote_id = quote_id_of(request_id)
+        ids = frame, text_of(quote_id), text_of(request_id), text_of(rider_id)
         latest_ms = at_ms + LONGEST_DEADLINE_MS
         if wanted_ms is not None and wanted_ms < latest_ms:
             latest_ms = wanted_ms
-        if (
-            offer is None
-            or not SAME_PLACE_M <= far_m <= LONGEST_RIDE_M
-            or now_ms > latest_ms
-            or is_from_future(at_ms, appended_ms)
-        ):
-            made.append(None)
+        if now_ms > latest_ms:
+            instants = EXPIRED, long_of(at_ms), long_of(now_ms)
+            value = b"".join((*ids, *instants, offer.late, long_of(offset), offer.late_sources))
+            made.append(AnswerValue(quote_id, QuoteOutcome.EXPIRED, "", value))
             continue
         market = offer.market
         route = engine.route((lat, lon), (to_lat, to_lon), at_ms, market) if engine else None
         route = route or route_of(far_m, at_ms, market.time_zone, market.km_per_h)
         lines = fare_lines(offer.product, route, offer.hundredths)
-        quote_id = quote_id_of(request_id)
         value = b"".join(
             (
-                frame,
-                text_of(quote_id),
-                text_of(request_id),
-                text_of(rider_id),
+                *ids,
                 PRICED,
                 long_of(at_ms),
                 long_of(now_ms),
@@ -222,5 +242,5 @@ def priced_values(
                 text_of_name(route.source),
             )
         )
-        made.append(PricedValue(quote_id, offer.fallback, value))
+        made.append(AnswerValue(quote_id, QuoteOutcome.PRICED, offer.fallback, value))
     return made

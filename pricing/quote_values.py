@@ -1,4 +1,4 @@
-"""A priced quote as the bytes of its record, put together from parts; equal to `pricing.quote` through fastavro.
+"""A quote as the bytes of its record, put together from parts; equal to `pricing.quote` through fastavro.
 
     frame │ ids │ outcome │ at │ now, until │ place │ amount │ multiplier │ route │ eta │ lines │ why │ offset │ sources
             one request's own                 offer    own      offer       own    offer   own   offer   own     offer
@@ -7,7 +7,8 @@
       own   own
 
 What requests for one product in one cell have in common is coded once, in an `Offer`. A quote made as an object, a
-dict and a walk to check it costs 86 µs, its arithmetic included; put together like this 18.
+dict and a walk to check it costs 86 µs, its arithmetic included; put together like this 18. An answer that comes too
+late has no fare: after an outage there are as many of those as riders asked meanwhile, and newer ones wait for them.
 """
 
 from collections.abc import Sequence
@@ -95,8 +96,16 @@ def fallbacks_of(fallbacks: Sequence[ModelFallback]) -> bytes:
     return b"".join([*parts, _END]) if fallbacks else _END
 
 
-PRICED = long_of(list(QuoteOutcome).index(QuoteOutcome.PRICED)) + text_of("")
+PRICED, EXPIRED = (
+    long_of(list(QuoteOutcome).index(outcome)) + text_of("") for outcome in (QuoteOutcome.PRICED, QuoteOutcome.EXPIRED)
+)
 """The outcome, and that nothing was refused."""
+NO_FARE = text_of("") + 4 * long_of(0) + long_of(-1) + 2 * _END + text_of("")
+"""Currency to fallback of an answer without a price."""
+NO_SOURCE = 2 * long_of(-1) + long_of(0)
+"""Partition, offset and instant of the tick of one."""
+NO_PAY = long_of(-1) + 2 * _END + text_of("")
+"""Idle cars to route source of one."""
 
 
 def refuse_other_fields() -> None:

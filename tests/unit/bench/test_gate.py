@@ -7,7 +7,7 @@ import numpy as np
 
 from agents.runtime.record_run import parts_of
 from pricing.quote import QuoteContext, answer
-from pricing.quote_offers import Asked, offer_of, priced_values, request_at
+from pricing.quote_offers import Asked, answer_values, offer_of, request_at
 from supply.fleet import Fleet
 from tests.unit.agents import record_batches as rb
 from tests.unit.pricing.test_quote import tick_at
@@ -101,7 +101,7 @@ def test_a_chunk_of_quotes_is_many_times_cheaper_than_quotes_one_by_one():
     offer = offer_of(where, "standard", NOON_MS)
 
     def whole() -> list[bytes]:
-        return [made.value for made in priced_values(asked, lambda *_: offer, frame=frame, now_ms=NOON_MS)]
+        return [made.value for made in answer_values(asked, lambda *_: offer, frame=frame, now_ms=NOON_MS)]
 
     def one_by_one() -> list[bytes]:
         requests = [request_at(asked, place) for place in range(count)]

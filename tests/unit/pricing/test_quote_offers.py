@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pricing.quote import QuoteContext, answer
-from pricing.quote_offers import Asked, offer_of, priced_values, request_at
+from pricing.quote_offers import Asked, answer_values, offer_of, request_at
 from pricing.quote_values import FIELDS, long_of, refuse_other_fields, text_of
 from pricing.routes import Route
 from tests.unit.pricing.test_quote import tick_at
@@ -92,7 +92,7 @@ def test_a_routing_engine_takes_the_place_of_the_estimate_and_is_named(to_lat, s
     def offers(cell, product):
         return offer_of(where(cell, {}, tick), product, NOON_MS)
 
-    [made] = priced_values(asked, offers, frame=FRAME, now_ms=NOON_MS, engine=Ferry())
+    [made] = answer_values(asked, offers, frame=FRAME, now_ms=NOON_MS, engine=Ferry())
     quote = CODEC.decode(made.value)
     assert quote.route_source == source
     request, appended_ms, offset = request_at(asked, 0)
@@ -107,11 +107,11 @@ def test_a_routing_engine_takes_the_place_of_the_estimate_and_is_named(to_lat, s
     RULES,
     st.none() | st.tuples(st.integers(50, 400), st.integers(-1_000, 10**6)),
 )
-def test_priced_values_are_the_oracles_bytes(requests, rules, ticked):
-    """Each priced answer is `answer` encoded by fastavro; where there are no bytes, nothing is priced."""
+def test_answers_are_the_oracles_bytes(requests, rules, ticked):
+    """Each answer is `answer` encoded by fastavro; where there are no bytes, it is refused."""
     tick = tick_at(ticked[0], NOON_MS - ticked[1]) if ticked else None
     asked = asked_of(requests)
-    made = priced_values(
+    made = answer_values(
         asked,
         lambda cell, product: offer_of(where(cell, rules, tick), product, NOON_MS),
         frame=FRAME,
@@ -126,9 +126,9 @@ def test_priced_values_are_the_oracles_bytes(requests, rules, ticked):
             now_ms=NOON_MS,
             request_offset=offset,
         )
-        assert (value is not None) == (oracle.outcome is QuoteOutcome.PRICED)
+        assert (value is None) == (oracle.outcome is QuoteOutcome.REFUSED)
         if value is not None:
-            assert (value.quote_id, value.fallback) == (oracle.quote_id, oracle.fallback)
+            assert (value.quote_id, value.outcome, value.fallback) == (oracle.quote_id, oracle.outcome, oracle.fallback)
             assert value.value == CODEC.encode(oracle)
 
 
