@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,9 +76,13 @@ def main() -> int:
         state.chmod(0o711)
         (state / "logs").mkdir()
         file = asked.keep or state / "recording.faretide"
-        if not file.exists():
+        notes = file.with_suffix(".json")
+        if file.exists() and notes.exists():
+            told = Told(**json.loads(notes.read_text(encoding="utf-8")))
+        else:
             with EmbeddedStack(state / "stack", cache_dir=asked.cache) as stack:
                 asyncio.run(_record(stack, state, file, told))
+            notes.write_text(json.dumps(asdict(told)), encoding="utf-8")
         _say(f"recorded {file.stat().st_size:,} bytes")
         for _ in _verified(file, state, told):
             if asked.report:
@@ -120,7 +124,8 @@ async def _record(stack: EmbeddedStack, state: Path, file: Path, told: Told) -> 
     environment = {"FARETIDE_BOOTSTRAP": stack.bootstrap, "FARETIDE_REGISTRY_URL": stack.registry_url}
     span = ["--from", rfc3339(from_ms), "--to", rfc3339(to_ms)]
     command = ["bundle", "create", "--from-events", "--yes", "--json", *span, str(file)]
-    told.recording = _command(kafka.ROOT, command, environment) | {"seconds": (to_ms - from_ms) / 1_000}
+    made = _command(kafka.ROOT, command, environment)
+    told.recording = {name: made[name] for name in ("records", "bytes")} | {"seconds": (to_ms - from_ms) / 1_000}
 
 
 def _faults(minutes: float) -> list[Fault]:
@@ -223,7 +228,7 @@ def _command(tree: Path, arguments: list[str], environment: dict[str, str]) -> d
 
 def _write(directory: Path, told: Told) -> None:
     directory.mkdir(parents=True, exist_ok=True)
-    said = {"command": "make recording", **{name: getattr(told, name) for name in Told.__slots__}}  # type: ignore[attr-defined]
+    said = {"command": "make recording", **asdict(told)}
     (directory / "replay-recording.json").write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
     how = (
         f"`make recording`: {told.minutes:g} minutes of load, {told.pings_per_s:g} pings and {told.requests_per_s:g} "
@@ -275,7 +280,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--requests", type=float, default=20.0)
     parser.add_argument("--state", type=Path, default=None)
     parser.add_argument("--cache", type=Path, default=kafka.ROOT / ".faretide" / "cache")
-    parser.add_argument("--keep", type=Path, default=None, help="keep the recording there, or verify the one there is")
+    parser.add_argument("--keep", type=Path, default=None, help="keep it there with notes, or verify that of before")
     parser.add_argument("--report", type=Path, default=None)
     return parser.parse_args()
 
