@@ -116,14 +116,13 @@ def check_decisions(columns: Columns, keys: Keys, appended_ms: Int64s) -> Checke
 
 def _judged(columns: Columns, rules: list[_Rule]) -> Checked:
     """Good rows, and the first rule each other row breaks."""
-    good = np.ones(columns.rows, np.bool_)
+    breaks = np.array([rule.breaks for rule in rules])
+    wrong: Bools = np.logical_or.reduce(breaks)
     bad: list[BadRow] = []
-    for rule in rules:
-        for row in np.flatnonzero(rule.breaks & good).tolist():
-            source = int(columns.source_row[row])
-            bad.append(BadRow(source, rule.error_class, rule.field, rule.rule, rule.says(row)))
-        good &= ~rule.breaks
-    return good, sorted(bad)
+    for row in np.flatnonzero(wrong).tolist():
+        rule = rules[int(breaks[:, row].argmax())]
+        bad.append(BadRow(int(columns.source_row[row]), rule.error_class, rule.field, rule.rule, rule.says(row)))
+    return ~wrong, bad
 
 
 def _key_rules(columns: Columns, field: str, keys: Keys) -> list[_Rule]:
