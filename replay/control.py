@@ -19,6 +19,7 @@ from windows.hexagons import zone_of
 
 K = TypeVar("K")
 V = TypeVar("V")
+R = TypeVar("R")
 
 
 class NotHeldError(Exception):
@@ -41,7 +42,7 @@ class ControlHistory:
 
     def market(self, offset: int) -> Market:
         """The market at that offset. Raises NotHeldError."""
-        return _once(self._markets, offset, lambda: market_of(self._record(MARKETS, offset), offset))
+        return _once(self._markets, offset, lambda: _made(MARKETS, offset, market_of, self._record(MARKETS, offset)))
 
     def zones(self, market: Market) -> frozenset[int]:
         """Zones in which the market has cells: those whose riders are the city's."""
@@ -89,7 +90,10 @@ class ControlHistory:
 
     def _policy(self, market: str, offset: int) -> Policy:
         rules = built_in_policy(market).rules if offset == BUILT_IN_OFFSET else self._record(PRICING_POLICY, offset)
-        return policy_of(self.change.rules(rules), offset)
+        applied = self.change.rules(rules)
+        if applied is not rules:
+            return policy_of(applied, offset)
+        return _made(PRICING_POLICY, offset, policy_of, rules)
 
     def _record(self, topic: Topic, offset: int) -> Any:  # noqa: ANN401  the topic's record class
         try:
@@ -109,3 +113,11 @@ def _once(known: dict[K, V], key: K, make: Callable[[], V]) -> V:
     if key not in known:
         known[key] = make()
     return known[key]
+
+
+def _made(topic: Topic, offset: int, make: Callable[[R, int], V], record: R) -> V:
+    """What `make` makes of the record; services refuse one that makes no sense, so no output of theirs names it."""
+    try:
+        return make(record, offset)
+    except ValueError as error:
+        raise NotHeldError(f"{topic.name} 0@{offset} is named and makes no sense: {error}") from None

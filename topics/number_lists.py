@@ -91,7 +91,7 @@ class NumberLists:
 
     def _read_apart(self, name: str, value: bytes, schema: Schema) -> Any:  # noqa: ANN401 - any Avro value
         """A field left to the library, which took a tenth of a tick's reading: most records say the same there."""
-        found = self._read_as.get((name, value))
+        found: Any = self._read_as.get((name, value))
         if found is None:
             found = schemaless_reader(io.BytesIO(value), schema, None)
             if not _is_flat(found):

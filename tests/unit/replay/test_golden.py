@@ -63,12 +63,13 @@ def flipped(artefact):
         (QUOTE_REQUESTS, lambda one: {"dropoff_lat": one.dropoff_lat + 0.01}, QUOTES),
         (PRICING_POLICY, lambda one: {"emergency_cap_hundredths": 101}, SURGE),
         (PRICING_POLICY, lambda one: {"lock_ms": one.lock_ms + 1}, QUOTES),
+        (PRICING_POLICY, lambda one: {"lock_ms": -1}, SURGE),
         (MODELS, lambda one: {"artefact": flipped(one.artefact)}, SURGE),
         (MARKETS, lambda one: {"currency": "EUR"}, QUOTES),
         (RIDE_EVENTS, lambda one: {"amount_minor": 1} if one.quote_id else None, BOOKING_DECISIONS),
         (SURGE, lambda one: {"multiplier_hundredths": [7, *one.multiplier_hundredths[1:]]}, SURGE),
     ],
-    ids=["counts", "request", "cap", "lock", "model", "market", "acceptance", "output"],
+    ids=["counts", "request", "cap", "lock", "nonsense", "model", "market", "acceptance", "output"],
 )
 def test_one_changed_record_turns_it_red(tmp_path, topic, change, red):
     """An input, a policy, a model, or a recorded output: the topic made of it differs."""
