@@ -121,14 +121,21 @@ def _stand(progress: TopicProgress, log: Log) -> None:
 
 def as_named(inputs: TickInputs, tick: SurgeTicked) -> TickInputs:
     """The inputs under the names the tick gives them: offsets, and why models were not applied."""
-    offsets = TickOffsets(
+    return replace(
+        inputs,
+        offsets=offsets_named(tick),
+        fallback=tick.fallback,
+        behaviour=inputs.behaviour.as_named(tick.models_used),
+    )
+
+
+def offsets_named(tick: SurgeTicked) -> TickOffsets:
+    """Where the tick says that its inputs stood."""
+    return TickOffsets(
         previous=tick.previous_offset,
         supply=tick.supply_offset,
         demand=tick.demand_offset,
         city=tick.city_offset,
         models=tick.models_offset,
         forecast=tick.forecast_offset,
-    )
-    return replace(
-        inputs, offsets=offsets, fallback=tick.fallback, behaviour=inputs.behaviour.as_named(tick.models_used)
     )

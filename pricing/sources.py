@@ -120,7 +120,8 @@ class TopicProgress:
 
     def is_complete(self, now_ms: int) -> bool:
         """Whether every source partition has completed a snapshot and spoke at most 3 s before `now_ms`."""
-        return bool(self._expected()) and self.data_age_ms(now_ms) <= ALIVE_TIMEOUT_MS
+        expected = self._expected()
+        return bool(expected) and now_ms - min([source.spoke_ms for source in expected]) <= ALIVE_TIMEOUT_MS
 
     def data_age_ms(self, now_ms: int) -> int:
         """Age of the oldest source partition's counts, at least 0; `now_ms`, as old as time, if one has none."""

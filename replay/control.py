@@ -39,6 +39,7 @@ class ControlHistory:
     _models: dict[int, Choice] = field(default_factory=dict)
     _small: dict[int, SmallChoice] = field(default_factory=dict)
     _zones: dict[int, frozenset[int]] = field(default_factory=dict)
+    _behaviours: dict[tuple[Any, ...], BehaviourChoice] = field(default_factory=dict)
 
     def market(self, offset: int) -> Market:
         """The market at that offset. Raises NotHeldError."""
@@ -67,9 +68,15 @@ class ControlHistory:
     def behaviour(self, uses: Sequence[ModelUse], market: Market) -> BehaviourChoice:
         """How cars and riders answered by the models a tick names; another model takes the place of that name.
 
+        Where a tick applied none, its reason stands. Remembered: made anew it took a twentieth of a tick.
+
         Raises NotHeldError.
         """
-        return BehaviourChoice(tuple(self._small_choice(use).usable_in(market.name) for use in uses))
+        key = market.name, *((use.name, use.offset, use.fallback) for use in uses)
+        return _once(self._behaviours, key, lambda: self._behaviour(uses, market))
+
+    def _behaviour(self, uses: Sequence[ModelUse], market: Market) -> BehaviourChoice:
+        return BehaviourChoice(tuple(self._small_choice(use).usable_in(market.name) for use in uses)).as_named(uses)
 
     def _small_choice(self, use: ModelUse) -> SmallChoice:
         model = self.change.model

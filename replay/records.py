@@ -9,6 +9,11 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NamedTuple, Protocol
 
+import numpy as np
+from numba import njit
+
+from topics.arrays import Bytes, Int64, Int64s
+
 _HEAD = struct.Struct(">qqiiH")
 _HEADER = struct.Struct(">Hi")
 NULL = -1
@@ -54,42 +59,73 @@ def packed(raw: Raw) -> bytes:
 def unpacked(source: Readable, piece_bytes: int = 1 << 18) -> Iterator[Raw]:
     """The records of a run of frames, a piece of them in memory at a time. Raises CutShortError.
 
-    A reading for every part of a record took a third of a replay from pings.
+    Frames are found by a compiled loop: sought record by record they took a tenth of a replay from pings.
     """
     rest = b""
     while piece := source.read(piece_bytes):
-        data, at = rest + piece, 0
-        while (framed := _framed(data, at)) is not None:
-            raw, at = framed
-            yield raw
+        data = rest + piece
+        frames, at = _frames(np.frombuffer(data, np.uint8))
+        for offset, appended_ms, key_size, value_size, headers, key in frames.tolist():
+            value = key + max(key_size, 0)
+            end = value + max(value_size, 0)
+            yield Raw(
+                offset,
+                appended_ms,
+                None if key_size == NULL else data[key:value],
+                None if value_size == NULL else data[value:end],
+                _headers(data, end, headers) if headers else (),
+            )
         rest = data[at:]
     if rest:
         raise CutShortError("the records end inside one")
 
 
-def _framed(data: bytes, at: int) -> tuple[Raw, int] | None:
-    """The record whose frame begins at `at`, and where the next one begins; None if it is not there whole."""
-    key = at + _HEAD.size
-    if key > len(data):
-        return None
-    offset, appended_ms, key_size, value_size, headers = _HEAD.unpack_from(data, at)
-    value = key + max(key_size, 0)
-    end = value + max(value_size, 0)
-    if end > len(data):
-        return None
-    named, following = [], end
-    for _ in range(headers):
-        begin = following + _HEADER.size
-        if begin > len(data):
-            return None
-        name_size, size = _HEADER.unpack_from(data, following)
-        following = begin + name_size + max(size, 0)
-        if following > len(data):
-            return None
-        name_end = begin + name_size
-        named.append((data[begin:name_end].decode(), None if size == NULL else data[name_end:following]))
-    own_key = None if key_size == NULL else data[key:value]
-    return Raw(offset, appended_ms, own_key, None if value_size == NULL else data[value:end], tuple(named)), following
+def _headers(data: bytes, at: int, count: int) -> tuple[tuple[str, bytes | None], ...]:
+    """The headers that begin at `at`."""
+    named = []
+    for _ in range(count):
+        name_size, size = _HEADER.unpack_from(data, at)
+        name = at + _HEADER.size
+        value = name + name_size
+        at = value + max(size, 0)
+        named.append((data[name:value].decode(), None if size == NULL else data[value:at]))
+    return tuple(named)
+
+
+@njit(cache=True, nogil=True)
+def _frames(buf: Bytes) -> tuple[Int64s, int]:
+    """The whole frames of a piece, int64[m, 6], and where the next one begins.
+
+    Offset, append time, sizes of key and value, number of headers, and where the key begins.
+    """
+    head, header = 26, 6  # bytes of _HEAD and _HEADER, in which both end with a size and a count
+    found = np.empty((buf.size // head, 6), np.int64)
+    count, at = 0, 0
+    while at + head <= buf.size:
+        found[count, 0], found[count, 1] = _number(buf, at, 8), _number(buf, at + 8, 8)
+        found[count, 2], found[count, 3] = _number(buf, at + 16, 4), _number(buf, at + 20, 4)
+        found[count, 4], found[count, 5] = np.int64(buf[at + 24]) << 8 | np.int64(buf[at + 25]), at + head
+        end = at + head + max(found[count, 2], 0) + max(found[count, 3], 0)
+        for _ in range(found[count, 4]):
+            if end + header > buf.size:
+                end = buf.size + 1
+                break
+            name_size = np.int64(buf[end]) << 8 | np.int64(buf[end + 1])
+            end += header + name_size + max(_number(buf, end + 2, 4), 0)
+        if end > buf.size:
+            break
+        at = end
+        count += 1
+    return found[:count], at
+
+
+@njit(cache=True, nogil=True)
+def _number(buf: Bytes, at: int, size: int) -> Int64:
+    """A big-endian number of `size` bytes, the first of them signed."""
+    number = np.int64(np.int8(buf[at]))
+    for place in range(at + 1, at + size):
+        number = number << 8 | np.int64(buf[place])
+    return number
 
 
 def _size(part: bytes | None) -> int:

@@ -5,9 +5,9 @@ epoch than the partition has heard of are a zombie's: no tick follows them, and 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from agents.tick_again import as_named
+from agents.tick_again import offsets_named
 from pricing.tick import TickInputs, price_zone
 from pricing.tick_inputs import PricedBy, tick_inputs
 from replay.archive import Archive
@@ -137,7 +137,7 @@ class TickLog:
             behaviour=self.control.behaviour(tick.models_used, market),
         )
         counts = self.counts.of_zone(tick.zone, self.control.zones(market), market.product_ids)
-        return as_named(tick_inputs(counts, by, tick.now_ms), tick)
+        return replace(tick_inputs(counts, by, tick.now_ms), offsets=offsets_named(tick), fallback=tick.fallback)
 
     def _previous(self, tick: SurgeTicked) -> SurgeTicked | None:
         if tick.previous_offset < 0:
