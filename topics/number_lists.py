@@ -93,7 +93,7 @@ class NumberLists:
         """A field left to the library, which took a tenth of a tick's reading: most records say the same there."""
         found: Any = self._read_as.get((name, value))
         if found is None:
-            found = _read(value, schema)
+            found = schemaless_reader(io.BytesIO(value), schema, None)
             if not _is_flat(found):
                 return found
             _keep(self._read_as, (name, value), found)
@@ -152,10 +152,6 @@ def _joined(numbers: "array[int]", parts: list[bytes], cuts: list[int]) -> bytes
 def _text(value: str) -> bytes:
     content = value.encode()
     return varint_of(len(content)) + content
-
-
-def _read(value: bytes, schema: Schema) -> Any:  # noqa: ANN401 - any Avro value
-    return schemaless_reader(io.BytesIO(value), schema, None)
 
 
 def _is_flat(value: Any) -> bool:  # noqa: ANN401 - any Avro value

@@ -169,16 +169,16 @@ def test_one_more_car_never_lowers_supply(idle, busy, soon_free, product):
 
 
 def guessing_model(seed):
-    """Coefficients and one tree of two levels, drawn at random."""
+    """Coefficients and one tree of two levels, drawn at random and small enough to stay in the band."""
     random = np.random.default_rng(seed)
-    leaves = random.normal(size=(1, 4)).astype(np.float32)
+    leaves = random.normal(0.0, 0.2, (1, 4)).astype(np.float32)
     quick = CompiledTrees(
         depth=2,
         features=random.integers(0, len(FEATURES), (1, 4)),
         thresholds=random.normal(size=(1, 4)).astype(np.float32),
         leaves=leaves,
     )
-    coefficients = random.normal(0.0, 0.3, (4, len(INPUTS)))
+    coefficients = random.normal(0.0, 0.03, (4, len(INPUTS)))
     return replace(MODEL, coefficients=coefficients, trees=xgboost.Booster(), quick=quick)
 
 
