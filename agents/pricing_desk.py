@@ -110,10 +110,14 @@ class PricingDesk:
         self.city.apply(record, offset)
 
     def remember_tick(self, tick: SurgeTicked, offset: int, now_ms: int) -> None:
-        """Learn a tick read back from the topic: of several epochs the highest, of one the last, is the newest."""
+        """Learn a tick read back from the topic: of several epochs the highest, of one the last, is the newest.
+
+        The zone is due when it would have been: one whose worker died since long, one that keeps its worker not yet.
+        """
         zone = self._zone(tick.zone, now_ms)
         if zone.tick is None or _epoch_of(tick) >= _epoch_of(zone.tick):
             zone.tick, zone.tick_offset = tick, offset
+            zone.due.ticked_ms = min(tick.now_ms, now_ms)
 
     def remember_memory(self, memory: ForecastStateKept, offset: int, now_ms: int) -> None:
         """Learn a zone's long memory read back from the topic."""

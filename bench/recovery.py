@@ -28,7 +28,7 @@ from topics.codec import ObjectCodec
 
 OUTPUT = {SUPPLY_CELLS.name: "supply", DEMAND_CELLS.name: "demand", SURGE.name: "pricing", QUOTES.name: "quotes"}
 SERVICES = tuple(OUTPUT.values())
-PINGS_PER_S, DRIVERS, REQUESTS_PER_S = 5_000.0, 20_000, 100.0
+PINGS_PER_S, DRIVERS, REQUESTS_PER_S = 20_000.0, 80_000, 100.0
 BEFORE_MS, LIVELY = 10_000, 10
 """Places written to so often in this time before a kill are expected to be written to again."""
 SETTLE_S, WITHIN_S = 12.0, 60.0

@@ -53,6 +53,26 @@ def test_nothing_is_due_before_the_newest_ticks_are_known():
     assert desk.due(LATER_MS) == [ZONE]
 
 
+def test_a_zone_is_due_when_its_last_worker_would_have_priced_it():
+    """One that has been silent since its worker died goes first and at once; one just priced keeps its time."""
+    silent, just_priced = ZONE, ZONE + 1
+    desk = assigned()
+    desk.remember_tick(ticked(), 0, LATER_MS)
+    desk.remember_tick(ticked(zone=just_priced, now_ms=LATER_MS - 100), 1, LATER_MS)
+    desk.read_back()
+    assert desk.due(LATER_MS) == [silent]
+    assert desk.due(LATER_MS + 4_899) == [silent]
+    assert desk.due(LATER_MS + 4_900) == [silent, just_priced]
+
+
+def test_a_tick_ahead_of_the_clock_holds_no_zone_back():
+    """Its worker's clock was wrong, or this one's is."""
+    desk = assigned()
+    desk.remember_tick(ticked(now_ms=LATER_MS + 3_600_000), 0, LATER_MS)
+    desk.read_back()
+    assert desk.due(LATER_MS + 5_000) == [ZONE]
+
+
 def test_a_partition_is_priced_once_it_has_read_what_its_newest_ticks_had():
     """Until then a tick would be made of older counts than the one before it."""
     desk = assigned()
