@@ -4,7 +4,7 @@ What a chunk costs besides its records (decoding, checks, one publication, its a
 that has come meanwhile, so the busier a worker is, the cheaper is a quote; an idle one answers each at once.
 
     fetch ──> P0 ▪▪  P1 ▪  P3 ▪▪▪ ──> one chunk ──> quotes ──> one publication ──> acknowledged ──> ack all
-                             while it is on its way, the next chunk is answered, and after it one gathers
+                                        while it is on its way, the next chunk gathers
 """
 
 from collections.abc import Sequence

@@ -69,8 +69,6 @@ ANSWERS_BACK = LastMs(LONGEST_LOCK_MS + GRACE_MS)
 FORGET_EVERY_S = 5.0
 ANSWERS_WAIT_MS, ANSWERS_BYTES = 50, 64 * 1024
 """Its own quotes are read back in runs: else there is a fetch for every publication."""
-PUBLICATIONS = 2
-"""On their way at once; the producer sends a partition's second one when the first is acknowledged."""
 
 
 class Quotes:
@@ -151,13 +149,8 @@ class Quotes:
             await self._waiting.put(batch, ack)
 
     async def answer(self) -> None:
-        """Answer what waits, newest first, publish it, let it be committed; until the worker ends.
-
-        While a publication is on its way the next is made: a broker takes about as long as the answers do.
-        """
-        room = asyncio.Semaphore(PUBLICATIONS)
+        """Answer what waits, newest first, publish it, let it be committed; until the worker ends."""
         while True:
-            await room.acquire()
             await self._take_in()
             epoch = self._app.epoch
             taken = self._backlog.take()
@@ -165,17 +158,12 @@ class Quotes:
             for claimed in taken:
                 if claimed.epoch == epoch:  # else whoever has the partitions now answers
                     records += self._answers_to(claimed.chunk, now_ms())
-            publication = self._app.add_future(self._finish(taken, records, epoch))  # what it raises ends the worker
-            publication.add_done_callback(lambda _: room.release())
-
-    async def _finish(self, taken: Sequence[Claimed], records: Sequence[Record], epoch: Epoch | None) -> None:
-        """Publish what was answered in `epoch`, and acknowledge the requests."""
-        await self._publish(records, epoch)
-        for claimed in taken:
-            appended_ms = np.array(claimed.chunk.asked.appended_ms, np.int64)
-            self._worker.meter.latencies("quote_ms", now_ms() - appended_ms)
-            for ack in claimed.acks:
-                ack()  # without effect if the epoch is over
+            await self._publish(records, epoch)
+            for claimed in taken:
+                appended_ms = np.array(claimed.chunk.asked.appended_ms, np.int64)
+                self._worker.meter.latencies("quote_ms", now_ms() - appended_ms)
+                for ack in claimed.acks:
+                    ack()  # without effect if the epoch is over
 
     async def _take_in(self) -> None:
         """Claim all there is to read, while there is room; wait for something if nothing is left to answer."""
