@@ -72,19 +72,19 @@ def main() -> int:
     """Run and report."""
     asked = _arguments()
     logging.disable(logging.CRITICAL)  # clients complain while servers are away, which is what they are for here
-    told = Told(asked.minutes, asked.pings, asked.requests)
     with tempfile.TemporaryDirectory(prefix="faretide-recording-", dir=asked.state) as place:
         state = Path(place)
         state.chmod(0o711)
         (state / "logs").mkdir()
         file = asked.keep or state / "recording.faretide"
         notes = file.with_suffix(".json")
-        if file.exists() and notes.exists():
-            told = Told(**json.loads(notes.read_text(encoding="utf-8")))
-        else:
+        told = Told(asked.minutes, asked.pings, asked.requests)
+        if not file.exists():
             with EmbeddedStack(state / "stack", cache_dir=asked.cache) as stack:
                 asyncio.run(_record(stack, state, file, told))
             notes.write_text(_json(told), encoding="utf-8")
+        elif notes.exists():
+            told = Told(**json.loads(notes.read_text(encoding="utf-8")))
         _say(f"recorded {file.stat().st_size:,} bytes")
         for _ in _verified(file, state, told):
             notes.write_text(_json(told), encoding="utf-8")
