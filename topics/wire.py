@@ -80,6 +80,18 @@ def event_of(said: Iterable[tuple[str, bytes | None]]) -> Event | None:
     return Event(found["ce_id"], found.get("ce_source", ""), found.get("ce_type", ""), _ms(found.get("ce_time", "")))
 
 
+def client_of(said: Iterable[tuple[str, bytes | None]]) -> str:
+    """Which client wrote a record, by its headers; other headers may be missing.
+
+    >>> client_of([("ce_source", b"driver-app/2.1")]), client_of([])
+    ('driver-app/2.1', 'a client without ce_source')
+    """
+    for name, value in said:
+        if name == "ce_source" and value:
+            return value.decode(errors="replace")
+    return "a client without ce_source"
+
+
 def traceparent(trace: Trace) -> bytes:
     """The header value of `trace`, version 00 of W3C Trace Context."""
     return f"00-{trace.trace_id}-{trace.span_id}-{1 if trace.sampled else 0:02x}".encode()

@@ -20,12 +20,12 @@ from topics.dead_letters import dead_letter, letter_key
 from topics.partitioner_mixture import PartitionerMixture
 from topics.partitioners import partitioner_of
 from topics.refusals import BadRow
+from topics.wire import client_of
 from windows.lateness import arrived_late
 
 _log = structlog.get_logger(__name__)
 LOOKED_AT = 4
 """Of so many records one is looked at for its partitioner, and of a large batch so many: every client is met soon."""
-NO_SOURCE = "a client without ce_source"
 
 Check = Callable[[Columns, Joined, Int64s], tuple[Bools, list[BadRow]]]
 
@@ -89,9 +89,8 @@ class Intake:
         """Look at a few records of the batch: which client wrote them, and by which rule they stand here."""
         for place in range(0, len(records), max(LOOKED_AT, len(records) // LOOKED_AT)):
             record = records[place]
-            sources = (value for name, value in record.headers if name == "ce_source" and value)
-            client = next(sources, NO_SOURCE.encode()).decode(errors="replace")
-            alert = self._mixture.observe(client, partitioner_of(record.key, partition, self._partitions))
+            rules = partitioner_of(record.key, partition, self._partitions)
+            alert = self._mixture.observe(client_of(record.headers), rules)
             if alert:
                 _log.warning("mixed partitioners", topic=self._topic.name, alert=alert)
                 self._meter.count("partitioner_alerts")

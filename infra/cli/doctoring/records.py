@@ -15,7 +15,7 @@ from infra.clients.starting import start
 from topics.catalogue import DRIVER_PINGS, QUOTE_REQUESTS, RIDE_EVENTS, TELEMETRY, Topic
 from topics.partitioner_mixture import PartitionerMixture
 from topics.partitioners import partitioner_of
-from topics.wire import event_of
+from topics.wire import client_of, event_of
 from windows.panes import GRACE_MS
 
 OUTSIDE = (DRIVER_PINGS, QUOTE_REQUESTS, RIDE_EVENTS)
@@ -52,7 +52,7 @@ def clock_faults(records: Iterable[ConsumerRecord]) -> list[Told]:
     for record in records:
         event = event_of(record.headers)
         if event is not None and event.time_ms is not None:
-            delays.setdefault(event.source or "a client without ce_source", []).append(record.timestamp - event.time_ms)
+            delays.setdefault(client_of(record.headers), []).append(record.timestamp - event.time_ms)
     faults = []
     for client, delayed_ms in sorted(delays.items()):
         middle_ms = median(delayed_ms)
@@ -74,9 +74,8 @@ def mixtures(samples: Iterable[Sample]) -> list[Told]:
     for sample in samples:
         seen, alert = PartitionerMixture(), None
         for record in sample.records:
-            event = event_of(record.headers)
-            client = event.source if event else "a client without ce_source"
-            alert = seen.observe(client, partitioner_of(record.key, record.partition, sample.partitions)) or alert
+            rules = partitioner_of(record.key, record.partition, sample.partitions)
+            alert = seen.observe(client_of(record.headers), rules) or alert
         if alert:
             faults.append(fail(f"{sample.topic.name}: {alert}"))
     return faults
