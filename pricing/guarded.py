@@ -79,12 +79,6 @@ def _bound(trail: Trail, zone: PricedZone) -> None:
     trail.take(Reason.OVERRIDE, np.where(zone.by_hand, zone.overrides, trail.value))
 
 
-def _within(zone: PricedZone, value: Hundredths) -> Hundredths:
-    """Value within the bounds of each cell, emergency cap included."""
-    bounded = guardrails.bounded(value, zone.floor, zone.cap)
-    return bounded if zone.emergency_cap is None else np.minimum(bounded, zone.emergency_cap)
-
-
 def _round(trail: Trail, zone: PricedZone, *, now_ms: int, unsure: bool) -> NDArray[np.int64]:
     """Round to tenths what no hand has set, within bounds again; return the chance of each outcome, hundredths.
 
@@ -96,5 +90,6 @@ def _round(trail: Trail, zone: PricedZone, *, now_ms: int, unsure: bool) -> NDAr
     if unsure:
         drawn = np.full_like(drawn, NEVER_UP)
     rounded, chance = rounded_to_tenths(trail.value, drawn)
-    trail.take(Reason.ROUNDING, np.where(by_hand, trail.value, _within(zone, rounded)))
+    inside = guardrails.within(rounded, zone.floor, zone.cap, zone.emergency_cap)
+    trail.take(Reason.ROUNDING, np.where(by_hand, trail.value, inside))
     return np.where(by_hand | unsure, 100, chance)

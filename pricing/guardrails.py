@@ -96,6 +96,12 @@ def bounded(value: Hundredths, floor: Hundredths, cap: Hundredths) -> Hundredths
     return np.minimum(np.maximum(value, floor), cap)
 
 
+def within(value: Hundredths, floor: Hundredths, cap: Hundredths, emergency_cap: int | None) -> Hundredths:
+    """Value within all bounds, the emergency cap included where there is one."""
+    inside = bounded(value, floor, cap)
+    return inside if emergency_cap is None else np.minimum(inside, emergency_cap)
+
+
 def stepped_in_space(wanted: Hundredths, adjacent: NDArray[np.int64], step: int) -> Hundredths:
     """At most `step` above any adjacent cell of the zone; the highest values for which this holds, none raised.
 

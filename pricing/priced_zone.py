@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from pricing.guardrails import within
 from pricing.markets import Market
 from pricing.policy import UNMOVED, Policy
 from pricing.zone_view import ZoneLayout, layout_of
@@ -53,10 +54,8 @@ def priced_zone(zone: int, market: Market, policy: Policy) -> PricedZone:
     jurisdictions = [market.jurisdiction_of[cell] for cell in cells.tolist()]
     bounds = [policy.bounds.get(name, (100, 100)) for name in jurisdictions]
     floor, cap = np.array(bounds, np.int64).reshape(-1, 2, 1).transpose(1, 0, 2)
-    emergency_cap = policy.rules.emergency_cap_hundredths
     set_to = [[policy.override_of(cell, product) or 0 for product in market.product_ids] for cell in cells.tolist()]
     overrides = np.array(set_to, np.int64).reshape(rows.size, len(market.products))
-    within = np.minimum(np.maximum(overrides, floor), cap)
     return PricedZone(
         layout=layout,
         market=market,
@@ -67,7 +66,7 @@ def priced_zone(zone: int, market: Market, policy: Policy) -> PricedZone:
         cap=cap,
         adjacent=_adjacent(layout, rows),
         by_hand=overrides != 0,
-        overrides=within if emergency_cap is None else np.minimum(within, emergency_cap),
+        overrides=within(overrides, floor, cap, policy.rules.emergency_cap_hundredths),
         lowest=min([UNMOVED, *(low for low, _ in bounds)]),
         highest=max([HIGHEST_WANTED, *(high for _, high in bounds)]),
     )

@@ -16,6 +16,7 @@ from topics.arrays import Bytes, Int64, Int64s
 
 _HEAD = struct.Struct(">qqiiH")
 _HEADER = struct.Struct(">Hi")
+_HEAD_BYTES, _HEADER_BYTES = _HEAD.size, _HEADER.size
 NULL = -1
 
 
@@ -98,7 +99,7 @@ def _frames(buf: Bytes) -> tuple[Int64s, int]:
 
     Offset, append time, sizes of key and value, number of headers, and where the key begins.
     """
-    head, header = 26, 6  # bytes of _HEAD and _HEADER, in which both end with a size and a count
+    head, header = _HEAD_BYTES, _HEADER_BYTES
     found = np.empty((buf.size // head, 6), np.int64)
     count, at = 0, 0
     while at + head <= buf.size:
