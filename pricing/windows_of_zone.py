@@ -110,7 +110,7 @@ class WindowsOfZone:
         due = [pane for pane in self._state.unread_panes if pane <= now_ms]
         self._state.unread_panes.difference_update(due)
         for pane in due:
-            if pane >= pane_start(now_ms) - WINDOWS_MS[-1] - PANE_MS:
+            if _is_in_reach(pane, now_ms):
                 asked = self._asked_in(self._state.demand.standing.get(pane, {}))
                 self._asked.put(pane, asked.reshape(-1))
                 self._riders.put(pane, np.add.reduce(asked, axis=1))
@@ -149,12 +149,11 @@ def _idle_mean(
 ) -> NDArray[np.float64]:
     """Mean idle cars in each window, float64[n, 6], from the panes and what has stood since."""
     known_ms, covered = _or_never(known_from_ms, now_ms), covered_ms(now_ms, known_from_ms)
-    car_ms = np.zeros((state.layout.cells.size, len(WINDOWS_MS)), np.int64)
-    oldest_end_ms, oldest_ms = pane_start(now_ms) + PANE_MS - _WINDOWS_MS, PANE_MS - now_ms % PANE_MS
+    ring = PaneRing(state.layout.cells.size)
     for pane, stood in state.idle_car_ms.items():
-        if known_ms <= pane <= now_ms:
-            in_oldest = np.where(pane == oldest_end_ms - PANE_MS, oldest_ms, 0)
-            car_ms += stood[:, None] * np.where(pane >= oldest_end_ms, PANE_MS, in_oldest)
+        if _is_in_reach(pane, now_ms):
+            ring.put(pane, stood)
+    car_ms = ring.windows(now_ms, known_ms)
     for source, counts in state.cars.items():
         car_ms[counts.at] += counts.idle[:, None] * _weighted_ms(max(known_ms, state.since_ms[source]), now_ms)
     return np.where(covered > 0, car_ms / (np.maximum(covered, 1) * PANE_MS), idle[:, None])
@@ -194,6 +193,11 @@ def covered_ms(now_ms: int, known_from_ms: int | None) -> NDArray[np.int64]:
     [60000, 90000, 90000, 90000, 90000, 90000]
     """
     return np.minimum(max(0, now_ms - _or_never(known_from_ms, now_ms)), _WINDOWS_MS)
+
+
+def _is_in_reach(pane: int, now_ms: int) -> bool:
+    """Whether a pane can lie in a window that ends at `now_ms`; a ring has no room for all others."""
+    return pane_start(now_ms) - WINDOWS_MS[-1] - PANE_MS <= pane <= now_ms
 
 
 def _weighted_ms(since_ms: int, now_ms: int) -> NDArray[np.int64]:

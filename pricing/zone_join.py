@@ -20,6 +20,7 @@ from topics.counts import DemandCellsCounted, SupplyCellsCounted
 from windows.epochs import Epoch
 
 Counts = NDArray[np.int64]
+Columns = tuple[Sequence[int], ...]
 
 
 @dataclass(slots=True)
@@ -124,8 +125,9 @@ def apply_demand(state: PartitionState, record: DemandCellsCounted, offset: int)
 def car_counts(record: SupplyCellsCounted) -> CarCounts:
     """The record's counts by row of the zone's layout, without cells beyond the halo: no price here depends on them."""
     products = tuple(record.products)
-    at, (idle, busy, soon_free), by_product = _of_rows(
-        record.zone, record.cells, (record.idle, record.busy, record.soon_free), record.idle_by_product, len(products)
+    each = record.idle, record.busy, record.soon_free
+    at, (idle, busy, soon_free), (by_product,) = _of_rows(
+        record.zone, record.cells, each, (record.idle_by_product,), len(products)
     )
     return CarCounts(
         epoch=Epoch(record.epoch_generation, record.epoch_started_ms),
@@ -143,8 +145,9 @@ def car_counts(record: SupplyCellsCounted) -> CarCounts:
 def rider_counts(record: DemandCellsCounted) -> PaneCounts:
     """The record's counts by row of the zone's layout, without cells beyond the halo: no price here depends on them."""
     products = tuple(record.products)
-    at, _, requests = _of_rows(record.zone, record.cells, (), record.requests, len(products))
-    bookings = _of_rows(record.zone, record.cells, (), record.bookings, len(products))[2]
+    at, _, (requests, bookings) = _of_rows(
+        record.zone, record.cells, (), (record.requests, record.bookings), len(products)
+    )
     return PaneCounts(
         epoch=Epoch(record.epoch_generation, record.epoch_started_ms),
         requests_offset=record.requests_offset,
@@ -158,33 +161,34 @@ def rider_counts(record: DemandCellsCounted) -> PaneCounts:
 
 
 def _of_rows(
-    zone: int, cells: Sequence[int], each: tuple[Sequence[int], ...], by_product: Sequence[int], products: int
+    zone: int, cells: Sequence[int], each: Columns, by_product: Columns, products: int
 ) -> tuple[Counts, Counts, Counts]:
-    """Of those `cells` that the zone's layout has: rows int64[m], counts of `each` [len(each), m], by product [m, P].
+    """Rows int64[m] of `cells` that the zone's layout has, and their counts: `each` [a, m], `by_product` [b, m, P].
 
     Raises ValueError if there are not as many counts as cells, and cells times products.
     """
     by_cell, ascending = _by_cell(zone)
     wanted, rows = np.asarray(cells, np.int64), len(cells)
-    counts = matrix(by_product, rows, products)
     columns = np.empty((1 + len(each), rows), np.int64)
     for place, column in enumerate(each, start=1):
         columns[place] = matrix(column, 1, rows)
-    picked = np.empty((rows, products), np.int64)
-    kept = _pick(ascending, by_cell, wanted, columns, counts, picked)
-    return columns[0, :kept], columns[1:, :kept], picked[:kept]
+    counts = np.empty((len(by_product), rows, products), np.int64)
+    for place, column in enumerate(by_product):
+        counts[place] = matrix(column, rows, products)
+    kept = _pick(ascending, by_cell, wanted, columns, counts)
+    return columns[0, :kept], columns[1:, :kept], counts[:, :kept]
 
 
 @njit(cache=True, nogil=True)
-def _pick(ascending, by_cell, wanted, columns, counts, picked):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Keep what is about cells the layout has, `columns` in place under the rows; numpy took twelve calls for it."""
+def _pick(ascending, by_cell, wanted, columns, counts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Keep what is about cells the layout has, in place, `columns` under the rows; numpy took twelve calls for it."""
     kept = 0
     for place in range(wanted.size):
         found = np.searchsorted(ascending, wanted[place])
         if found < ascending.size and ascending[found] == wanted[place]:
             columns[0, kept] = by_cell[found]
             columns[1:, kept] = columns[1:, place]
-            picked[kept] = counts[place]
+            counts[:, kept] = counts[:, place]
             kept += 1
     return kept
 
