@@ -8,7 +8,7 @@ refused, and they are few, go the long way through `pricing.quote`, which is als
                        └────── pricing.quote.answer ──────┘
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -213,34 +213,44 @@ def answer_values(
         if wanted_ms is not None and wanted_ms < latest_ms:
             latest_ms = wanted_ms
         if now_ms > latest_ms:
-            instants = EXPIRED, long_of(at_ms), long_of(now_ms)
-            value = b"".join((*ids, *instants, offer.late, long_of(offset), offer.late_sources))
+            value = _expired(offer, ids, at_ms=at_ms, now_ms=now_ms, request_offset=offset)
             made.append(AnswerValue(quote_id, QuoteOutcome.EXPIRED, "", value))
             continue
         market = offer.market
         route = engine.route((lat, lon), (to_lat, to_lon), at_ms, market) if engine else None
         route = route or route_of(far_m, at_ms, market.time_zone, market.km_per_h)
-        lines = fare_lines(offer.product, route, offer.hundredths)
-        value = b"".join(
-            (
-                *ids,
-                PRICED,
-                long_of(at_ms),
-                long_of(now_ms),
-                long_of(now_ms + offer.policy.rules.lock_ms),
-                offer.place,
-                long_of(amount_of(lines)),
-                offer.multiplier,
-                long_of(route.distance_m),
-                long_of(route.duration_s),
-                offer.eta,
-                lines_of(lines),
-                offer.why,
-                long_of(offset),
-                offer.sources,
-                lines_of(driver_pay(offer.pay, lines)),
-                text_of_name(route.source),
-            )
-        )
+        value = _priced(offer, ids, route, at_ms=at_ms, now_ms=now_ms, request_offset=offset)
         made.append(AnswerValue(quote_id, QuoteOutcome.PRICED, offer.fallback, value))
     return made
+
+
+def _expired(offer: Offer, ids: Sequence[bytes], *, at_ms: int, now_ms: int, request_offset: int) -> bytes:
+    """The value of an answer that comes too late; `ids` are frame, quote, request and rider."""
+    instants = long_of(at_ms), long_of(now_ms)
+    return b"".join((*ids, EXPIRED, *instants, offer.late, long_of(request_offset), offer.late_sources))
+
+
+def _priced(offer: Offer, ids: Sequence[bytes], route: Route, *, at_ms: int, now_ms: int, request_offset: int) -> bytes:
+    """The value of a priced answer."""
+    lines = fare_lines(offer.product, route, offer.hundredths)
+    return b"".join(
+        (
+            *ids,
+            PRICED,
+            long_of(at_ms),
+            long_of(now_ms),
+            long_of(now_ms + offer.policy.rules.lock_ms),
+            offer.place,
+            long_of(amount_of(lines)),
+            offer.multiplier,
+            long_of(route.distance_m),
+            long_of(route.duration_s),
+            offer.eta,
+            lines_of(lines),
+            offer.why,
+            long_of(request_offset),
+            offer.sources,
+            lines_of(driver_pay(offer.pay, lines)),
+            text_of_name(route.source),
+        )
+    )
