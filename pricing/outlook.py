@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demand.base import SLOT_MS, SLOTS_PER_DAY, slot_of
-from demand.forecast import REQUESTS_PER_PICKUP, LiveLevel, Observed, forecast
+from demand.forecast import REQUESTS_PER_PICKUP, LiveLevel, Observed
 from demand.log_linear import exponent
 from demand.ratio_walk import BESIDE, OWN_INPUTS, REFERENCE, ring_sums
 from demand.ratios import CELL_RATIOS, RING_RATIOS, Sums, cell_ratios, city_ratios
@@ -119,15 +119,6 @@ def _zone_level(forecasts: NDArray[np.float64], view: ZoneView, layout: ZoneLayo
         covered_ms=view.covered_ms,
         horizon_ms=HORIZON_MS,
     )
-
-
-def requests_by_product(
-    view: ZoneView, seen: Observed, level: LiveLevel, model: DemandModel, demand_shares: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """A cell's own part of the model, every row, home and halo, float64[n, P]; a row depends on no other row."""
-    coefficients = model.coefficients_of(HORIZON_MS // MINUTE_MS)
-    total = forecast(model.base, seen, level, coefficients, horizon_ms=HORIZON_MS, scale=REQUESTS_PER_PICKUP)
-    return total[:, None] * product_split(view.requests, demand_shares)
 
 
 def observed_of(view: ZoneView, city: CityView, layout: ZoneLayout) -> Observed:

@@ -39,22 +39,6 @@ class SupplyShares:
 ASSUMED = SupplyShares()
 
 
-def cars_expected(
-    idle: NDArray[np.float64],
-    busy: NDArray[np.float64],
-    soon_free: NDArray[np.float64],
-    demand_shares: NDArray[np.float64],
-    shares: SupplyShares = ASSUMED,
-) -> NDArray[np.float64]:
-    """Cars available in the next five minutes, float64[n, P].
-
-    `idle` float64[n, P], `busy` and `soon_free` (part of busy) float64[n], `demand_shares` float64[P] of the market.
-    """
-    eligible = np.minimum(1.0, FLEET_PER_DEMAND * demand_shares / np.max(demand_shares))
-    coming = shares.soon_free * soon_free + shares.other_busy * other_busy(busy, soon_free)
-    return idle + coming[:, None] * eligible[None, :]
-
-
 def other_busy(busy: NDArray[np.float64], soon_free: NDArray[np.float64]) -> NDArray[np.float64]:
     """Busy cars that do not expect to be free within five minutes; elementwise."""
     others: NDArray[np.float64] = np.maximum(busy - soon_free, 0.0)

@@ -15,7 +15,8 @@ from pricing.behaviour import ASSUMED, Behaviour
 from pricing.behaviour_models import KINDS, packed, small_model
 from pricing.eta import Waits, crowding_of, eta_s
 from pricing.optimiser import best_multipliers
-from pricing.supply_forecast import SupplyShares, cars_expected
+from pricing.supply_forecast import SupplyShares
+from tests.unit.pricing.plain_outlook import cars_expected
 from tests.unit.pricing.small_models import announced, artefact_of
 
 COUNTS = st.integers(0, 400).map(lambda count: count / 4)

@@ -1,6 +1,5 @@
 """Forecasts of a zone: exact at its borders, and cars counted once per product they could take."""
 
-import math
 from dataclasses import fields, replace
 from functools import lru_cache
 
@@ -16,22 +15,17 @@ from demand.ratio_walk import INPUTS, ring_sums
 from demand.ratios import Sums
 from pricing.catchment import CATCHMENT_KM2, CELL_KM2, RING_WEIGHTS, catchment_sums
 from pricing.compiled_trees import CompiledTrees
-from pricing.demand_features import FEATURES, feature_matrix
+from pricing.demand_features import FEATURES
 from pricing.demand_model import unfitted_model
-from pricing.fitted_forecast import CORRECTION_BAND
 from pricing.nowcast import live_requests, zone_level
 from pricing.outlook import (
-    HORIZON_MS,
-    Outlook,
     observed_of,
     outlook_of,
     product_split,
-    requests_by_product,
-    ring_factor,
-    rows_of,
 )
-from pricing.supply_forecast import cars_expected
+from pricing.supply_forecast import ASSUMED, SupplyShares
 from pricing.zone_view import layout_of
+from tests.unit.pricing.plain_outlook import cars_expected, plain_outlook, requests_by_product
 from tests.unit.pricing.worlds import MARKET, MINUTES, PRODUCTS, ZONE, city_of, view_of
 from windows.hexagons import disk, zone_of
 
@@ -182,30 +176,12 @@ def guessing_model(seed):
     return replace(MODEL, coefficients=coefficients, trees=xgboost.Booster(), quick=quick)
 
 
+@pytest.mark.parametrize("supply", [ASSUMED, SupplyShares(soon_free=0.9, other_busy=0.3)], ids=["assumed", "fitted"])
 @pytest.mark.parametrize("model", [MODEL, *map(guessing_model, range(4))])
-def test_compiled_loops_are_the_plain_form(model):
+def test_compiled_loops_are_the_plain_form(model, supply):
     """What is made in a few passes over a zone is what the rooms' own functions say one by one, to the bit."""
     view, city, layout = view_at(ZONE), city_of(60.0), layout_of(ZONE)
-    found, seen = outlook_of(view, city, layout, model, SHARES), observed_of(view, city, layout)
-    level = live_level(seen, yielding=model.trees is None)
-    requests, factor = requests_by_product(view, seen, level, model, SHARES), np.ones((layout.home, 1))
-    if model.trees is not None:
-        rows = rows_of(model, seen, level, layout)
-        bent = ring_factor(model, rows) * model.correction(feature_matrix(rows))
-        factor = np.minimum(np.maximum(bent, CORRECTION_BAND[0]), CORRECTION_BAND[1])[:, None]
-    cars = cars_expected(view.idle, view.busy, view.soon_free, SHARES)
-    fleet = view.idle_total + np.max(cars - view.idle, axis=1, initial=0.0)
-    home, windows = requests[: layout.home] * factor, np.sum(view.requests[: layout.home], axis=(0, 1))
-    spans = {"covered_ms": view.covered_ms, "horizon_ms": HORIZON_MS}
-    ahead = catchment_sums(requests, layout.neighbours) * factor
-    ahead = ahead * zone_level(math.fsum(home.reshape(-1).tolist()), windows, **spans)
-    slow = Outlook(
-        requests=home,
-        cars=cars[: layout.home],
-        requests_near=live_requests(ahead, catchment_sums(view.requests, layout.neighbours), **spans),
-        cars_near=catchment_sums(cars, layout.neighbours),
-        idle_near=catchment_sums(view.idle, layout.neighbours),
-        fleet_near=catchment_sums(fleet, layout.neighbours),
-    )
+    found = outlook_of(view, city, layout, model, SHARES, supply=supply)
+    slow = plain_outlook(view, city, layout, model, SHARES, supply=supply)
     for field in fields(slow):
         assert getattr(found, field.name).tobytes() == getattr(slow, field.name).tobytes(), field.name

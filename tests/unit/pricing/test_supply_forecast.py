@@ -24,13 +24,14 @@ from pricing.idle_outlook import idle_outlook
 from pricing.models import ModelBook
 from pricing.supply_features import FEATURES, feature_matrix, seen_in_span, seen_in_view
 from pricing.supply_fits import cars_rows, fitted_shares, fitted_spread, fitted_supply, idle_rows
-from pricing.supply_forecast import ASSUMED, cars_expected
+from pricing.supply_forecast import ASSUMED
 from pricing.supply_recording import COLUMNS, COUNTS, SupplySpan, csv_rows, cut, spans_of_csv
 from pricing.supply_scores import cars_scored, covered, score_of
 from pricing.windows_of_zone import WindowsOfZone, view_of
 from pricing.zone_join import PartitionState, apply_supply
 from pricing.zone_view import layout_of
 from tests.unit.pricing.counts_log import ZONE
+from tests.unit.pricing.plain_outlook import cars_expected
 from topics.counts import CountKind, SupplyCellsCounted
 from windows.panes import MINUTE_MS
 
