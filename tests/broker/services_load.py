@@ -73,7 +73,7 @@ class Load:
     asked: list[QuoteRequested] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=lambda: iter(range(10**9)))
     broken: int = 0
-    late: int = 0
+    late_asked: int = 0
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)
@@ -84,6 +84,11 @@ class Load:
             schema_id=self.codecs[DRIVER_PINGS].schema_id,
             partitions=self.partitions[DRIVER_PINGS.name],
         )
+
+    @property
+    def late(self) -> int:
+        """Requests and pings so old that they are late."""
+        return self.late_asked + self.fleet.late
 
     async def run(self, enough: asyncio.Event) -> None:
         """Publish at an even pace until there is enough."""
@@ -197,7 +202,7 @@ class Load:
         """Event time: mostly of this moment, some up to 20 s old, a few so old that they are late."""
         chance = self.dice.random()
         if chance < 0.02:
-            self.late += 1
+            self.late_asked += 1
             return now_ms() - self.dice.randrange(*LATE_MS)
         return now_ms() - self.dice.randrange(DISORDER_MS if chance < 0.25 else 300)
 

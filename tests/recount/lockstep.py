@@ -161,7 +161,14 @@ def pings_of(bootstrap, registry, topic="driver-pings.v1", *, chunk=100_000):
         latest = json.loads(answer.read())
     assert [field["name"] for field in json.loads(latest["schema"])["fields"]] == FIELDS
     schema = b"\0" + latest["id"].to_bytes(4, "big")
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "recount-pings", "enable.auto.commit": False})
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": "recount-pings",
+            "enable.auto.commit": False,
+            "fetch.wait.max.ms": 10,  # else the next partition waits for a fetch at the end of the one before
+        }
+    )
     drivers, parts = {}, []
     try:
         for number in sorted(consumer.list_topics(topic, timeout=10).topics[topic].partitions):
@@ -182,7 +189,9 @@ def _messages(consumer, topic, number, chunk):
     consumer.assign([TopicPartition(topic, number, first)])
     at, waiting = first, []
     while at < end:
-        got = [m for m in consumer.consume(10_000, timeout=1.0) if m.error() is None and m.offset() < end]
+        got = [
+            m for m in consumer.consume(min(10_000, end - at), timeout=1.0) if m.error() is None and m.offset() < end
+        ]
         waiting += got
         at = got[-1].offset() + 1 if got else at
         at = max(at, min(consumer.position([TopicPartition(topic, number)])[0].offset, end))

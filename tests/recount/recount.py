@@ -48,6 +48,7 @@ class Topics:
                 "group.id": "recount",
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 10,  # else the next partition waits for a fetch at the end of the one before
             }
         )
 
