@@ -59,13 +59,15 @@ def misfits_table(directory: Path) -> str:
 
 
 def _rows(people: str, scenario: str, found: dict[str, Any]) -> list[str]:
+    """One row a policy; those whose cities were the same to the last digit share one."""
     told = {(each["other"], each["measure"]): each for each in found["differences"]}
-    return [
-        f"| {people} | {scenario} | {other} | {' | '.join(_interval(told[other, name]) for name in _COMPARED)} |"
-        for other in found["policies"]
-        if other != POLICIES[-1]
-    ]
+    same: dict[str, list[str]] = {}
+    for other in found["policies"]:
+        if other != POLICIES[-1]:
+            same.setdefault(" | ".join(_interval(told[other, name]) for name in _COMPARED), []).append(other)
+    return [f"| {people} | {scenario} | {', '.join(others)} | {cells} |" for cells, others in same.items()]
 
 
 def _interval(each: dict[str, Any]) -> str:
-    return f"{each['mean']:+,.0f} ({each['low']:+,.0f} to {each['high']:+,.0f})"
+    mean, low, high = (round(each[name]) for name in ("mean", "low", "high"))  # whole numbers know no -0
+    return f"{mean:+,} ({low:+,} to {high:+,})"

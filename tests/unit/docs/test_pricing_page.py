@@ -9,6 +9,7 @@ from pricing.optimiser import COST, DRAWN, DRIVER_SHARE, ENTRY, REPOSITIONING, S
 from pricing.supply_forecast import SOON_FREE_SHARE
 from simulation.lockstep.doc_table import differences_table
 from simulation.lockstep.facts import facts_table
+from simulation.lockstep.misfits import misfits_table
 from simulation.lockstep.pricers import TICK_MS
 from simulation.lockstep.town import STEP_MS
 
@@ -37,3 +38,4 @@ def test_the_table_of_results_is_that_of_the_committed_reports():
     """Numbers on the page are the report's, not retyped."""
     assert differences_table(RESULTS) in PAGE
     assert facts_table(RESULTS) in PAGE
+    assert misfits_table(RESULTS) in PAGE
