@@ -41,10 +41,12 @@ def first_due(zone: int, now_ms: int) -> Due:
 
 
 def due_zones(zones: Iterable[tuple[int, Due]], now_ms: int) -> list[int]:
-    """Zones to price at `now_ms`, the longest waiting first."""
+    """Zones to price at `now_ms`, the longest waiting first: a quiet one waits since its five seconds were over."""
     waiting = []
     for zone, due in zones:
-        since_ms = now_ms - due.ticked_ms
-        if since_ms >= MAX_INTERVAL_MS or (due.news_since_ms is not None and since_ms >= MIN_INTERVAL_MS):
-            waiting.append((due.news_since_ms if due.news_since_ms is not None else now_ms, due.ticked_ms, zone))
+        quiet_since_ms = due.ticked_ms + MAX_INTERVAL_MS
+        if due.news_since_ms is not None and now_ms - due.ticked_ms >= MIN_INTERVAL_MS:
+            waiting.append((min(due.news_since_ms, quiet_since_ms), due.ticked_ms, zone))
+        elif now_ms >= quiet_since_ms:
+            waiting.append((quiet_since_ms, due.ticked_ms, zone))
     return [zone for _, _, zone in sorted(waiting)]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pricing.schedule import MAX_INTERVAL_MS, Due, due_zones, first_due
+from pricing.schedule import MAX_INTERVAL_MS, MIN_INTERVAL_MS, Due, due_zones, first_due
 
 NOW = 1_000_000
 
@@ -23,9 +23,27 @@ def test_a_zone_is_due_after_news_or_five_seconds(since_tick_ms: int, news: bool
 
 
 def test_the_longest_waiting_zone_goes_first() -> None:
-    """Order of waiting decides, not order of the table."""
+    """Order of waiting decides, not order of the table; who is quiet waits since five seconds after the last tick."""
     zones = [(1, Due(NOW - 900, NOW - 100)), (2, Due(NOW - 300, NOW - 280)), (3, Due(NOW - 6_000))]
-    assert due_zones(zones, NOW) == [2, 1, 3]
+    assert due_zones(zones, NOW) == [3, 2, 1]
+
+
+def test_a_quiet_zone_is_priced_beside_more_news_than_can_be_priced() -> None:
+    """A worker that prices 80 zones a second of 160 that are due: all wait their turn, none for ever."""
+    quiet, step_ms, at_once = 0, 50, 4
+    zones = {zone: Due(NOW) for zone in range(41)}
+    last_ms, longest_ms = dict.fromkeys(zones, NOW), dict.fromkeys(zones, 0)
+    for now_ms in range(NOW, NOW + 30_000, step_ms):
+        for zone, due in zones.items():
+            if zone != quiet:
+                due.heard(now_ms)
+        for zone in due_zones(zones.items(), now_ms)[:at_once]:
+            zones[zone].ticked(now_ms)
+            last_ms[zone] = now_ms
+        longest_ms = {zone: max(ms, now_ms - last_ms[zone]) for zone, ms in longest_ms.items()}
+    round_ms = len(zones) / at_once * step_ms
+    assert longest_ms.pop(quiet) <= MAX_INTERVAL_MS + round_ms
+    assert max(longest_ms.values()) <= MIN_INTERVAL_MS + 2 * round_ms
 
 
 def test_news_is_waited_from_its_first_sign() -> None:
