@@ -3,15 +3,20 @@
     restart    the only worker of a service is killed, and its keeper starts the next one at once
     takeover   one of two PRICING workers is killed and stays away: its zones, and those of the one that lives on
 
-A silence is the time between the last record before the kill and the first after it, by the broker's append time, the
-longest over all places that were written to at least once a second before: partitions, for PRICING zones. A zone where
-nothing changes is priced every 5 s and would tell of that.
+Measured over all places that were written to at least once a second before (partitions, for PRICING zones), by the
+broker's append time, the longest of all:
+
+    ▪▪▪ ▪ ▪      ✗ killed                ▪▪▪▪▪
+            ├──────── silence ──────────┤        the restart of a service; of a takeover beside what follows
+                 ├──── after the kill ──┤        until the survivor prices
+
+A zone that has calmed down is priced every 5 s: its silence begins before the kill and tells of that as well.
 """
 
 import asyncio
 import time
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Hashable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -64,7 +69,10 @@ async def _measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
         about="A worker is killed: milliseconds without a record where it wrote",
         headline="restart_quotes_ms",
         outcomes=[Outcome(contestant=contestant, rounds=rounds)],
-        facts={"silence": "last record before the kill to the first after it, the longest of all places, append time"},
+        facts={
+            "silence": "last record before the kill to the first after it, the longest of all places, append time",
+            "after_kill": "the kill to the first record after it, the longest of all zones",
+        },
     )
 
 
@@ -78,6 +86,7 @@ class Log:
         self._before: dict[Hashable, int] = {}
         self._service, self._killed_ms = "", 0.0
         self.silence_ms: dict[Hashable, int] = {}
+        self.after_kill_ms: dict[Hashable, int] = {}
 
     def hear(self, record: ConsumerRecord) -> None:
         """Take in one record of an output topic."""
@@ -88,6 +97,7 @@ class Log:
             self.epoch_of[place] = tick.epoch_generation, tick.epoch_started_ms
         if service == self._service and record.timestamp > self._killed_ms and place in self._before:
             self.silence_ms.setdefault(place, record.timestamp - self._before[place])
+            self.after_kill_ms.setdefault(place, round(record.timestamp - self._killed_ms))
         self._written_ms[service].setdefault(place, deque(maxlen=LIVELY)).append(record.timestamp)
 
     def killed(self, service: str, at_ms: float) -> None:
@@ -97,7 +107,8 @@ class Log:
             for place, written in self._written_ms[service].items()
             if len(written) == LIVELY and written[0] > at_ms - BEFORE_MS
         }
-        self._before, self._service, self._killed_ms, self.silence_ms = lively, service, at_ms, {}
+        self._before, self._service, self._killed_ms = lively, service, at_ms
+        self.silence_ms, self.after_kill_ms = {}, {}
 
     def last_ms(self, service: str) -> dict[Hashable, int]:
         """When each place of the service was last written to."""
@@ -128,17 +139,24 @@ async def _takeover(workers: Workers, log: Log) -> dict[str, float]:
     epoch_of = dict(log.epoch_of)
     log.killed("pricing", await asyncio.to_thread(workers.lose, "pricing-0"))
     await _complete(log, "pricing")
-    by_epoch: dict[tuple[int, int], int] = defaultdict(int)
-    for zone, silence_ms in log.silence_ms.items():
-        by_epoch[epoch_of[zone]] = max(by_epoch[epoch_of[zone]], silence_ms)
+    silences, waits = (_longest_by_epoch(epoch_of, found) for found in (log.silence_ms, log.after_kill_ms))
     workers.start(["pricing-0"])
     await asyncio.sleep(SETTLE_S)
     await asyncio.to_thread(workers.stop, ["pricing-1"])
     await asyncio.sleep(SETTLE_S)
     return {
-        "takeover_affected_zones_ms": float(max(by_epoch.values())),
-        "takeover_other_zones_ms": float(min(by_epoch.values())),
+        "takeover_after_kill_ms": max(waits),
+        "takeover_affected_zones_ms": max(silences),
+        "takeover_other_zones_ms": min(silences),
     }
+
+
+def _longest_by_epoch(epoch_of: Mapping[Hashable, tuple[int, int]], found: Mapping[Hashable, int]) -> list[float]:
+    """The longest of each worker's zones, milliseconds."""
+    longest: dict[tuple[int, int], int] = defaultdict(int)
+    for zone, ms in found.items():
+        longest[epoch_of[zone]] = max(longest[epoch_of[zone]], ms)
+    return [float(ms) for ms in longest.values()]
 
 
 async def _two_epochs(log: Log) -> None:

@@ -9,8 +9,8 @@ call_thread              there is no thread to call
 _gather_remaining_tasks  what is left in the loop when this half ends is the worker's
 _create_worker_consumer  short fetch waits, commit notes, and no assignor but Faust's co-partitioning one
 on_start                 a held partition may not hold back the others' fetches; the fence of `fencing`
-_fetch_records           each fetch is marked with the epoch it was made under; one that a seek overtook is undone;
-                         records of raw topics come as runs
+_fetch_records           each fetch is marked with the epoch it was made under; one that a seek or the end of the flow
+                         overtook is undone; records of raw topics come as runs
 _complain                aiokafka keeps fatal errors of the group (refused session timeout, no permission) to itself
                          until asked, and Faust never asks: the worker would look healthy and read nothing
 """
@@ -139,15 +139,14 @@ class GroupConsumer(aiokafka.AIOKafkaConsumerThread):
     async def _fetch_records(self, consumer: Any, *args: Any, **kwargs: Any) -> Fetched:
         under = self.epoch
         records = await super()._fetch_records(consumer, *args, **kwargs)
-        if self.epoch != under:  # it waited since before the seek: what it got is of an epoch that has yet to begin
-            for tp, early in records.items():
-                first = early[0]
-                consumer.seek(tp, first[0].offset if isinstance(first, RecordRun) else first.offset)
+        assignment = consumer._subscription.subscription.assignment
+        current = assignment is not None and assignment.active
+        if self.epoch != under or not self.consumer.flow_active:
+            _undo(consumer, {tp: early for tp, early in records.items() if current and tp in assignment.tps})
             records = {}
         fetched = Fetched({TP(*tp): r if isinstance(r[0], RecordRun) else [r] for tp, r in records.items()})
         fetched.epoch = self.epoch  # nothing was awaited since, so the mark cannot be of another one
-        assignment = consumer._subscription.subscription.assignment
-        if assignment is not None and assignment.active:
+        if current:
             states = {tp: assignment.state_value(tp) for tp in assignment.tps}
             fetched.positions = {TP(*tp): s.position for tp, s in states.items() if s.has_valid_position}
         return fetched
@@ -183,6 +182,17 @@ class GroupConsumer(aiokafka.AIOKafkaConsumerThread):
             earlier.append(self.epoch.started_ms)
         self.epoch = Epoch(generation, epoch_start(time.time_ns() // 1_000_000, *earlier))
         return Seeked(self.epoch, spans, {TP(*tp): log.end for tp, log in logs.items()})
+
+
+def _undo(consumer: Any, records: Mapping[TopicPartition, Sequence[Any]]) -> None:
+    """Have records read again that nobody will take in: they were asked for before a seek or a rebalance.
+
+    A table's log is where it matters: tables seek it before the flow goes on, a fetch that waited all the while gets
+    its records then, and recovery would wait for them for ever.
+    """
+    for tp, early in records.items():
+        first = early[0]
+        consumer.seek(tp, first[0].offset if isinstance(first, RecordRun) else first.offset)
 
 
 async def _logs(

@@ -28,3 +28,4 @@ def test_a_silence_is_from_the_last_record_before_the_kill_to_the_first_after_it
     wrote(log, 2, 98_000)
     assert log.complete
     assert log.silence_ms == {0: 7_000, 1: 8_000}
+    assert log.after_kill_ms == {0: 2_000, 1: 3_000}
