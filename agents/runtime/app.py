@@ -242,6 +242,8 @@ class _Reading:
 
     def behind(self) -> bool:
         reader = self._app._reader
+        if reader.epoch is None:  # its partitions have no epoch yet: a table that is not restored, a start that hangs
+            return bool(reader.assignment())
         blocked = reader.parking.blocked
         return any(
             delivered.pending or (reader.highwater(tp) or 0) > delivered.position

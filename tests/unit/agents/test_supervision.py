@@ -1,8 +1,12 @@
 """When a worker is taken for hung, and what it refuses to run with."""
 
+from types import SimpleNamespace
+
 import pytest
+from faust.types import TP
 
 from agents.runtime import pins
+from agents.runtime.app import _Reading
 from agents.runtime.settings import WorkerSettings
 from agents.runtime.supervision import Stall
 
@@ -40,6 +44,13 @@ def test_a_stall_is_work_without_progress_while_the_broker_answers():
     reading.broker = True
     assert not stall.observe(reading, 69)
     assert stall.observe(reading, 70)
+
+
+@pytest.mark.parametrize(("assigned", "behind"), [({TP("supply-cells.v1", 0)}, True), (set(), False)])
+def test_partitions_without_an_epoch_are_something_to_do(assigned, behind):
+    """A worker whose tables never come back is ended; one without partitions has nothing to do."""
+    reader = SimpleNamespace(epoch=None, assignment=lambda: assigned, parking=SimpleNamespace(blocked=set()))
+    assert _Reading(SimpleNamespace(_reader=reader)).behind() is behind
 
 
 def test_another_version_is_refused():
