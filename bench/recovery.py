@@ -7,10 +7,9 @@ Measured over all places that were written to at least once a second before (par
 broker's append time, the longest of all:
 
     ▪▪▪ ▪ ▪      ✗ killed                ▪▪▪▪▪
-            ├──────── silence ──────────┤        the restart of a service; of a takeover beside what follows
-                 ├──── after the kill ──┤        until the survivor prices
-
-A zone that has calmed down is priced every 5 s: its silence begins before the kill and tells of that as well.
+            ├──────── silence ──────────┤        of every service
+                 ├──── after the kill ──┤        beside it for PRICING: a zone that has calmed down is priced every 5 s,
+                                                 so its silence begins before the kill
 """
 
 import asyncio
@@ -57,7 +56,7 @@ async def _measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
         for _ in range(1 if quick else 2):
             figures: dict[str, float] = {}
             for service in SERVICES:
-                figures[f"restart_{service}_ms"] = await _restart(workers, log, service)
+                figures |= await _restart(workers, log, service)
             rounds.append(figures | await _takeover(workers, log))
     contestant = Contestant(
         name="ours",
@@ -125,11 +124,14 @@ class Log:
         return bool(self._before) and len(self.silence_ms) == len(self._before)
 
 
-async def _restart(workers: Workers, log: Log, service: str) -> float:
+async def _restart(workers: Workers, log: Log, service: str) -> dict[str, float]:
     log.killed(service, await asyncio.to_thread(workers.crash, f"{service}-0"))
     await _complete(log, service)
     await asyncio.sleep(SETTLE_S)
-    return float(max(log.silence_ms.values()))
+    silence, after_kill = (float(max(found.values())) for found in (log.silence_ms, log.after_kill_ms))
+    return {f"restart_{service}_ms": silence} | (
+        {"restart_pricing_after_kill_ms": after_kill} if service == "pricing" else {}
+    )
 
 
 async def _takeover(workers: Workers, log: Log) -> dict[str, float]:
