@@ -101,6 +101,10 @@ $(BENCH_VENV)/.peers: bench/requirements.lock
 bench: $(VENV)/.dev $(BENCH_VENV)/.peers ## Measure everything beside its peers, write docs/results/bench-* (ARGS=--quick)
 	$(BIN)/faretide bench --report docs/results $(ARGS)
 
+.PHONY: flames
+flames: $(VENV)/.dev $(BENCH_VENV)/.peers ## Flame graphs of the services under load and of a tick, docs/results/flame-*.svg; three minutes
+	$(BIN)/python -m infra.cli.flames --report docs/results $(ARGS)
+
 web: ## Build the dashboard's page into lineage/static (needs Node and npm)
 	cd lineage/web && npm ci && npm test && npm run build
 
