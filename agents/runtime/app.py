@@ -238,7 +238,14 @@ class _Reading:
         self._app = app
 
     def acknowledged(self) -> int:
-        return self._app._reader.acknowledged
+        reader = self._app._reader
+        return reader.acknowledged if reader.epoch is not None else self._restored()
+
+    def _restored(self) -> int:
+        """How far the logs of tables were read: a long log is no stall while it moves."""
+        tables: Any = self._app.tables
+        read: Mapping[TP, int | None] = tables.recovery.active_offsets
+        return sum(offset or 0 for offset in [*read.values()])
 
     def behind(self) -> bool:
         reader = self._app._reader

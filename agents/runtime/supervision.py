@@ -59,7 +59,7 @@ class Progress(Protocol):
     """What the watchdog looks at."""
 
     def acknowledged(self) -> int:
-        """Number of batches acknowledged so far."""
+        """Number of batches acknowledged so far, or whatever else moves while there is progress."""
         ...
 
     def behind(self) -> bool:

@@ -46,11 +46,33 @@ def test_a_stall_is_work_without_progress_while_the_broker_answers():
     assert stall.observe(reading, 70)
 
 
+def restoring(assigned, offsets):
+    """A worker of these partitions whose epoch has not begun, and how far the logs of its tables were read."""
+    reader = SimpleNamespace(epoch=None, assignment=lambda: assigned, acknowledged=0)
+    return _Reading(
+        SimpleNamespace(_reader=reader, tables=SimpleNamespace(recovery=SimpleNamespace(active_offsets=offsets)))
+    )
+
+
 @pytest.mark.parametrize(("assigned", "behind"), [({TP("supply-cells.v1", 0)}, True), (set(), False)])
 def test_partitions_without_an_epoch_are_something_to_do(assigned, behind):
     """A worker whose tables never come back is ended; one without partitions has nothing to do."""
-    reader = SimpleNamespace(epoch=None, assignment=lambda: assigned, parking=SimpleNamespace(blocked=set()))
-    assert _Reading(SimpleNamespace(_reader=reader)).behind() is behind
+    assert restoring(assigned, {}).behind() is behind
+
+
+def test_a_long_log_is_no_stall_while_it_moves():
+    """Restoring may take longer than the limit; standing still may not."""
+    log = TP("panes-changelog", 0)
+    offsets, stall = {log: None, TP("panes-changelog", 1): 7}, Stall(limit_s=10)
+    reading = restoring({TP("supply-cells.v1", 0)}, offsets)
+    reading.connected = lambda: True
+    assert not stall.observe(reading, 0)
+    offsets[log] = 5
+    assert not stall.observe(reading, 9)
+    offsets[log] = 900
+    assert not stall.observe(reading, 18)
+    assert not stall.observe(reading, 27)
+    assert stall.observe(reading, 28)
 
 
 def test_another_version_is_refused():
