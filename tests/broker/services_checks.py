@@ -4,33 +4,28 @@ Counts of cells are the business of `tests/recount/recount.py`. Here stands what
 nothing named does not exist. Rules are written down anew, from the topics alone.
 """
 
-import asyncio
 import json
 import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-from infra.clients.connection import Connection
-from infra.clients.consumer import Edge, Entry, tail
-from infra.clients.registry import Registry
-from infra.clients.schema_ids import SchemaIds
+from infra.clients.consumer import Entry
 from infra.embedded.stack import EmbeddedStack
 from pricing.zone_join import PartitionState, apply_demand, apply_supply
 from pricing.zone_rows import restore
 from tests.broker import kafka
 from tests.broker.services import partitions
-from tests.broker.services_load import FAULT, UNANSWERED_FAULTS
+from tests.broker.services_load import UNANSWERED_FAULTS
+from tests.broker.services_seen import Place, Seen, fault_of, place_of
 from tests.recount import lockstep
 from topics.catalogue import (
     BOOKING_DECISIONS,
     CITY_DEMAND,
     DEAD_LETTERS,
     DEMAND_CELLS,
-    DRIVER_PINGS,
     FORECAST_STATE,
     LATE_EVENTS,
     MARKETS,
@@ -41,8 +36,6 @@ from topics.catalogue import (
     RIDE_EVENTS,
     SUPPLY_CELLS,
     SURGE,
-    TELEMETRY,
-    Topic,
 )
 from topics.events import RideEventKind
 from topics.prices import BookingOutcome, QuoteOutcome
@@ -53,84 +46,6 @@ LONGEST_DEADLINE_MS = 30_000
 SOUTH_OF_NEW_YORK = 30.0
 """Latitude in degrees: whoever stands below is in no market of these tests."""
 TICKS_KNOWN_MS = 30_000
-READ = (
-    QUOTE_REQUESTS,
-    RIDE_EVENTS,
-    QUOTES,
-    BOOKING_DECISIONS,
-    LATE_EVENTS,
-    SUPPLY_CELLS,
-    DEMAND_CELLS,
-    CITY_DEMAND,
-    SURGE,
-    FORECAST_STATE,
-    MARKETS,
-    PRICING_POLICY,
-    MODELS,
-    TELEMETRY,
-    *DEAD_LETTERS,
-)
-
-Place = tuple[str, int, int]
-
-
-# ---- what is there
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """Every record of the catalogue's topics; pings, of which there may be millions, as columns."""
-
-    entries: dict[str, list[Entry]]
-    pings: lockstep.Pings | None = None
-
-    @property
-    def ping_count(self) -> int:
-        """How many pings there are."""
-        return 0 if self.pings is None else int(self.pings.offset.size)
-
-    def ping_places(self, rows: Any) -> set[Place]:
-        """Where the pings stand that `rows` marks."""
-        if self.pings is None:
-            return set()
-        where = zip(self.pings.partition[rows].tolist(), self.pings.offset[rows].tolist(), strict=True)
-        return {(DRIVER_PINGS.name, partition, offset) for partition, offset in where}
-
-    def of(self, topic: Topic) -> list[Entry]:
-        """Return the entries of a topic, each partition in order."""
-        return self.entries[topic.name]
-
-    def records(self, topic: Topic) -> list[Any]:
-        """Return its records, all of which can be read."""
-        return [entry.decoded() for entry in self.of(topic)]
-
-    def good(self, topic: Topic) -> list[Entry]:
-        """Return the entries not broken on purpose."""
-        return [entry for entry in self.of(topic) if not fault_of(entry)]
-
-
-async def seen(connection: Connection) -> Seen:
-    """Read all there is."""
-    found = {}
-    async with Registry(connection) as registry:
-        ids = SchemaIds(registry)
-        for topic in READ:
-            entries = tail(connection, topic, ids, start=Edge.EARLIEST, follow=False)
-            found[topic.name] = sorted([e async for e in entries], key=lambda e: (e.partition, e.offset))
-    servers = connection.endpoints
-    pings = await asyncio.to_thread(lockstep.pings_of, servers.bootstrap, servers.registry_url)
-    return Seen(found, pings and pings._replace(value=[]))
-
-
-def fault_of(entry: Entry) -> str:
-    """Return what the load broke about the record, "" if nothing."""
-    return next(((value or b"").decode() for name, value in entry.headers if name == FAULT), "")
-
-
-def place_of(entry: Entry) -> Place:
-    """Return where a record stands."""
-    return entry.topic.name, entry.partition, entry.offset
-
 
 # ---- claims
 

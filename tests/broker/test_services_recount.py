@@ -6,6 +6,7 @@ import pytest
 
 from tests.broker import kafka, services, services_checks
 from tests.broker.services_load import loading
+from tests.broker.services_seen import seen
 from tests.broker.services_settling import settled
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
@@ -25,7 +26,7 @@ async def test_everything_published_equals_a_recount_of_the_topics(service_stack
             await kafka.until(lambda: has_faults(load), "a load with faults", LOAD_LIMIT_S)
         await settled(connection)
         await workers.end([*workers.processes])
-    found = await services_checks.seen(connection)
+    found = await seen(connection)
     status, said = await asyncio.to_thread(services_checks.recount, service_stack)
     assert status == 0, said["examples"]
     services_checks.check_quotes(found)

@@ -14,6 +14,7 @@ from infra.clients.registry import Registry
 from infra.clients.schema_ids import SchemaIds
 from tests.broker import kafka, services, services_checks
 from tests.broker.services_load import loading
+from tests.broker.services_seen import seen
 from tests.broker.services_settling import settled
 from topics.catalogue import DEMAND_CELLS, SUPPLY_CELLS, SURGE
 from topics.counts import CountKind
@@ -87,7 +88,7 @@ async def test_workers_join_and_leave_without_a_trace(service_stack, tmp_path):
             workers.check()
         await settled(connection)
         await workers.end([*workers.processes])
-    found = await services_checks.seen(connection)
+    found = await seen(connection)
     status, said = await asyncio.to_thread(services_checks.recount, service_stack)
     assert status == 0, said["examples"]
     services_checks.check_quotes(found)

@@ -14,7 +14,7 @@ from agents.recorder_rows import RECORDED, TABLE_OF
 from infra.clients.database import Database, open_database
 from infra.embedded.stack import EmbeddedStack
 from tests.broker import services_checks as checks
-from tests.broker.services_checks import Seen
+from tests.broker.services_seen import Seen
 from topics.catalogue import BOOKING_DECISIONS, QUOTES, SURGE
 
 TABLES = sorted({table.name for table in TABLE_OF.values()})

@@ -14,8 +14,8 @@ from infra.embedded.stack import EmbeddedStack
 from infra.migrations.versions import migrate
 from tests.broker import kafka
 from tests.broker.services import KILLED, Pulse, prepared
-from tests.broker.services_checks import Seen, seen
 from tests.broker.services_load import Size, loading
+from tests.broker.services_seen import Seen, seen
 from tests.broker.services_settling import settled
 from tests.faults.claims import Recounted, binding, judged, record_places, recounting, row_places
 from tests.faults.commits import Commits

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from tests.broker.services import OUTPUT
-from tests.broker.services_checks import Seen
+from tests.broker.services_seen import Seen
 from tests.faults.inflict import Inflicted
 from topics.catalogue import DEMAND_CELLS, SUPPLY_CELLS
 
