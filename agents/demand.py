@@ -34,7 +34,8 @@ from windows.hexagons import cells_of, zone_key
 from windows.products import ProductAxis
 
 SERVICE = "demand"
-# A topic that was read to its end is known up to the last fetch, which is younger than this.
+# A topic that was read to its end is known up to the last fetch, which is younger than this: twice FETCHED_LATELY_MS,
+# since append times are of the broker's clock.
 FETCHED_WITHIN_MS = 10_000
 COMPLETE_AGAIN_MS = 600_000
 """Who begins to read in the middle of a log, 34 minutes back, must find a word that counts are complete."""

@@ -127,6 +127,13 @@ class WorkerApp(faust.App):
         """
         return max(self._reader.ends[tp], self._reader.highwater(tp) or 0)  # no highwater before the first fetch
 
+    def fetched_ms(self, tp: TP) -> int:
+        """Return when the broker last answered a fetch of an assigned partition, epoch ms of this machine; 0 if never.
+
+        `end` is as old as that.
+        """
+        return self._reader.fetched_ms(tp)
+
     def standing(self) -> dict[tuple[str, int], Standing]:
         """Where the reading of each assigned partition stands, as far as the broker has told."""
         return {

@@ -257,6 +257,10 @@ class Consumer(aiokafka.Consumer):
         delivered = self.deliveries.get(tp)
         return delivered.note_of(offset) if delivered else ""
 
+    def fetched_ms(self, tp: TP) -> int:
+        """When the broker last answered a fetch of an assigned partition, epoch ms of this machine; 0 if never."""
+        return self._thread.fetched_ms(tp)
+
     def _new_consumer_thread(self) -> GroupConsumer:
         return GroupConsumer(self)
 

@@ -36,12 +36,16 @@ class Outgoing:
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
+FETCHED_LATELY_MS = 5_000
+"""A topic of which no fetch was answered for longer, since registry or broker is away, is not read to its end."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One assignment of one source partition.
 
     `stamp_ms` is the append time before which everything had been committed, None if nothing ever was. `has_read_all`
-    says of a topic whether every record fetched so far was taken and none is known to be left.
+    says of a topic whether all that was in it FETCHED_LATELY_MS ago was taken.
     """
 
     partition: int

@@ -126,6 +126,11 @@ class GroupConsumer(aiokafka.AIOKafkaConsumerThread):
         consumer.commit = commit_with_notes
         return consumer
 
+    def fetched_ms(self, tp: TP) -> int:
+        """When the broker last answered a fetch of an assigned partition, with records or without; 0 if never."""
+        answered_ms: int | None = self._ensure_consumer().last_poll_timestamp(TopicPartition(*tp))
+        return answered_ms or 0
+
     def _is_raw(self, topic: str) -> bool:
         reading = self.consumer.reading(topic)
         return reading is not None and reading.raw

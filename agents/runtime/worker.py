@@ -13,7 +13,7 @@ from faust.types import TP
 from agents.runtime.app import WorkerApp
 from agents.runtime.batches import Batch, Reading, held_batches
 from agents.runtime.contracts import Contracts
-from agents.runtime.counting import CountingService, Outgoing, Source, SourcePartition
+from agents.runtime.counting import FETCHED_LATELY_MS, CountingService, Outgoing, Source, SourcePartition
 from agents.runtime.metrics_process import measure_process, measured_pauses
 from agents.runtime.publisher import Record, always
 from agents.runtime.rewind import Rewind, Span
@@ -190,7 +190,9 @@ def wire_counting(
 
     def has_read_all(partition: int, topic: str) -> bool:
         tp = TP(topic, partition)
-        return max(taken.get(tp, 0), app.position(tp)) >= app.end(tp)
+        # The end is as old as the last fetch: while the registry or the broker was away, more may have come.
+        fetched_lately = now_ms() - app.fetched_ms(tp) <= FETCHED_LATELY_MS
+        return fetched_lately and max(taken.get(tp, 0), app.position(tp)) >= app.end(tp)
 
     async def began(epoch: Epoch, assigned: Mapping[TP, Span]) -> None:
         taken.clear()
