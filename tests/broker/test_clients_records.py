@@ -183,9 +183,12 @@ async def test_reading_what_does_not_exist_is_a_sentence(connection):
 
 
 async def test_the_official_client_writes_and_reads_a_quote_request(connection):
-    """With default settings and none of our code it speaks our topic; our reader gets the same record, and it ours."""
+    """With default settings and none of our code it speaks our topic; our reader gets the same record, and it ours.
+
+    By default it waits for the registry for ever, which once held up a whole run; with a timeout it asks again.
+    """
     endpoints = connection.endpoints
-    registry = SchemaRegistryClient({"url": endpoints.registry_url})
+    registry = SchemaRegistryClient({"url": endpoints.registry_url, "timeout": 10})
     schema = (ROOT / "avro" / "quote-requests.v1.avsc").read_text()
     at = SerializationContext(QUOTE_REQUESTS.name, MessageField.VALUE)
     theirs, ours = request(), request()
