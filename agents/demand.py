@@ -17,7 +17,7 @@ import numpy as np
 
 from agents.runtime.app import WorkerApp
 from agents.runtime.batches import Batch
-from agents.runtime.counting import Outgoing, Source
+from agents.runtime.counting import FETCHED_LATELY_MS, Outgoing, Source
 from agents.runtime.intake import Intake, Taken
 from agents.runtime.partitioning import partition_of
 from agents.runtime.worker import Worker, wire_counting
@@ -34,9 +34,9 @@ from windows.hexagons import cells_of, zone_key
 from windows.products import ProductAxis
 
 SERVICE = "demand"
-# A topic that was read to its end is known up to the last fetch, which is younger than this: twice FETCHED_LATELY_MS,
-# since append times are of the broker's clock.
-FETCHED_WITHIN_MS = 10_000
+# A topic that was read to its end is known up to the last fetch; twice its age, since append times are of the broker's
+# clock.
+FETCHED_WITHIN_MS = 2 * FETCHED_LATELY_MS
 COMPLETE_AGAIN_MS = 600_000
 """Who begins to read in the middle of a log, 34 minutes back, must find a word that counts are complete."""
 

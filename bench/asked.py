@@ -5,11 +5,13 @@ import json
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from bench.open_loop import Said
+from bench.servers import Servers
+from topics.catalogue import QUOTE_REQUESTS
 
 ROOT = Path(__file__).resolve().parents[1]
 Ask = Callable[[float, float], Awaitable[Said]]
@@ -46,6 +48,31 @@ async def client(module: str, said: dict[str, Any]) -> AsyncIterator[Ask]:
     finally:
         writing.close()
         await process.wait()
+
+
+def riders(running: Servers) -> AbstractAsyncContextManager[Ask]:
+    """Riders of `bench.quote_client` who ask on these servers' topics."""
+    said = {
+        "bootstrap": running.bootstrap,
+        "schema_id": running.schema_ids[QUOTE_REQUESTS.name],
+        "partitions": running.settings.rider_partitions,
+    }
+    return client("bench.quote_client", said)
+
+
+@asynccontextmanager
+async def asking(ask: Ask, per_s: float) -> AsyncIterator[None]:
+    """Ask at so many a second while the block lasts."""
+
+    async def for_ever() -> None:
+        while True:
+            await ask(per_s, 10.0)
+
+    task = asyncio.create_task(for_ever())
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 async def highest(ask: Ask, steps: Sequence[float], seconds: float) -> tuple[float, list[Said]]:

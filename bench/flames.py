@@ -6,19 +6,17 @@ hold the interpreter count, compiled code by its caller's name; waits and system
 """
 
 import asyncio
-import contextlib
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from bench.asked import Ask, client
+from bench.asked import asking, riders
 from bench.entrants import PEER_PYTHON
 from bench.quotes import DRIVERS, PINGS_PER_S, SERVICES
 from bench.servers import servers
 from bench.workers import Seed, fleet, working
-from topics.catalogue import QUOTE_REQUESTS
 
 PY_SPY = PEER_PYTHON.with_name("py-spy")
 RATE, SECONDS, SETTLE_S = 200, 15, 20.0
@@ -43,41 +41,21 @@ def draw(cache_dir: Path, seed: Seed, directory: Path) -> list[Path]:
 
 async def _services(cache_dir: Path, seed: Seed, directory: Path) -> list[Path]:
     drawn = []
-    async with servers(cache_dir) as running:
-        said = {
-            "bootstrap": running.bootstrap,
-            "schema_id": running.schema_ids[QUOTE_REQUESTS.name],
-            "partitions": running.settings.rider_partitions,
-        }
-        async with (
-            working(running, seed, SERVICES) as workers,
-            client("bench.quote_client", said) as ask,
-            fleet(running, PINGS_PER_S, DRIVERS),
-            _asking(ask),
-        ):
-            await asyncio.sleep(SETTLE_S)
-            for instance in SERVICES:
-                service = instance.partition("-")[0]
-                picture = directory / f"flame-{service}.svg"
-                options = ["--duration", str(SECONDS), "--pid", str(workers.pid(instance))]
-                await asyncio.to_thread(_spy, picture, f"{service.upper()} under load", options)
-                drawn.append(picture)
+    async with (
+        servers(cache_dir) as running,
+        working(running, seed, SERVICES) as workers,
+        riders(running) as ask,
+        fleet(running, PINGS_PER_S, DRIVERS),
+        asking(ask, REQUESTS_PER_S),
+    ):
+        await asyncio.sleep(SETTLE_S)
+        for instance in SERVICES:
+            service = instance.partition("-")[0]
+            picture = directory / f"flame-{service}.svg"
+            options = ["--duration", str(SECONDS), "--pid", str(workers.pid(instance))]
+            await asyncio.to_thread(_spy, picture, f"{service.upper()} under load", options)
+            drawn.append(picture)
     return drawn
-
-
-@contextlib.asynccontextmanager
-async def _asking(ask: Ask) -> AsyncIterator[None]:
-    """Riders ask while the block lasts."""
-
-    async def for_ever() -> None:
-        while True:
-            await ask(REQUESTS_PER_S, 10.0)
-
-    asking = asyncio.create_task(for_ever())
-    try:
-        yield
-    finally:
-        asking.cancel()
 
 
 def _spy(picture: Path, title: str, target: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 
-from bench.asked import Ask, client, highest
+from bench.asked import Ask, highest, riders
 from bench.entrants import PEER_PYTHON
 from bench.measured import Contestant, JobResult, Outcome
 from bench.open_loop import Said
@@ -19,7 +19,6 @@ from bench.processor_time import used
 from bench.rest_chain import rest_chain
 from bench.servers import Servers, servers
 from bench.workers import Seed, Workers, fleet, working
-from topics.catalogue import QUOTE_REQUESTS
 
 RATES = (100.0, 1_000.0, 3_000.0)
 PINGS_PER_S, DRIVERS = 50_000.0, 200_000
@@ -53,12 +52,7 @@ async def _measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
 
 
 async def _our_round(running: Servers, seed: Seed, heard: Heard, seconds: float) -> dict[str, float]:
-    said = {
-        "bootstrap": running.bootstrap,
-        "schema_id": running.schema_ids[QUOTE_REQUESTS.name],
-        "partitions": running.settings.rider_partitions,
-    }
-    async with working(running, seed, SERVICES) as workers, client("bench.quote_client", said) as ask:
+    async with working(running, seed, SERVICES) as workers, riders(running) as ask:
         await _warm(ask)
         alone = await _rates(ask, "alone", heard, seconds)
         async with fleet(running, PINGS_PER_S, DRIVERS):

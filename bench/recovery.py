@@ -22,12 +22,12 @@ from typing import Any
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from bench.asked import Ask, client
+from bench.asked import asking, riders
 from bench.measured import Contestant, Figures, JobResult, Outcome
 from bench.servers import Servers, servers
 from bench.workers import Seed, Workers, fleet, working
 from infra.clients.connection import kafka_consumer
-from topics.catalogue import DEMAND_CELLS, QUOTE_REQUESTS, QUOTES, SUPPLY_CELLS, SURGE
+from topics.catalogue import DEMAND_CELLS, QUOTES, SUPPLY_CELLS, SURGE
 from topics.codec import ObjectCodec
 
 OUTPUT = {SUPPLY_CELLS.name: "supply", DEMAND_CELLS.name: "demand", SURGE.name: "pricing", QUOTES.name: "quotes"}
@@ -49,7 +49,8 @@ async def _measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
         servers(cache_dir) as running,
         working(running, seed, [f"{service}-0" for service in SERVICES], keep=True) as workers,
         fleet(running, PINGS_PER_S, DRIVERS),
-        _asking(running),
+        riders(running) as ask,
+        asking(ask, REQUESTS_PER_S),
         heard(running) as log,
     ):
         await _settled(log)
@@ -191,27 +192,6 @@ async def _settled(log: Log) -> None:
             raise RuntimeError(f"all services must write soon after the start, got {', '.join(log.writers)}")
         await asyncio.sleep(0.5)
     await asyncio.sleep(SETTLE_S)
-
-
-@asynccontextmanager
-async def _asking(running: Servers) -> AsyncIterator[None]:
-    """Riders ask all the while."""
-    said = {
-        "bootstrap": running.bootstrap,
-        "schema_id": running.schema_ids[QUOTE_REQUESTS.name],
-        "partitions": running.settings.rider_partitions,
-    }
-
-    async def for_ever(ask: Ask) -> None:
-        while True:
-            await ask(REQUESTS_PER_S, 10.0)
-
-    async with client("bench.quote_client", said) as ask:
-        asking = asyncio.create_task(for_ever(ask))
-        try:
-            yield
-        finally:
-            asking.cancel()
 
 
 @asynccontextmanager
