@@ -8,7 +8,8 @@ Overridden of `AIOKafkaConsumerThread` (pinned by `pins`), each for one reason:
 call_thread              there is no thread to call
 _gather_remaining_tasks  what is left in the loop when this half ends is the worker's
 _create_worker_consumer  short fetch waits, commit notes, and no assignor but Faust's co-partitioning one
-on_start                 a held partition may not hold back the others' fetches; the fence of `fencing`
+on_start                 a held partition may not hold back the others' fetches; the fence of `fencing`; what is said of
+                         the whole group (`group_answers`)
 _fetch_records           each fetch is marked with the epoch it was made under; one that a seek or the end of the flow
                          overtook is undone; records of raw topics come as runs
 _complain                aiokafka keeps fatal errors of the group (refused session timeout, no permission) to itself
@@ -31,7 +32,7 @@ from faust.types import TP
 from mode import Service
 from mode.utils.futures import maybe_async
 
-from agents.runtime import fencing, raw_fetch
+from agents.runtime import fencing, group_answers, raw_fetch
 from agents.runtime.raw_fetch import RawTopics
 from agents.runtime.record_run import RecordRun
 from agents.runtime.rewind import CommitNote, Log, Rewind, Span, epoch_start, span, stamp_of
@@ -104,6 +105,7 @@ class GroupConsumer(aiokafka.AIOKafkaConsumerThread):
         client = self._ensure_consumer()
         client._fetcher._prefetch_backoff = PREFETCH_BACKOFF_S
         fencing.watch(client._coordinator, self)
+        group_answers.heed(client._coordinator)
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)

@@ -56,6 +56,7 @@ OVERRIDDEN: dict[Callable[..., Any], tuple[str, ...]] = {
     GroupCoordinator._do_heartbeat: _SELF_ONLY,
     GroupCoordinator.reset_generation: _SELF_ONLY,
     GroupCoordinator.fetch_committed_offsets: ("self", "partitions"),
+    GroupCoordinator._send_req: ("self", "request"),
 }  # fmt: skip
 
 
