@@ -3,6 +3,8 @@
     restart    the only worker of a service is killed, and its keeper starts the next one at once
     takeover   one of two PRICING workers is killed and stays away: its zones, and those of the one that lives on
 
+Twice a minute after the start, and, unless quick, twice again after an hour of the same load.
+
 Measured over all places that were written to at least once a second before (partitions, for PRICING zones), by the
 broker's append time, the longest of all:
 
@@ -35,16 +37,21 @@ SERVICES = tuple(OUTPUT.values())
 PINGS_PER_S, DRIVERS, REQUESTS_PER_S = 20_000.0, 80_000, 100.0
 BEFORE_MS, LIVELY = 10_000, 10
 """Places written to so often in this time before a kill are expected to be written to again."""
-SETTLE_S, WITHIN_S = 12.0, 60.0
+SETTLE_S, WITHIN_S, HOUR_S = 12.0, 60.0, 3_600.0
+
+ROUNDS = 2
+FACTS: dict[str, float | str] = {
+    "silence": "last record before the kill to the first after it, the longest of all places, append time",
+    "after_kill": "the kill to the first record after it, the longest of all zones",
+}
 
 
 def measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
-    """Kill each service once a round; two minutes if `quick`."""
+    """Kill each service once a round; two minutes if `quick`, else an hour and a quarter."""
     return asyncio.run(_measure(cache_dir, seed, quick=quick))
 
 
 async def _measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
-    rounds: list[Figures] = []
     async with (
         servers(cache_dir) as running,
         working(running, seed, [f"{service}-0" for service in SERVICES], keep=True) as workers,
@@ -54,26 +61,44 @@ async def _measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
         heard(running) as log,
     ):
         await _settled(log)
-        for _ in range(1 if quick else 2):
-            figures: dict[str, float] = {}
-            for service in SERVICES:
-                figures |= await _restart(workers, log, service)
-            rounds.append(figures | await _takeover(workers, log))
-    contestant = Contestant(
-        name="ours",
-        guarantee="counts exact, prices from the newest tick, one binding quote a request",
-        configuration={"pings_per_s": PINGS_PER_S, "requests_per_s": REQUESTS_PER_S, "session_timeout_s": 5},
-    )
+        outcomes, facts = [], dict(FACTS)
+        if quick:
+            outcomes.append(Outcome(contestant=_contestant("ours"), rounds=[await _round(workers, log)]))
+        else:
+            fresh = [await _round(workers, log) for _ in range(ROUNDS)]
+            before = _resident_mb(workers)
+            await asyncio.sleep(HOUR_S)
+            after = _resident_mb(workers)
+            aged = [await _round(workers, log) for _ in range(ROUNDS)]
+            outcomes.append(Outcome(contestant=_contestant("ours"), rounds=fresh))
+            outcomes.append(Outcome(contestant=_contestant("ours, an hour later"), rounds=aged))
+            facts |= {f"{name}_mb": f"{before[name]:.0f}, an hour later {after[name]:.0f}" for name in SERVICES}
     return JobResult(
         job="recovery",
         about="A worker is killed: milliseconds without a record where it wrote",
         headline="restart_quotes_ms",
-        outcomes=[Outcome(contestant=contestant, rounds=rounds)],
-        facts={
-            "silence": "last record before the kill to the first after it, the longest of all places, append time",
-            "after_kill": "the kill to the first record after it, the longest of all zones",
-        },
+        outcomes=outcomes,
+        facts=facts,
     )
+
+
+def _contestant(name: str) -> Contestant:
+    return Contestant(
+        name=name,
+        guarantee="counts exact, prices from the newest tick, one binding quote a request",
+        configuration={"pings_per_s": PINGS_PER_S, "requests_per_s": REQUESTS_PER_S, "session_timeout_s": 5},
+    )
+
+
+async def _round(workers: Workers, log: "Log") -> Figures:
+    figures: dict[str, float] = {}
+    for service in SERVICES:
+        figures |= await _restart(workers, log, service)
+    return figures | await _takeover(workers, log)
+
+
+def _resident_mb(workers: Workers) -> dict[str, float]:
+    return {service: workers.resident_mb(f"{service}-0") for service in SERVICES}
 
 
 class Log:

@@ -45,6 +45,11 @@ class Workers:
             raise RuntimeError(f"{instance} ended by itself with code {process.returncode}: {said[-2000:]}")
         return process.pid
 
+    def resident_mb(self, instance: str) -> float:
+        """Resident megabytes of a kept worker."""
+        (worker,) = psutil.Process(self.pid(instance)).children()
+        return float(worker.memory_info().rss / 1e6)
+
     def crash(self, instance: str) -> float:
         """Kill a kept worker, whose keeper starts it again; epoch milliseconds of the kill."""
         (worker,) = psutil.Process(self.pid(instance)).children()
