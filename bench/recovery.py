@@ -74,7 +74,9 @@ async def _measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
             aged = [await _round(workers, log) for _ in range(ROUNDS)]
             outcomes.append(Outcome(contestant=_contestant("ours"), rounds=fresh))
             outcomes.append(Outcome(contestant=_contestant("ours, an hour later"), rounds=aged))
-            facts |= {f"{name}_mb": f"{halfway[name]:.0f} halfway, {then[name]:.0f} after the hour" for name in SERVICES}
+            facts |= {
+                f"{name}_mb": f"{halfway[name]:.0f} halfway, {then[name]:.0f} after the hour" for name in SERVICES
+            }
     return JobResult(
         job="recovery",
         about="A worker is killed: milliseconds without a record where it wrote",
