@@ -15,6 +15,8 @@ ATTEMPT = "faretide_attempt"
 REDRIVE_ID = "faretide_redrive_id"
 FIRST_APPENDED = "faretide_first_appended_ms"
 _OURS = frozenset({ATTEMPT, REDRIVE_ID})
+MOST_DIGITS = 9
+"""Anybody may write the header: a longer number is none of ours, and would not fit into the letter's `attempt`."""
 
 Headers = list[tuple[str, bytes | None]]
 
@@ -26,7 +28,7 @@ def attempt_of(headers: Iterable[tuple[str, bytes | None]]) -> int:
     (3, 1, 1)
     """
     said = next((value for name, value in headers if name == ATTEMPT), None) or b""
-    return max(1, int(said)) if said.isdigit() else 1
+    return max(1, int(said)) if said.isdigit() and len(said) <= MOST_DIGITS else 1
 
 
 def redriven_headers(letter: DeadLettered, redrive_id: str) -> Headers:

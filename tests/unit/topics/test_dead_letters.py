@@ -55,6 +55,16 @@ def test_a_dead_letter_of_nothing_can_be_published():
     assert letter.timestamp_ms == -1
 
 
+@pytest.mark.parametrize("said", [b"2147483648", b"9" * 30, b"9" * 5_000, b"-1", b""])
+def test_a_header_that_is_no_count_of_attempts_stops_nobody(said):
+    """Whoever may write the topic may write the header; the letter can be published all the same, as the first."""
+    letter = dead_letter(
+        Received(headers=((ATTEMPT, said),)), DRIVER_PINGS, bad_row(0, MISMATCH, ""), service="supply", now_ms=9
+    )
+    assert letter.attempt == 1
+    assert ObjectCodec(dead_letters_of(DRIVER_PINGS), schema_id=1).encode(letter)
+
+
 def test_a_redriven_record_keeps_its_headers_and_counts_its_attempts():
     """Its own headers stay in order; refused and redriven again, it carries the newest count and id, and one time."""
     refusal = bad_row(0, MISMATCH, "lat")
