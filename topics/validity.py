@@ -58,18 +58,22 @@ def check_pings(columns: Columns, keys: Keys, appended_ms: Int64s) -> Checked:
 
 
 def check_requests(columns: Columns, keys: Keys, appended_ms: Int64s) -> Checked:
-    """Riders' quote requests: a known rider and request, between two places on earth, now, for a product."""
+    """Riders' quote requests: a known rider and request, between two places on earth, now, for a product.
+
+    What leaves nobody to answer comes first: an answer names the request and says its texts again, so a request that is
+    also wrong elsewhere may not be reported, and answered, for that.
+    """
     return _judged(
         columns,
         [
             *_key_rules(columns, "rider_id", keys),
+            _empty_text(columns, "request_id"),
+            _long(columns, "request_id"),
+            _long(columns, "product"),
             *_time_rules(columns, appended_ms),
             *_place_rules(columns, "pickup_lat", "pickup_lon"),
             *_place_rules(columns, "dropoff_lat", "dropoff_lon"),
-            _empty_text(columns, "request_id"),
             _empty_text(columns, "product"),
-            _long(columns, "request_id"),
-            _long(columns, "product"),
         ],
     )
 

@@ -1,4 +1,4 @@
-"""The records of docs/bad-input.md, each made from a good one by spoiling one thing."""
+"""The records of docs/bad-input.md, each made from a good one by spoiling one thing or two."""
 
 import struct
 from dataclasses import replace
@@ -96,6 +96,9 @@ REQUESTS = {
     "empty request id": _request(request_id=""),
     "request id of 300 bytes": _request(request_id=LONG),
     "product of 300 bytes": _request(product=LONG),
+    "product of 300 bytes, pickup NaN": _request(product=LONG, pickup_lat=NAN),
+    "request id of 300 bytes, an hour ahead": _request(request_id=LONG, at_ms=FUTURE),
+    "empty request id, pickup NaN": _request(request_id="", pickup_lat=NAN),
     "pickup NaN": _request(pickup_lat=NAN),
     "an hour ahead": _request(at_ms=FUTURE),
     "seconds for milliseconds": _request(at_ms=SECONDS),
