@@ -31,7 +31,7 @@ from topics.counts import CityDemandCounted, DemandCellsCounted
 from topics.prices import BookingOutcome
 from topics.validity import check_decisions, check_requests
 from windows.hexagons import cells_of, zone_key
-from windows.products import ProductAxis
+from windows.products import OTHERS, ProductAxis
 
 SERVICE = "demand"
 # A topic that was read to its end is known up to the last fetch; twice its age, since append times are of the broker's
@@ -131,10 +131,7 @@ class DemandPartition:
         return late
 
     def _product_indexes(self, columns: Columns, rows: Int64s) -> Int64s:
-        """Index on the product axis of each row.
-
-        A product that no longer fits counts under the last, and that is told.
-        """
+        """Index on the product axis of each row."""
         hashes = columns.hashes("product")[rows]
         names, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
         for hashed, row in zip(names.tolist(), rows[first].tolist(), strict=True):
@@ -144,11 +141,11 @@ class DemandPartition:
         return indexes[inverse] if names.size else np.empty(0, np.int64)
 
     def _index_of(self, product: str) -> int:
-        try:
-            return self._axis.index_of(product)
-        except ValueError:
+        """Index of the product; what no longer fits the axis counts for no product that is sold, and that is told."""
+        index = self._axis.index_or_others(product)
+        if self._axis.ids[index] == OTHERS:
             self._meter.count("products_ignored")
-            return len(self._axis) - 1
+        return index
 
     def _known_until_ms(self, topic: str, now_ms: int) -> int:
         """Append time up to which everything of the topic was taken."""

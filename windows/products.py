@@ -1,6 +1,8 @@
 """The product axis: which column of the count arrays belongs to which product."""
 
 MOST_PRODUCTS = 32
+OTHERS = "*"
+"""All products that came once the axis was full; no market sells it."""
 
 
 class ProductAxis:
@@ -43,3 +45,9 @@ class ProductAxis:
         if len(self._index) == MOST_PRODUCTS:
             raise ValueError(f"product must be one of at most {MOST_PRODUCTS}, got {product!r} as one more")
         return self._index.setdefault(product, len(self._index))
+
+    def index_or_others(self, product: str) -> int:
+        """Index of the product; of OTHERS if it is new and only the last place is left."""
+        if product not in self._index and len(self._index) >= MOST_PRODUCTS - 1:
+            return self.index_of(OTHERS)
+        return self.index_of(product)

@@ -4,7 +4,7 @@ import pytest
 
 from windows.epochs import Epoch
 from windows.lateness import arrived_late
-from windows.products import MOST_PRODUCTS, ProductAxis
+from windows.products import MOST_PRODUCTS, OTHERS, ProductAxis
 
 
 def late(appended_ms):
@@ -39,3 +39,10 @@ def test_a_product_keeps_its_index():
     with pytest.raises(ValueError, match="product must be a name, got ''"):
         axis.index_of("")
     assert len(axis) == len(axis.ids) == MOST_PRODUCTS
+
+
+def test_products_that_come_too_late_share_the_last_place():
+    """The others keep theirs, and none is counted under another one's name."""
+    axis = ProductAxis(tuple(f"p{i}" for i in range(MOST_PRODUCTS - 1)))
+    assert [axis.index_or_others(name) for name in ("p30", "late", "later", "late")] == [30, 31, 31, 31]
+    assert axis.ids[30:] == ("p30", OTHERS)
