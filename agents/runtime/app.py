@@ -256,7 +256,7 @@ class _Reading:
 
     def behind(self) -> bool:
         reader = self._app._reader
-        if reader.epoch is None:  # its partitions have no epoch yet: a table that is not restored, a start that hangs
+        if not reader.has_begun:  # no epoch yet, or agents not told of it: a table not restored, a start that hangs
             return bool(reader.assignment())
         blocked = reader.parking.blocked
         return any(

@@ -33,6 +33,7 @@ from agents.runtime.batches import Batch, BatchSchema, Reading
 from agents.runtime.deliveries import Deliveries
 from agents.runtime.group_consumer import Fetched, GroupConsumer
 from agents.runtime.parking import Parking
+from agents.runtime.rewind import Rewind
 from agents.runtime.schema_ids import first_unknown
 from windows.epochs import Epoch
 
@@ -201,8 +202,12 @@ class Consumer(aiokafka.Consumer):
         """Begin an epoch: read every assigned partition from where its topic's policy says."""
         policies = {topic: reading.rewind for topic in self._topics() if (reading := self.reading(topic))}
         self.app.timeline.reach("restored")
-        limit_s = self.app.conf.broker_request_timeout * 0.9  # Faust goes on unseeked after the whole of it
-        seeked = await asyncio.wait_for(self._thread.begin_epoch(policies), limit_s)
+        # After the whole of it Faust gives up recovering, now and at every later assignment, and says nothing.
+        async with asyncio.timeout(self.app.conf.broker_request_timeout * 0.9):
+            await self._begin_epoch(policies)
+
+    async def _begin_epoch(self, policies: Mapping[str, Rewind | None]) -> None:
+        seeked = await self._thread.begin_epoch(policies)
         self.parking.forget()
         self.epoch = seeked.epoch
         self.deliveries = {tp: Deliveries(span) for tp, span in seeked.spans.items() if tp.topic in policies}
@@ -232,8 +237,8 @@ class Consumer(aiokafka.Consumer):
         await super().on_partitions_revoked(revoked)
         lost = {tp for tp in revoked if tp in self.deliveries}
         self._end_epoch()
+        await self.app.lost(lost)  # at once: what agents hold is of no assigned partition any more
         await self.app.publisher.settled()  # whoever has the partitions next finds in the logs what was said of them
-        await self.app.lost(lost)
 
     def _end_epoch(self) -> None:
         self.epoch = None

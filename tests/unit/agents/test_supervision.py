@@ -48,7 +48,7 @@ def test_a_stall_is_work_without_progress_while_the_broker_answers():
 
 def restoring(assigned, offsets):
     """A worker of these partitions whose epoch has not begun, and how far the logs of its tables were read."""
-    reader = SimpleNamespace(epoch=None, assignment=lambda: assigned, acknowledged=0)
+    reader = SimpleNamespace(epoch=None, has_begun=False, assignment=lambda: assigned, acknowledged=0)
     return _Reading(
         SimpleNamespace(_reader=reader, tables=SimpleNamespace(recovery=SimpleNamespace(active_offsets=offsets)))
     )
