@@ -34,7 +34,7 @@ from pricing.models import ModelBook
 from pricing.policy import PolicyBook
 from pricing.reasons import Reason
 from pricing.warm_up import prepare
-from pricing.zone_rows import dirty_rows, restore
+from pricing.zone_rows import dirty_rows, keep_only, restore
 from pricing.zone_state import KEPT_MS
 from topics.catalogue import (
     CITY_DEMAND,
@@ -94,6 +94,7 @@ class Pricing:
         self._newest_ticks = NewestTicks(worker)
         self._newest_totals = NewestTotals(worker, self._desk.city)
         self._acks: list[Callable[[], None]] = []
+        self._letters: list[Outgoing] = []
         self._saving = asyncio.Lock()
         self._beginning = asyncio.Lock()
 
@@ -110,8 +111,9 @@ class Pricing:
             if self._app.epoch != epoch:
                 return  # another rebalance came meanwhile
             numbers = sorted({tp.partition for tp in spans})
+            keep_only(numbers, self._table.data)
             rows = list(self._table.data.items())
-            self._acks = []
+            self._acks, self._letters = [], []
             self._desk.assigned(epoch, [restore(number, rows) for number in numbers])
             await self._read_back(numbers)
             self._desk.read_back()
@@ -129,7 +131,7 @@ class Pricing:
     async def lost(self, _partitions: set[TP]) -> None:
         """Price nothing until the next assignment."""
         self._desk.revoked()
-        self._acks = []
+        self._acks, self._letters = [], []
 
     # ---- inputs
 
@@ -153,9 +155,7 @@ class Pricing:
     def _refuse(self, topic: Topic, record: ConsumerRecord, error: Refusal) -> None:
         letter = dead_letter(record, topic, error, service=SERVICE, now_ms=now_ms())
         self._worker.meter.count("dead_letters")
-        self._app.add_future(
-            self._worker.publish(self._app, [Outgoing(dead_letters_of(topic), 0, letter_key(letter), letter)])
-        )
+        self._letters.append(Outgoing(dead_letters_of(topic), 0, letter_key(letter), letter))
 
     async def _read_city(self, tp: TP, records: Sequence[ConsumerRecord]) -> None:
         await self._newest_totals.take(records)
@@ -217,16 +217,19 @@ class Pricing:
             await self._remember()
 
     async def save_now(self) -> None:
-        """Write what changed to the table, and acknowledge what it includes."""
+        """Write what changed to the table and what was refused to its topic; acknowledge what they include."""
         async with self._saving:
             await self._app.confirm_member()
             confirmed_ms = now_ms()
             acks, self._acks = self._acks, []
+            letters, self._letters = self._letters, []
             rows = [
                 (number, key, row)
                 for number, state in self._desk.partitions.items()
                 for key, row in dirty_rows(state, confirmed_ms)
             ]
+            if letters:
+                await self._worker.publish(self._app, letters)
             await self._write(rows, confirmed_ms)
             for ack in acks:
                 ack()

@@ -20,7 +20,7 @@ A zone's row is whole: with the pane rows before it in the log it is the zone at
 A pane thus costs one row of its own, and its zone one per flush in which it changed.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, MutableMapping
 from typing import Any
 
 from pricing.row_format import (
@@ -89,6 +89,16 @@ def restore(partition: int, rows: Iterable[tuple[bytes, bytes]]) -> PartitionSta
         _read_pane(of_zone, start, document)
         of_zone.changed_panes.add(start)
     return state
+
+
+def keep_only(partitions: Container[int], rows: MutableMapping[bytes, bytes]) -> None:
+    """Drop the rows of partitions that went.
+
+    Faust keeps those that this worker wrote itself. Were such a partition to come back, its log would be read over
+    them, and a row deleted meanwhile, whose deletion the log has forgotten too, would stand again: cars that left.
+    """
+    for key in [key for key in rows if int(key.partition(b"|")[0]) not in partitions]:
+        del rows[key]
 
 
 def _expired(partition: int, zone: ZoneState, before_ms: int) -> list[Row]:

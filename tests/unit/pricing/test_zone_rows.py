@@ -1,6 +1,7 @@
 """A changelog cut at any record is a consistent state: what it lacks comes again, what it has is not counted twice."""
 
 import pytest
+from faust.stores.memory import Store
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -8,7 +9,7 @@ from pricing.row_format import UnknownRowFormatError, progress_unpacked, riders_
 from pricing.row_format import cars_packed as packed
 from pricing.windows_of_zone import WindowsOfZone
 from pricing.zone_join import PartitionState, apply_demand, apply_supply
-from pricing.zone_rows import dirty_rows, restore
+from pricing.zone_rows import dirty_rows, keep_only, restore
 from pricing.zone_state import KEPT_MS
 from tests.unit.pricing.counts_log import CELL, START_MS, ZONE, ZONES, demand, demand_logs, joined, supply, supply_logs
 from topics.counts import CountKind
@@ -208,3 +209,32 @@ def test_progress_of_the_first_format_is_read():
     """A row written before flows were kept restores with nothing known to flow, so no price rises on it."""
     progress = progress_unpacked([7, 2, [[0, [1, 5], [1, 5], 900, 0, 0]]])
     assert (progress.applied_offset, progress.source_partitions, progress.flows(30_001)) == (7, 2, False)
+
+
+def test_a_partition_that_comes_back_brings_no_cars_that_left():
+    """Worker A fills a zone, B empties and deletes it, the log forgets the deletion, and A gets the partition again."""
+    table, log = Store.__new__(Store), {}
+    table.__post_init__()
+    here = PartitionState(3)
+    for offset, record in enumerate([supply(COMPLETE, sources=1), supply(idle={CELL: 5}, offset=1, sources=1)]):
+        apply_supply(here, record, offset)
+    for key, row in dirty_rows(here, START_MS):
+        table.data[key] = log[key] = row
+    keep_only([4], table.data)  # the epoch without partition 3
+    there, later_ms = restore(3, [*log.items()]), START_MS + KEPT_MS + 60_000
+    apply_supply(there, supply(offset=2, now_ms=START_MS + 1_000, sources=1), 2)
+    apply_supply(there, supply(CountKind.ALIVE, offset=3, now_ms=later_ms, sources=1), 3)
+    for key, row in dirty_rows(there, later_ms):
+        if row is None:
+            del log[key]
+        else:
+            log[key] = row
+    table.data.update(log)  # what Faust reads of the log
+    assert restore(3, [*table.data.items()]).zones.keys() == there.zones.keys() == set()
+
+
+def test_rows_of_other_partitions_are_dropped_and_no_others():
+    """Numbers are compared, not their first digits."""
+    rows = {b"1": b"", b"1|862a100d7ffffff": b"", b"12|862a100d7ffffff|170000": b"", b"2": b""}
+    keep_only([1], rows)
+    assert [*rows] == [b"1", b"1|862a100d7ffffff"]
