@@ -63,12 +63,16 @@ def judge(
 
 
 def refusal_of(acceptance: RideEventHappened, quote: RememberedQuote | None, appended_ms: int) -> str:
-    """Code of the first rule that refuses the acceptance; empty if it stands. The lock's last millisecond holds."""
+    """Code of the first rule that refuses the acceptance; empty if it stands. The lock's last millisecond holds.
+
+    A ride that is booked stays booked: who accepts again because no decision came may do so after the lock.
+    """
     if quote is None:
         return UNKNOWN_QUOTE
-    if quote.ride_hash not in {UNDECIDED, quote_id_hash(acceptance.ride_id)}:
+    booked = quote.ride_hash == quote_id_hash(acceptance.ride_id)
+    if quote.ride_hash != UNDECIDED and not booked:
         return ALREADY_DECIDED
-    if appended_ms > quote.valid_until_ms:
+    if appended_ms > quote.valid_until_ms and not booked:
         return EXPIRED
     if acceptance.amount_minor not in {None, quote.amount_minor} or acceptance.currency not in {None, quote.currency}:
         return ALTERED

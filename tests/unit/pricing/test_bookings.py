@@ -98,7 +98,9 @@ def test_a_quote_is_used_once_and_a_repeat_gets_the_same_decision():
     memory.record_decision(first)
     assert judged(memory) == first
     assert judged(memory, event_id="e-3", at_ms=NOON_MS + 130_000) == first
+    assert replace(judged(memory, VALID_MS + 1, event_id="e-4"), now_ms=first.now_ms) == first  # booked is booked
     assert judged(memory, VALID_MS, event_id="e-2", ride_id="ride-2").refusal == "already-decided"
+    assert judged(memory, VALID_MS + 1, event_id="e-5", amount_minor=1).refusal == "altered"
 
 
 def test_a_refusal_does_not_use_a_quote_up():
