@@ -42,6 +42,9 @@ EVERYTHING_EVERY_MS = 600_000
 """A zone that does not change is told of so often: the topic's retention is hours, and who begins to read then must
 find it, and a word that counts are complete."""
 
+SILENT_AFTER_MS, FLEET = 10_000, 10
+"""When nobody of so many cars sends anything for so long, it is not they who are gone: their pings do not come."""
+
 
 @dataclass(frozen=True, slots=True)
 class Places:
@@ -79,6 +82,7 @@ class SupplyPartition:
         self._intake, self._meter, self._partition = intake, meter, source.partition
         self._cells_id, self._places = cells_id, places or Places()
         self._offset = -1
+        self._appended_ms, self._cars = 0, 0
         self._completed_ms = 0
 
     def know_products(self, products: Iterable[str]) -> None:
@@ -106,11 +110,15 @@ class SupplyPartition:
             free_at_ms=np.where(columns.present("free_at_ms")[kept], columns.ints("free_at_ms")[kept], -1),
         )
         self._offset = batch.last_offset
+        self._appended_ms = batch.append_ms
         return [*taken.refused, *self._intake.late(taken, late, "driver_id")]
 
     def changes(self, now_ms: int) -> Iterable[Outgoing]:
-        """Counts of the zones that changed."""
+        """Counts of the zones that changed; none while the pings do not come, since drivers would seem to leave."""
+        if self._is_silent(now_ms):
+            return []
         counts = self._fleet.counts(now_ms)
+        self._cars = int(counts.idle.sum() + counts.busy.sum())
         self._meter.gauge(f"drivers.{self._partition}", len(self._fleet))
         return self._addressed(self._zones_said(counts))
 
@@ -132,10 +140,16 @@ class SupplyPartition:
     def alive(self, now_ms: int) -> Iterable[Outgoing]:
         """To every zone partition: this source partition is read; every ten minutes all that is known before it.
 
-        Called after `changes` of the same instant.
+        Called after `changes` of the same instant. Nothing while the pings do not come: supply is missing then.
         """
+        if self._is_silent(now_ms):
+            return []
         again = self.snapshot_complete(now_ms) if now_ms - self._completed_ms >= EVERYTHING_EVERY_MS else ()
         return [*again, *self._to_all(self._book.alive(pings_offset=self._offset, now_ms=now_ms))]
+
+    def _is_silent(self, now_ms: int) -> bool:
+        """Whether a fleet has fallen silent at once, or this worker is as far behind: what it knows is too old."""
+        return self._cars >= FLEET and now_ms - self._appended_ms > SILENT_AFTER_MS
 
     def _addressed(self, said: Iterable[tuple[int, SupplyCellsCounted | bytes]]) -> Iterable[Outgoing]:
         for zone, record in said:
