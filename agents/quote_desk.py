@@ -76,14 +76,17 @@ class AnsweredPartition:
 
 @dataclass(slots=True)
 class QuoteDesk:
-    """Answers requests and judges acceptances; without an `engine` rides are estimated."""
+    """Answers requests and judges acceptances; without an `engine` rides are estimated.
+
+    `offers` are by zone, and go with the tick they were made from: one seldom asked for would keep its tick for good.
+    """
 
     markets: MarketBook
     policies: PolicyBook
     engine: RoutingEngine | None = None
     ticks: dict[int, PreparedTick] = field(default_factory=dict)
     partitions: dict[int, AnsweredPartition] = field(default_factory=dict)
-    offers: dict[tuple[int, str], Offer] = field(default_factory=dict)
+    offers: dict[int, dict[tuple[int, str], Offer]] = field(default_factory=dict)
 
     def assigned(self, partitions: Iterable[int]) -> None:
         """Begin with blank memories, to be read back before anything is answered."""
@@ -94,6 +97,7 @@ class QuoteDesk:
         known = self.ticks.get(tick.zone)
         if known is None or _epoch(tick) >= _epoch(known.tick):
             self.ticks[tick.zone] = PreparedTick(tick, partition, offset)
+            self.offers.pop(tick.zone, None)
 
     def claim(self, asked: Asked) -> list[int]:
         """Rows of the requests whose id does not wait for its answer yet; they do from now on, until `answer_all`."""
@@ -132,12 +136,12 @@ class QuoteDesk:
     def _offer(self, cell: int, product: str, *, now_ms: int) -> Offer | None:
         """The offer known, or made anew where tick, policy, market or the tick's age have moved on."""
         where = self._where(cell, now_ms)
-        known = self.offers.get((cell, product))
+        known = self.offers.get(where.zone, {}).get((cell, product))
         if known is not None and known.holds(where, now_ms):
             return known
         made = offer_of(where, product, now_ms)
         if made is not None:
-            self.offers[cell, product] = made
+            self.offers.setdefault(where.zone, {})[cell, product] = made
         return made
 
     def _where(self, cell: int, now_ms: int) -> QuoteContext:

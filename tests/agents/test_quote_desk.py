@@ -6,15 +6,21 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.quote_desk import AnsweredPartition
+from agents.quote_desk import AnsweredPartition, QuoteDesk
 from agents.runtime.contracts import Contracts
 from pricing.bookings import judge
+from pricing.defaults import new_york_market, new_york_policy
+from pricing.markets import MarketBook
+from pricing.policy import PolicyBook
 from pricing.quote_memory import REMEMBERED, QuoteMemory
+from pricing.tick import price_zone
+from tests.unit.pricing.worlds import PRODUCTS, ZONE, inputs_of, view_of
 from topics.catalogue import QUOTES
 from topics.codec import ObjectCodec
 from topics.events import RideEventHappened, RideEventKind
 from topics.prices import QuoteAnswered, QuoteOutcome
 from topics.schemas import schema_of
+from windows.hexagons import cells_of_zone
 
 NOON_MS = 1_793_620_800_000
 
@@ -129,3 +135,18 @@ def test_a_quote_read_back_is_underway_no_more_and_its_booking_counts():
     assert answered.underway == {"q-2"}
     assert not answered.early
     assert judged(answered, "ride-2", 1).refusal == "already-decided"
+
+
+def test_no_offer_keeps_a_tick_that_was_replaced():
+    """Each holds its tick: cells that are seldom asked about would keep gigabytes of old ones."""
+    desk = QuoteDesk(markets=MarketBook(), policies=PolicyBook())
+    desk.markets.learn(replace(new_york_market(), effective_from_ms=0), 0)
+    desk.policies.learn(replace(new_york_policy(), effective_from_ms=0), 0)
+    tick = price_zone(inputs_of(view_of(requests_per_min=1.0, idle=0.3)))
+    for offset, cell in enumerate(cells_of_zone(ZONE)[:8]):
+        now_ms = tick.now_ms + 300 * offset
+        desk.tick_read(replace(tick, now_ms=now_ms), 0, offset)
+        assert [desk._offer(cell, product, now_ms=now_ms) for product in PRODUCTS if product] != []
+    offers = [offer for of_zone in desk.offers.values() for offer in of_zone.values()]
+    assert len(offers) == len(PRODUCTS)
+    assert {offer.tick.offset for offer in offers} == {desk.ticks[ZONE].offset}
