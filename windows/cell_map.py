@@ -33,6 +33,10 @@ MARGIN = 1e-8
 """As the sine of the angle to a border: 6 cm on the ground."""
 MOST_SQUARES = 1 << 20
 """Some 10,000 km² of visited ground and 40 MB; beyond it the map begins anew."""
+MOST_CELLS = 1 << 16
+"""Whose borders are known, those around visited ones included: 30 MB; beyond it the map begins anew, too."""
+LEARNT_AT_ONCE = 32
+"""New cells entered in one call, each half a millisecond with those around it; until then H3 finds their points."""
 _FEWEST_SQUARES = 1 << 10
 _FEWEST_CELLS = 64
 _MOST_LATITUDE = 85.0
@@ -50,12 +54,6 @@ class CellMap:
 
     def __init__(self) -> None:
         """Nothing is known."""
-        self._numbers: dict[int, int] = {}
-        self._count = 0  # cells with a number
-        self._cells: Ints = np.empty(_FEWEST_CELLS, np.int64)
-        self._borders: Floats = np.empty((_FEWEST_CELLS, _SIDES, 3))
-        self._rings: Numbers = np.full((_FEWEST_CELLS, _SIDES), _NONE, np.int32)
-        self._ringed: set[int] = set()
         self._forget()
 
     def __len__(self) -> int:
@@ -80,20 +78,30 @@ class CellMap:
         self._size = 0
         self._keys: Ints = np.full(2 * _FEWEST_SQUARES, _NONE)
         self._known: Numbers = np.empty((2 * _FEWEST_SQUARES, _CANDIDATES), np.int32)
+        self._numbers: dict[int, int] = {}
+        self._count = 0  # cells with a number
+        self._cells: Ints = np.empty(_FEWEST_CELLS, np.int64)
+        self._borders: Floats = np.empty((_FEWEST_CELLS, _SIDES, 3))
+        self._rings: Numbers = np.full((_FEWEST_CELLS, _SIDES), _NONE, np.int32)
+        self._ringed: set[int] = set()
 
     def _learn(self, squares: Ints, cells: Ints) -> None:
-        """Take in those of the squares that are not known yet; `cells` are of points in them, as H3 says."""
+        """Take in those of the squares that are not known yet, but for those in more than LEARNT_AT_ONCE new cells.
+
+        `cells` are of points in the squares, as H3 says.
+        """
         new, at = np.unique(squares, return_index=True)
         fresh = (new != _NONE) & _unknown(new, self._keys)
         if not fresh.any():
             return
         new, cells = new[fresh], cells[at[fresh]]
-        if self._size + new.size > MOST_SQUARES:
+        if self._size + new.size > MOST_SQUARES or len(self._numbers) > MOST_CELLS:
             self._forget()
+        learnt = self._entered_of(np.unique(cells).tolist())
+        chosen = np.isin(cells, learnt)
+        new, cells = new[chosen], cells[chosen]
         while 2 * (self._size + new.size) > self._keys.size:
             self._grow()
-        for cell in np.unique(cells).tolist():
-            self._enter_with_ring(cell)
         numbers = np.array([self._numbers[cell] for cell in cells.tolist()], np.int32)
         candidates = np.full((new.size, _CANDIDATES), _NONE, np.int32)
         _choose(numbers, *_corner(new), self._borders, self._rings, candidates)
@@ -107,11 +115,19 @@ class CellMap:
         there = keys != _NONE
         _put(keys[there], known[there], self._keys, self._known)
 
+    def _entered_of(self, cells: list[int]) -> list[int]:
+        """Those of the cells that are known with the ones around them, some of them from now on."""
+        unknown = [cell for cell in cells if cell not in self._ringed]
+        for cell in unknown[:LEARNT_AT_ONCE]:
+            self._enter_with_ring(cell)
+        left = set(unknown[LEARNT_AT_ONCE:])
+        return [cell for cell in cells if cell not in left]
+
     def _enter_with_ring(self, cell: int) -> None:
         """Know the cell and those around it."""
+        self._ringed.add(cell)
         number = self._enter(cell)
-        if number != _NONE and cell not in self._ringed:
-            self._ringed.add(cell)
+        if number != _NONE:
             around = [self._enter(near) for near in disk(cell, 1)[1:]]
             self._rings[number, : len(around)] = around
 

@@ -76,6 +76,28 @@ def test_a_full_map_begins_anew(monkeypatch):
         assert len(known) <= 500
 
 
+def test_cells_once_met_are_forgotten_too(monkeypatch):
+    """Pings from all over the world do not fill the memory, however few squares they fill."""
+    monkeypatch.setattr(cell_map, "MOST_CELLS", 300)
+    dice, known = np.random.default_rng(4), CellMap()
+    for _ in range(12):
+        lats, lons = dice.uniform(-60, 60, 100), dice.uniform(-180, 180, 100)
+        assert (known.cells_of(lats, lons) == cells_of(lats, lons)).all()
+        assert len(known._numbers) <= 300 + 7 * cell_map.LEARNT_AT_ONCE
+
+
+def test_a_new_city_is_learnt_in_steps():
+    """A step enters few cells, so that it does not hold the loop; after some of them all is known."""
+    dice, known, met = np.random.default_rng(5), CellMap(), []
+    for _ in range(20):
+        lats, lons = around(dice, *NEW_YORK, 0.08, 3_000)
+        assert (known.cells_of(lats, lons) == cells_of(lats, lons)).all()
+        met.append(len(known._ringed))
+    steps = np.diff([0, *met])
+    assert steps[0] == cell_map.LEARNT_AT_ONCE == steps.max()
+    assert steps[-1] == 0
+
+
 def test_a_cell_is_on_the_inner_side_of_its_borders():
     """Each border has its cell's middle on one side and a neighbour's on the other."""
     cell = int(cells_of(*map(np.atleast_1d, NEW_YORK))[0])
