@@ -6,7 +6,7 @@ watermarks, seeks and checksums of batches stay aiokafka's: `PartitionRecords` w
 it is given here yield runs. Replaced in `aiokafka.consumer.fetcher` (pinned by `pins`), without effect for consumers
 whose `value_deserializer` is no `RawTopics`:
 
-MemoryRecords       keeps the bytes of a response
+MemoryRecords       keeps the bytes of a response; its batches are `_Lenient`, for all consumers
 PartitionRecords    reads them by `_Batches` for raw topics
 
     response ──> batches, neighbours read together ──> CRC ──> decompressed ──> walked ──> RecordRun of some thousands
@@ -194,12 +194,48 @@ class RawTopics:
 EVERY_RAW = RawTopics(lambda _: True)
 
 
+class _Lenient:
+    """A batch of aiokafka's that can be read although the name of a header is no UTF-8.
+
+    Anybody can write such a record. aiokafka raises at it, does not move on, and would meet it again for ever.
+    """
+
+    def __init__(self, batch: Any, data: bytes) -> None:
+        self._batch, self._data = batch, data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batch, name)
+
+    def __iter__(self) -> Iterator[Any]:
+        read = self._batch.base_offset - 1
+        try:
+            for record in self._batch:
+                read = record.offset
+                yield record
+        except UnicodeDecodeError:
+            yield from self._left(read)
+
+    def _left(self, read: int) -> Iterator[Any]:
+        """The records after offset `read`, names made readable."""
+        batches = _Batches(self._data, read + 1)
+        while batches.has_next():
+            group = batches.next_batch()
+            if isinstance(group, _Group) and group.next_offset > read:
+                yield from (one for run in group for one in run if one.offset < self._batch.next_offset)
+            if group.next_offset >= self._batch.next_offset:
+                return
+
+
 class _MemoryRecords(fetcher.MemoryRecords):
     """The records of a response, and its bytes."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
         self.data = data
+
+    def next_batch(self) -> Any:
+        batch = super().next_batch()
+        return batch if batch is None or batch.is_control_batch else _Lenient(batch, self.data)
 
 
 class _PartitionRecords(fetcher.PartitionRecords):

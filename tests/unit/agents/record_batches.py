@@ -37,6 +37,12 @@ def stock(data, at=0, *, aborted=(), level=0):
     return _drained(STOCK(TP, MemoryRecords(data), list(aborted), at, None, None, True, level))
 
 
+def objects(data, at=0, *, aborted=(), level=0):
+    """As ours reads a topic that is not raw, an object per record."""
+    records, topics = raw_fetch._MemoryRecords(data), raw_fetch.RawTopics(lambda _topic: False)
+    return _drained(raw_fetch._PartitionRecords(TP, records, list(aborted), at, None, topics, True, level))
+
+
 def raw_runs(data, at=0, *, aborted=(), level=0):
     """As ours reads it, in runs."""
     topics = raw_fetch.RawTopics(lambda _topic: True)

@@ -1,5 +1,6 @@
 """Record batches read in one pass: the same records, positions and errors as aiokafka, and no byte that breaks it."""
 
+import gzip
 import random
 import struct
 import subprocess
@@ -36,6 +37,7 @@ def test_the_records_are_those_aiokafka_reads(dice, level):
     theirs = rb.stock(log.data[cut:], at, aborted=aborted, level=level)
     ours = rb.raw(log.data[cut:], at, aborted=aborted, level=level)
     assert ours == theirs
+    assert rb.objects(log.data[cut:], at, aborted=aborted, level=level) == theirs
 
 
 def test_a_response_cut_anywhere_gives_what_is_whole():
@@ -104,6 +106,28 @@ def test_what_is_left_of_a_batch_that_cannot_be_walked_is_one_broken_record(chan
     assert run.broken.tolist() == [False] * good + [True, False]
     assert (run[good].offset, run[good].value) == (good, bytes(harmed[begins[good] :]))
     assert (run[-1].value, read.following) == (b"next", LAST_RECORD + 1)
+
+
+@pytest.mark.parametrize("codec", [0, 1])
+@pytest.mark.parametrize("at", [0, 2, 3, 6])
+def test_a_header_whose_name_is_no_text_stops_nobody(codec, at):
+    """Aiokafka would meet the record again and again; ours reads it, and what follows, with the name made readable."""
+    names = {1: "h\x7f", 4: "\x7f"}
+    rows = [(i, 1_000 + i, b"key", b"v%d" % i, [(names.get(i, "h"), b"x")]) for i in range(6)]
+    harmed = bytearray(rb.batch(rows))
+    for place in [i for i, byte in enumerate(harmed) if byte == 0x7F and i >= rb.HEADER_BYTES]:
+        harmed[place] = 0xFF
+    if codec:
+        packed = gzip.compress(bytes(harmed[rb.HEADER_BYTES :]))
+        harmed = harmed[: rb.HEADER_BYTES] + packed
+        struct.pack_into(">i", harmed, 8, len(harmed) - 12)
+    data = rb.sealed(harmed, attributes=codec) + rb.batch([(0, 9_000, b"key", b"last", [])], base=6)
+    with pytest.raises(UnicodeDecodeError):
+        rb.stock(data)
+    read = rb.objects(data, at)
+    assert [record.value for record in read.records] == [*(b"v%d" % i for i in range(at, 6)), b"last"]
+    assert read == rb.raw(data, at)
+    assert (read.following, read.failed) == (7, False)
 
 
 def test_a_batch_that_does_not_decompress_is_one_broken_record():
