@@ -151,7 +151,7 @@ def check_ticks(seen: Seen) -> None:
 
     Each names the zone's tick before it, so no price was made without knowing the last one; only after half a minute
     without any may a zone begin anew. What a zombie had underway and the log took after the next epoch began may be
-    unknown to that epoch's first tick (`_unknown`).
+    unknown to that epoch's first ticks, and name later inputs (`_could_know`).
     """
     appended = {place_of(entry): entry.timestamp_ms for entries in seen.entries.values() for entry in entries}
     said: dict[int, list[Entry]] = {}
@@ -173,19 +173,24 @@ def check_ticks(seen: Seen) -> None:
             assert _unknown(of_zone, tick) == [], entry
         if before:
             assert _progress(before.record) <= _progress(tick)
-            assert all(a <= b for a, b in zip(_inputs(before.record), _inputs(tick), strict=True)), entry.offset
+        known = next((one for one in reversed(of_zone) if _could_know(tick, one)), None)
+        if known:
+            back = [*zip(_inputs(known.record), _inputs(tick), strict=True)]
+            assert all(then <= now for then, now in back), f"inputs of {entry} went back: {back}"
         of_zone.append(entry)
     assert said
 
 
 def _unknown(of_zone: Sequence[Entry], tick: Any) -> list[int]:
-    """Offsets of the zone's ticks after the one `tick` names, but for those of a writer that was replaced by then."""
-    began = tick.epoch_generation, tick.epoch_started_ms
-    return [
-        one.offset
-        for one in takewhile(lambda one: one.offset > tick.previous_offset, reversed(of_zone))
-        if _progress(one.record)[:2] == began or one.timestamp_ms < tick.epoch_started_ms
-    ]
+    """Offsets of the zone's ticks after the one `tick` names, but for those it could not know."""
+    later = takewhile(lambda one: one.offset > tick.previous_offset, reversed(of_zone))
+    return [one.offset for one in later if _could_know(tick, one)]
+
+
+def _could_know(tick: Any, one: Entry) -> bool:
+    """Whether the writer of `tick` could know an earlier one: not that of a replaced writer, come after it began."""
+    of_same_epoch = _progress(one.record)[:2] == _progress(tick)[:2]
+    return of_same_epoch or one.timestamp_ms < tick.epoch_started_ms
 
 
 def _progress(tick: Any) -> tuple[int, int, int]:
