@@ -63,8 +63,15 @@ def tick_inputs(counts: ZoneCounts, by: PricedBy, now_ms: int) -> TickInputs:
     record = by.memory if by.choice.model else None
     memory = memory_at(record, counts.zone, model, _panes(counts, record, now_ms), now_ms, sums=counts.sums)
     sums = memory.cells
+    view = view_of(
+        windows,
+        counts.partition,
+        city_complete=counts.city.progress.is_complete(now_ms),
+        memory_observed=sums.observed,
+        memory_expected=sums.expected,
+    )
     return TickInputs(
-        view=view_of(windows, counts.partition, memory_observed=sums.observed, memory_expected=sums.expected),
+        view=view,
         city=_city(counts, now_ms, memory.city),
         market=by.market,
         policy=by.policy,

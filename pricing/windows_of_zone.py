@@ -163,10 +163,14 @@ def view_of(
     windows: ZoneWindows,
     partition: PartitionState,
     *,
+    city_complete: bool = True,
     memory_observed: NDArray[np.float64],
     memory_expected: NDArray[np.float64],
 ) -> ZoneView:
-    """What the pricing rules see: these windows, how complete and fresh they are, and long memory, float64[n, H]."""
+    """What the pricing rules see: these windows, how complete and fresh they are, and long memory, float64[n, H].
+
+    Demand is complete only with the city's totals: without them the city seems quiet and its cells the busier.
+    """
     return ZoneView(
         zone=windows.zone,
         now_ms=windows.now_ms,
@@ -179,7 +183,7 @@ def view_of(
         soon_free=windows.soon_free,
         idle_mean=windows.idle_mean,
         supply_complete=partition.supply.is_complete(windows.now_ms) and partition.supply.flows(windows.now_ms),
-        demand_complete=partition.demand.is_complete(windows.now_ms),
+        demand_complete=city_complete and partition.demand.is_complete(windows.now_ms),
         data_age_ms=partition.data_age_ms(windows.now_ms),
         memory_observed=memory_observed,
         memory_expected=memory_expected,
