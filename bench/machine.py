@@ -2,6 +2,7 @@
 
 import os
 import platform
+import subprocess
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,10 +25,21 @@ def machine(packages: Sequence[str] = PACKAGES) -> dict[str, str | float]:
         "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
         "system": f"{platform.system()} {platform.release().split('-')[0]}",
         "load_before": round(busy, 2),
+        "commit": commit(),
         "python": platform.python_version(),
         "kafka": next((each.v for each in read_lock(KAFKA_LOCK) if each.a == "kafka-clients"), "unknown"),
         **{name: _version(name) for name in packages},
     }
+
+
+def commit() -> str:
+    """Short name of the commit that is measured, `-dirty` if files differ from it; "unknown" outside a checkout."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        said = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)  # noqa: S603  no input of anybody's
+    except FileNotFoundError:
+        return "unknown"
+    return said.stdout.strip() or "unknown"
 
 
 def _processor() -> str:

@@ -27,6 +27,7 @@ from typing import Any
 
 import psutil
 
+from bench.machine import commit
 from infra.clients.database import Database, open_database
 from infra.embedded.stack import EmbeddedStack
 from infra.migrations.versions import migrate
@@ -252,7 +253,8 @@ def page_of(done: Overload, asked: argparse.Namespace) -> str:
             "# Overload",
             "",
             f"SUPPLY, DEMAND and QUOTES come back to {asked.backlog_minutes:g} minutes of {asked.pings:g} pings and",
-            f"{asked.requests:g} requests a second, while that load goes on. Written by `make overload`.",
+            f"{asked.requests:g} requests a second, while that load goes on. Written by `make overload` at commit",
+            f"{commit()}.",
             "",
             *("| claim | |", "| --- | --- |", *(f"| {name} | {why or 'holds'} |" for name, why in done.claims.items())),
             *("", "| measured | |", "| --- | --- |", *(f"| {name} | {value} |" for name, value in rows), ""),

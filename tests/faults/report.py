@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench.machine import commit
 from tests.faults.run import Run
 
 NAME = "faults"
@@ -85,7 +86,7 @@ class Report:
             "`make faults`; a seed gives the same faults in the same order, their instants are the machine's.",
             f"Asked for {self.pings_per_s:g} pings and {self.requests_per_s:g} requests a second; reached, outages",
             f"included, {pings} and {requests}. About 1 % of the records are broken, 3 % repeated, a quarter",
-            "out of order by up to 20 s, 2 % late.",
+            f"out of order by up to 20 s, 2 % late. Written at commit {commit()}.",
         ]
 
     def _kept(self) -> list[tuple[str, str]]:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import psutil
 
+from bench.machine import commit
 from infra.embedded.stack import EmbeddedStack
 from tests.broker import kafka
 from tests.broker.services_load import Size
@@ -131,7 +132,7 @@ def page_of(done: Run, watched: Watched, minutes: float) -> str:
         "# Soak",
         "",
         f"{minutes:g} minutes on a real broker at {done.pings_per_s:g} pings and {done.requests_per_s:g} requests a",
-        "second, nothing killed; then each service once. Written by `make soak`.",
+        f"second, nothing killed; then each service once. Written by `make soak` at commit {commit()}.",
         "",
         "| claim | |",
         "| --- | --- |",
