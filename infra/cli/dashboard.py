@@ -17,6 +17,9 @@ from infra.cli.exits import CommandError, ExitCode
 from infra.cli.output import say, say_json
 
 if TYPE_CHECKING:
+    import uvicorn
+    from starlette.types import ASGIApp
+
     from infra.clients.connection import Connection
     from infra.settings import Settings
     from lineage.access import Access
@@ -92,7 +95,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 async def _serve(settings: "Settings", connection: "Connection", access: "Access", listening: socket.socket) -> None:
-    import uvicorn
+    from uvicorn import Server
 
     from infra.cli.dashboard_operations import Operations
     from lineage.desk import open_desk
@@ -100,15 +103,22 @@ async def _serve(settings: "Settings", connection: "Connection", access: "Access
     from lineage.server import make_app
 
     async with open_desk(connection, kept_of(settings), Operations(settings, connection).by_name()) as desk:
-        config = uvicorn.Config(
-            make_app(desk, access),
-            log_config=None,
-            access_log=False,
-            ws="websockets-sansio",
-            ws_max_size=2**16,
-            ws_per_message_deflate=False,  # a frame is encoded once for everyone; compressing it would be for each
-        )
-        await uvicorn.Server(config).serve([listening])
+        await Server(served(make_app(desk, access))).serve([listening])
+
+
+def served(app: "ASGIApp") -> "uvicorn.Config":
+    """How the application is served."""
+    from uvicorn import Config
+
+    return Config(
+        app,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,  # who connects is judged by `lineage.access`: a header would let a caller pass for a proxy
+        ws="websockets-sansio",
+        ws_max_size=2**16,
+        ws_per_message_deflate=False,  # a frame is encoded once for everyone; compressing it would be for each
+    )
 
 
 @contextmanager

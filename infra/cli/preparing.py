@@ -46,16 +46,26 @@ class Refused:
 
 
 class Preparer:
-    """Prepares rows for one topic under the registry's `schema_id`; `textual` says that rows know only text."""
+    """Prepares rows for one topic under the registry's `schema_id`; `textual` says that rows know only text.
+
+    With `dates`, an event that leaves out when it happened happens now.
+    """
 
     def __init__(
-        self, topic: Topic, schema_id: int, *, textual: bool, clock_ms: Callable[[], int] | None = None
+        self,
+        topic: Topic,
+        schema_id: int,
+        *,
+        textual: bool,
+        dates: bool = False,
+        clock_ms: Callable[[], int] | None = None,
     ) -> None:
         self._topic, self._schema, self._schema_id = topic, schema_of(topic), schema_id
         self._shape = record_shape(self._schema, textual=textual)
         self._codec = ObjectCodec(topic, schema_id)
         self._clock_ms = clock_ms or (lambda: time.time_ns() // 1_000_000)
         self._columns = ColumnDecoder(self._schema, {schema_id: self._schema}) if topic.name in CHECKS else None
+        self._textual, self._dates = textual, dates and self._columns is not None
 
     def prepare(
         self, rows: Iterable[Row], keys: Mapping[int, bytes | None] | None = None
@@ -81,10 +91,16 @@ class Preparer:
                 raise row.problem
             out = BytesIO()
             out.write(wire.frame(self._schema_id, b""))
-            schemaless_writer(out, self._schema, self._shape(row.values))
+            schemaless_writer(out, self._schema, self._shape(self._dated(row.values)))
             return Ready(row.line, self._codec.decode(out.getvalue()), out.getvalue())
         except (RowRefusedError, Undecodable) as error:
             return Refused(row.line, error.field, error.rule, error.sentence)
+
+    def _dated(self, values: dict[str, Any]) -> dict[str, Any]:
+        if not self._dates or "at_ms" in values:
+            return values
+        now_ms = self._clock_ms()
+        return values | {"at_ms": str(now_ms) if self._textual else now_ms}
 
     def _rules_broken(self, rows: list[Ready], given: Mapping[int, bytes | None] | None) -> Iterator[Refused]:
         """Rows a worker would refuse, taking the present for the append time."""

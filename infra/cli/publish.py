@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "faretide publish driver-pings.v1 pings.jsonl",
-    "faretide publish quote-requests.v1 requests.csv --json",
+    "faretide publish quote-requests.v1 docs/examples/requests.csv --json",
     "zcat events.jsonl.gz | faretide publish ride-events.v1 - --format jsonl",
 )
 BATCH_ROWS = 2_000
@@ -56,7 +56,7 @@ def command(
     named on standard error by line, field and rule; the others are published. Exit code 3: some were refused.
 
     CSV names the fields in its first line; an empty cell means the field's default; a list has semicolons between its
-    items, or is JSON. Bytes are base64.
+    items, or is JSON. Bytes are base64. Events that leave out at_ms happen now.
     """
     from infra.cli.rows import FileFormat, FileRefusedError, format_of
     from topics.catalogue import topic_named
@@ -96,7 +96,7 @@ async def _publish(
     connection = open_session("publish").connection
     async with Registry(connection) as registry:
         schema_ids = await registry.ids_of([topic])
-    preparer = Preparer(topic, schema_ids[topic.name], textual=kind is FileFormat.CSV)
+    preparer = Preparer(topic, schema_ids[topic.name], textual=kind is FileFormat.CSV, dates=True)
     async with Publisher(connection, schema_ids, source="faretide/publish", linger_ms=LINGER_MS) as publisher:
         started_s = time.perf_counter()
         sender = _Sender(topic, publisher, preparer)

@@ -30,7 +30,10 @@ SHOW_EXAMPLES = (
 OWN_SPAN = "a file holds its own span: leave --from, --to, --zone, --cell and --quote out"
 
 From = Annotated[str, typer.Option("--from", metavar="WHEN", help="First instant, or an age such as -20m.")]
-To = Annotated[str, typer.Option("--to", metavar="WHEN", help="The instant after the last, or an age such as -10m.")]
+To = Annotated[
+    str,
+    typer.Option("--to", metavar="WHEN", help="The instant after the last, or an age such as -10m; now by default."),
+]
 Zone = Annotated[str, typer.Option(metavar="ZONE", help="Only this zone, hexadecimal.")]
 Cell = Annotated[str, typer.Option(metavar="CELL", help="Only the zone of this cell, hexadecimal.")]
 QuoteId = Annotated[str, typer.Option("--quote", metavar="ID", help="Only this quote, its tick and its zone.")]

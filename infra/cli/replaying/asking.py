@@ -37,12 +37,13 @@ class Asked:
 
 
 def span_of(asked: Asked) -> tuple[int, int]:
-    """First millisecond and the one after the last. Raises CommandError."""
+    """First millisecond and the one after the last, by default now. Raises CommandError."""
     now_ms = time.time_ns() // 1_000_000
-    found = [_instant(name, text, now_ms) for name, text in (("--from", asked.start), ("--to", asked.end))]
-    if found[0] >= found[1]:
-        raise CommandError(f"--from must be before --to, got {asked.start} and {asked.end}", ExitCode.USAGE)
-    return found[0], found[1]
+    start_ms = _instant("--from", asked.start, now_ms)
+    end_ms = _instant("--to", asked.end, now_ms) if asked.end else now_ms
+    if start_ms >= end_ms:
+        raise CommandError(f"--from must be before --to, got {asked.start} and {asked.end or 'now'}", ExitCode.USAGE)
+    return start_ms, end_ms
 
 
 def _instant(name: str, text: str, now_ms: int) -> int:
@@ -82,8 +83,9 @@ async def capturing(asked: Asked) -> AsyncIterator["Capture"]:
     from replay.capture import BrokerOffsets, Capture
     from replay.plan import EVENTS_BACK_MS, TOPICS, planned
 
-    if asked.is_empty or (not asked.quote and not (asked.start and asked.end)):
+    if not asked.quote and not asked.start:
         raise CommandError("name a span with --from and --to, a quote with --quote, or a file", ExitCode.USAGE)
+    named = None if asked.quote else (*span_of(asked), zones_of(asked))
     connection = open_session("replay").connection
     install()  # before the consumer: without an object per record a quote's half an hour is read in seconds
     # One fetch is in flight per broker: one that waits at the end of a partition holds back the next one's.
@@ -94,10 +96,7 @@ async def capturing(asked: Asked) -> AsyncIterator["Capture"]:
         consumer.pause(*consumer.assignment())
         await consumer.end_offsets(list(consumer.assignment()))
         offsets = BrokerOffsets(consumer, places, connection.endpoints.bootstrap)
-        if asked.quote:
-            from_ms, to_ms, zones = await _around_quote(asked.quote, registry)
-        else:
-            (from_ms, to_ms), zones = span_of(asked), zones_of(asked)
+        from_ms, to_ms, zones = named or await _around_quote(asked.quote, registry)
         plan = await planned(offsets, from_ms, to_ms, zones=zones, quote_id=asked.quote, from_events=asked.from_events)
         yield Capture(connection, consumer, registry, plan)
 

@@ -33,6 +33,13 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_files_that_the_readme_publishes_exist() -> None:
+    """A command that is to be tried names nothing that a clone lacks."""
+    named = re.findall(r"faretide publish \S+ (\S+)", (ROOT / "README.md").read_text())
+    assert named
+    assert all((ROOT / name).is_file() for name in named)
+
+
 def test_every_make_target_named_in_a_page_exists() -> None:
     """`make x` in any page is a target of the Makefile."""
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))

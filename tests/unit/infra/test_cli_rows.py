@@ -31,10 +31,10 @@ def rows_of(data, file_format):
     ]
 
 
-def prepared(topic, data, file_format="jsonl"):
+def prepared(topic, data, file_format="jsonl", *, dates=False):
     """What becomes of the rows in `data`: records, and (line, field, rule) of those refused."""
     chosen = FileFormat(file_format)
-    preparer = Preparer(topic, 7, textual=chosen is FileFormat.CSV, clock_ms=lambda: NOW_MS)
+    preparer = Preparer(topic, 7, textual=chosen is FileFormat.CSV, dates=dates, clock_ms=lambda: NOW_MS)
     ready, refused = preparer.prepare(read_rows(io.BytesIO(data), chosen))
     return [row.record for row in ready], [(bad.line, bad.field, bad.rule) for bad in refused]
 
@@ -127,6 +127,18 @@ def test_good_rows_stay_and_bad_ones_are_named_in_order():
         (12, "at_ms", "time-not-in-future"),
         (13, "driver_id", "text-not-empty"),
     ]
+
+
+@pytest.mark.parametrize("file_format", ["jsonl", "csv"])
+def test_an_event_that_does_not_say_when_happens_now_if_it_may(file_format):
+    """Where a time is asked for it must be there: a dead letter that is put back keeps its own."""
+    undated = {name: value for name, value in PING.items() if name != "at_ms"} | {"products": "xl"}
+    data = b"driver_id,lat,lon,status,products\nd1,40.7,-73.9,IDLE,xl\n"
+    if file_format == "jsonl":
+        data = lines(undated | {"products": ["xl"]})
+    assert prepared(DRIVER_PINGS, data, file_format)[1][0][1:] == ("at_ms", "field-present")
+    (ping,), refused = prepared(DRIVER_PINGS, data, file_format, dates=True)
+    assert (ping.at_ms, refused) == (NOW_MS, [])
 
 
 def test_csv_text_is_read_as_the_schema_says():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from infra.cli.dashboard import served
 from lineage.access import SECURITY_HEADERS, Access, Role, same_origin
 from lineage.pseudonyms import SEALED, Pseudonyms
 
@@ -27,6 +28,28 @@ USER = {"x-forwarded-user": "ann"}
 def test_a_role_needs_a_token_or_a_trusted_proxy(headers, cookies, peer, role):
     """Nothing gives no role; a proxy's headers from anyone else are not believed."""
     assert ACCESS.role_of(headers=headers, cookies=cookies, peer=peer) is role
+
+
+@pytest.mark.parametrize("claimed", ["10.0.0.1", "203.0.113.5"])
+async def test_nobody_passes_for_a_proxy_by_a_header(claimed):
+    """The server hands on who connected, also if that is this machine: what a header says is anybody's word."""
+    peers = []
+
+    async def app(scope, _receive, _send):
+        peers.append(scope["client"][0])
+
+    config = served(app)
+    config.load()
+    headers = [(b"x-forwarded-for", claimed.encode()), (b"x-forwarded-user", b"ann")]
+    scope = {
+        "type": "http",
+        "client": ("127.0.0.1", 1),
+        "headers": headers,
+        "scheme": "http",
+        "asgi": {"version": "3.0"},
+    }
+    await config.loaded_app(scope, None, None)
+    assert peers == ["127.0.0.1"]
 
 
 def test_an_empty_viewer_token_lets_nobody_in():

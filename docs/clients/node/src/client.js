@@ -125,6 +125,7 @@ export class Client {
     if (this.#failed) throw this.#failed
     const name = `${topic}|${rider}|${id}`
     const { promise, resolve, reject } = withResolvers()
+    promise.catch(() => {}) // it may fail while a send is still awaited, when nobody listens yet
     this.#waiting.set(name, { resolve, reject })
     this.#riders.set(rider, (this.#riders.get(rider) ?? 0) + 1)
     const late = `no answer to ${id} in ${limitMs} ms: are the services running? The same id may be asked again`

@@ -11,16 +11,21 @@ import { explain } from './explain.js'
 
 const PINGS_EVERY_MS = 1000
 
-const { values } = parseArgs({
-  options: {
-    pickup: { type: 'string', default: '40.7580,-73.9855' },
-    dropoff: { type: 'string', default: '40.6413,-73.7781' },
-    product: { type: 'string', default: 'standard' },
-    timeout: { type: 'string', default: '10' }
-  }
-})
+const OPTIONS = {
+  pickup: { type: 'string', default: '40.7580,-73.9855' },
+  dropoff: { type: 'string', default: '40.6413,-73.7781' },
+  product: { type: 'string', default: 'standard' },
+  timeout: { type: 'string', default: '10' }
+}
+let values
 
 async function main() {
+  try {
+    values = parseArgs({ options: OPTIONS }).values
+  } catch (error) {
+    console.error(error.message)
+    return 2
+  }
   const bootstrap = process.env.FARETIDE_BOOTSTRAP
   const registryUrl = process.env.FARETIDE_REGISTRY_URL
   if (!bootstrap || !registryUrl) {
