@@ -33,7 +33,6 @@ SERVICES = ("supply", "demand", "pricing", "quotes", RECORDER)
 """Each is a module of this package with `warm_up()` and `register(app, worker)`; a worker imports its own only."""
 
 ABSENT_FOR_S = 30.0
-NOT_SECURITY = {"bootstrap_servers", "client_id"}
 
 
 class KnownSchemas:

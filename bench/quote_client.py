@@ -29,7 +29,6 @@ RIDES = 4_096
 PRODUCTS, SHARES = ("standard", "xl", "premium"), (0.78, 0.14, 0.08)
 PREFETCH_BACKOFF_S = 0.005  # aiokafka waits 0.1 s before it fetches a partition again that is not drained
 _ID = "{run:08x}-{number:08d}"
-_ID_BYTES = 17
 _QUOTE_ID_BYTES = 32
 # In a quote: frame, length and bytes of the quote id, length of the request id, run and dash; then the number.
 _NUMBER_AT = wire.FRAME_BYTES + 1 + _QUOTE_ID_BYTES + 1 + 9

@@ -59,10 +59,6 @@ class Gathering:
         """Evidence of the quote of that id. Raises NoSuchQuoteError, UnreachableError, ClientError."""
         return await self._of(*await self.placed(quote_id))
 
-    async def of_kept(self, kept: KeptRecord) -> Found:
-        """Evidence of a quote found in the database: from the topic while that has it."""
-        return await self._of(*await self._placed_kept(kept))
-
     async def placed(self, quote_id: str) -> PlacedQuote:
         """The quote of that id: found by the database's index, else by reading all of quotes.v1.
 

@@ -7,7 +7,7 @@ Big-endian; a size of -1 means null. A header is the size of its name (uint16), 
 
 import struct
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numba import njit
@@ -177,8 +177,3 @@ class Recent:
             if self._held[first].appended_ms >= before_ms:
                 return
             del self._held[first]
-
-
-def write_all(records: Iterable[Raw], target: BinaryIO) -> None:
-    """Write the frames of the records."""
-    target.writelines(packed(raw) for raw in records)

@@ -241,7 +241,7 @@ RECORDS = (
     ),
     counter(
         "records_unreadable",
-        "records that could not be decoded, recorded nowhere",
+        "records that could not be decoded, kept as rows of their bytes",
         meter="records_unreadable",
         services=("recorder",),
     ),

@@ -9,6 +9,7 @@ import typer
 
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.output import say, say_json
+from infra.cli.written import writable_directory
 
 if TYPE_CHECKING:
     from bench.measured import JobResult
@@ -33,7 +34,9 @@ def command(
     *,
     jobs: Annotated[list[Job] | None, typer.Argument(help="What to measure; without one, everything.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer rounds and records: minutes for everything.")] = False,
-    report: Annotated[Path | None, typer.Option(help="Directory for the pages, e.g. docs/results.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Directory for the pages, e.g. docs/results.", callback=writable_directory)
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document a line for each job.")] = False,
 ) -> None:
     """Measure the services beside their peers in one run on this machine. Needs a checkout.

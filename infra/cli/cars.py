@@ -41,7 +41,7 @@ def cars_command(
     *,
     source: Annotated[Source, typer.Option("--from", help="topics, or city: the lockstep one.")] = Source.TOPICS,
     hours: Annotated[
-        float, typer.Option(min=0.1, help="From topics: how many hours back, as far as they are kept.")
+        float, typer.Option(min=0.1, max=876_000.0, help="From topics: how many hours back, as far as they are kept.")
     ] = 24.0,
     first_seed: FirstSeed = 501,
     seeds: Seeds = 1,

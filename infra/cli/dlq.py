@@ -10,6 +10,7 @@ import typer
 
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.output import complain, say, say_json, say_table, to_json, until_reader_leaves
+from infra.cli.written import write_whole
 
 if TYPE_CHECKING:
     from infra.cli.dead_letters.letters import Letter, LetterBox, Wanted
@@ -107,12 +108,7 @@ def export_command(
     found = answered(lambda box, _: box.find(wanted_of(topic, error_class, rule, key, start, to)))
     if not found:
         raise CommandError("no letter is meant by these filters: nothing was written")
-    unfinished = file.with_name(f".{file.name}.part")
-    try:
-        unfinished.write_text("".join(f"{to_json(line_of(one))}\n" for one in found), encoding="utf-8")
-        unfinished.replace(file)
-    except OSError as error:
-        raise CommandError(f"{file} cannot be written: {error.strerror}") from None
+    write_whole(file, "".join(f"{to_json(line_of(one))}\n" for one in found))
     if as_json:
         say_json({"file": str(file), "letters": len(found)})
     else:

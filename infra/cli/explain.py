@@ -8,6 +8,7 @@ import typer
 
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.output import say, say_json
+from infra.cli.written import write_whole
 
 if TYPE_CHECKING:
     from lineage.evidence import Found, Gathering
@@ -43,7 +44,7 @@ def command(
     elif html is not None:
         from infra.cli.explained_page import page_of
 
-        _write(html, page_of(story))
+        write_whole(html, page_of(story))
         say(f"written to {html}")
     else:
         from infra.cli.explained_text import tell
@@ -76,13 +77,3 @@ async def _found(gathering: "Gathering", asked: str) -> "Found":
     except ValueError as error:
         raise CommandError(str(error), ExitCode.USAGE) from None
     return await gathering.at(*place)
-
-
-def _write(file: Path, text: str) -> None:
-    """The file whole or not at all. Raises CommandError if it cannot be written."""
-    unfinished = file.with_name(f".{file.name}.part")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(file)
-    except OSError as error:
-        raise CommandError(f"{file} cannot be written: {error.strerror}") from None

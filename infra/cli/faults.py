@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.exits import CommandError, ExitCode
+from infra.cli.written import writable_directory
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ("faretide faults --seed 1 --kills 12", "faretide faults --kills 200 --report docs/results --json")
@@ -24,7 +25,9 @@ def command(
     pings: Annotated[float, typer.Option(help="Pings a second; two cores carry 20,000 if nothing else runs.")] = 300.0,
     requests: Annotated[float, typer.Option(help="Quote requests a second.")] = 20.0,
     minutes: Annotated[float, typer.Option(help="Begin no further run after this many minutes.")] = 1440.0,
-    report: Annotated[Path | None, typer.Option(help="Directory for faults.json and faults.md.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Directory for faults.json and faults.md.", callback=writable_directory)
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The report as one JSON document.")] = False,
 ) -> None:
     """Kill services and servers under load by a seeded plan, then recount everything. Needs a checkout.

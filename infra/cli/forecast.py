@@ -1,7 +1,6 @@
 """`faretide forecast backtest`: forecasts of one file of pickups from another, and how good they are."""
 
 import gzip
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import typer
 
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.output import say, say_json, say_table
+from infra.cli.written import writable_file
 
 if TYPE_CHECKING:
     from pricing.forecast_backtest import Coverage, Forecasts, Scores, Told
@@ -57,7 +57,7 @@ def backtest_command(
         minutes = ", ".join(map(str, BIN_MINUTES))
         raise CommandError(f"--bin must be one of {minutes} minutes, got {bin_minutes}", ExitCode.USAGE)
     if output is not None:
-        _refuse_unwritable(output)
+        writable_file(output)
     plan = BacktestPlan(
         resolution=resolution,
         bin_min=bin_minutes,
@@ -119,13 +119,6 @@ def _read(path: Path) -> "LocalPickups":
 def _days(pickups: "LocalPickups") -> str:
     first, last = (datetime.fromordinal(day) for day in (pickups.first_day, pickups.last_day))
     return f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
-
-
-def _refuse_unwritable(path: Path) -> None:
-    """Fail before minutes of work, not after."""
-    place = path if path.exists() else path.parent
-    if path.is_dir() or not place.exists() or not os.access(place, os.W_OK):
-        raise CommandError(f"{path} cannot be written: it must be a file in a directory that exists", ExitCode.USAGE)
 
 
 def _write(path: Path, forecasts: "Forecasts", bin_minutes: int) -> None:

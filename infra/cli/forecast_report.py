@@ -10,6 +10,7 @@ import typer
 from infra.cli.exits import CommandError
 from infra.cli.forecast import BOOTSTRAP_SAMPLES, BOOTSTRAP_SEED, document, walking
 from infra.cli.output import say, say_json
+from infra.cli.written import writable_directory
 
 EXAMPLES = ("faretide forecast report", "faretide forecast report --report /tmp/mine --json")
 RESOLUTIONS = (7, 8)
@@ -28,9 +29,9 @@ together with that a bin, a day and a week before.
 
 def report_command(
     *,
-    report: Annotated[Path, typer.Option(help="Directory to write the table and the figures to.")] = Path(
-        "docs/results"
-    ),
+    report: Annotated[
+        Path, typer.Option(help="Directory to write the table and the figures to.", callback=writable_directory)
+    ] = Path("docs/results"),
     as_json: Annotated[bool, typer.Option("--json", help="The figures as one JSON document.")] = False,
 ) -> None:
     """Backtest the shipped pickups at resolutions 7 and 8 and bins of 5 to 60 minutes; some minutes of one core.

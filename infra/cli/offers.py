@@ -14,6 +14,7 @@ import typer
 
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.output import say, say_json
+from infra.cli.written import writable_file
 
 if TYPE_CHECKING:
     from pricing.offers import Offers
@@ -25,7 +26,9 @@ EXAMPLES = (
     "faretide train offers --from city --first-seed 501 --seeds 1 offers.csv.gz",
 )
 DAY_MS = 86_400_000
-Output = Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file to write, .gz compresses it.")]
+Output = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A CSV file to write, .gz compresses it.", callback=writable_file)
+]
 FirstSeed = Annotated[int, typer.Option(min=0, help="From the city: the first seed.")]
 Seeds = Annotated[int, typer.Option(min=1, help="From the city: seeds, each all scenarios.")]
 Scenarios = Annotated[str, typer.Option(help="From the city: names of scenarios with commas between, or all.")]
@@ -56,7 +59,9 @@ def offers_command(
     source: Annotated[
         Source, typer.Option("--from", help="topics, database, or city: the lockstep one.")
     ] = Source.TOPICS,
-    days: Annotated[float, typer.Option(min=0.0, help="From topics and database: how many days back.")] = 30.0,
+    days: Annotated[
+        float, typer.Option(min=0.0, max=36_500.0, help="From topics and database: how many days back.")
+    ] = 30.0,
     first_seed: FirstSeed = 501,
     seeds: Seeds = 1,
     scenario: Scenarios = "all",

@@ -11,6 +11,7 @@ import typer
 
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.output import say, say_json, say_table
+from infra.cli.written import writable_directory
 
 if TYPE_CHECKING:
     from simulation.lockstep.outcome import Outcome
@@ -70,7 +71,7 @@ Runs = Annotated[
         "processes. Empty it when the code changes.",
     ),
 ]
-Report = Annotated[Path | None, typer.Option(help="Directory for the report.")]
+Report = Annotated[Path | None, typer.Option(help="Directory for the report.", callback=writable_directory)]
 
 
 def command(
@@ -94,7 +95,10 @@ def command(
         typer.Option(help="A further model that faretide prices by, a file of `faretide train`; repeatable."),
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(help="Directory for simulation.html, and JSON and pictures of each scenario.")
+        Path | None,
+        typer.Option(
+            help="Directory for simulation.html, and JSON and pictures of each scenario.", callback=writable_directory
+        ),
     ] = None,
     runs: Runs = None,
     tune: Annotated[

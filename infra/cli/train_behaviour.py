@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.cli.exits import CommandError
+from infra.cli.exits import CommandError, ExitCode
 from infra.cli.offers import read_offers
 from infra.cli.output import say, say_json, say_table
 from infra.cli.trained_files import keep
@@ -86,6 +86,8 @@ def _train(
 ) -> None:
     from pricing.behaviour_models import packed
 
+    if not market:
+        raise CommandError("--market must name a market: the model prices there only", ExitCode.USAGE)
     history, scored = _split(file, test)
     try:
         fitted, calibration = _fit(name, history, scored)

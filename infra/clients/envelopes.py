@@ -3,7 +3,6 @@
 The key decides the partition, so it is derived from the record and never chosen by whoever publishes.
 """
 
-from collections.abc import Callable
 from operator import attrgetter
 from typing import Any
 
@@ -11,8 +10,6 @@ from topics.catalogue import PartitionGroup, Topic
 from topics.counts import CountKind
 from topics.ledger import DeadLettered
 from topics.wire import Event
-
-KeyText = Callable[[Any], str]
 
 # Key of control records: they concern every zone and are written to each partition by number.
 EVERY_ZONE = b"*"

@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infra.cli.exits import CommandError
+from infra.cli.written import write_whole
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -32,12 +32,7 @@ _MONEY = 100
 
 def write_page(file: Path, comparison: "Comparison", said: dict[str, Any], about: str, dashboard: str = "") -> None:
     """Write the page whole or not at all. Raises CommandError if it cannot be written."""
-    unfinished = file.with_name(f".{file.name}.part")
-    try:
-        unfinished.write_text(page_of(comparison, said, about, dashboard), encoding="utf-8")
-        unfinished.replace(file)
-    except OSError as error:
-        raise CommandError(f"{file} cannot be written: {error.strerror}") from None
+    write_whole(file, page_of(comparison, said, about, dashboard))
 
 
 def page_of(comparison: "Comparison", said: dict[str, Any], about: str, dashboard: str = "") -> str:
