@@ -25,6 +25,17 @@ from pricing.fitted_forecast import banded
 from topics.control import ModelAnnounced
 
 HORIZONS_MIN = (5, 15, 30, 60)
+# Lowest and highest of what prices rest on. Rates and shares are divided by, so they stay away from 0; a coefficient is
+# of the logarithm of a ratio, so 3 says that demand grows with its cube, or for the constant twentyfold. The largest
+# of the shipped model is 0.53. A share drawn to its surroundings may pass 1 where nearly all rides begin in one cell.
+BOUNDS = {
+    "city_per_min": (1e-9, 1e6),
+    "share": (1e-12, 10.0),
+    "share_elsewhere": (1e-12, 1.0),
+    "coefficients": (-3.0, 3.0),
+    "memory": (0.0, 1e12),
+    "city_memory": (0.0, 1e12),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,7 +85,7 @@ def model_of(announced: ModelAnnounced) -> DemandModel:
     """The model announced.
 
     Raises BrokenModelError, whose `code` says what is wrong: `model-format-unknown`, `model-hash-mismatch`,
-    `model-unreadable`, `model-features-differ`.
+    `model-unreadable`, `model-features-differ`, `model-implausible`.
     """
     if announced.format != FORMAT:
         raise BrokenModelError("model-format-unknown", f"format must be {FORMAT}, got {announced.format!r}")
@@ -84,14 +95,14 @@ def model_of(announced: ModelAnnounced) -> DemandModel:
 def model_from(parts: Parts, label: str) -> DemandModel:
     """The model those parts make.
 
-    Raises BrokenModelError with code `model-features-differ` or `model-unreadable`.
+    Raises BrokenModelError with code `model-features-differ`, `model-unreadable` or `model-implausible`.
     """
     _check(parts, "features", [feature.name for feature in FEATURES])
     _check(parts, "inputs", list(INPUTS))
     _check(parts, "half_lives_ms", list(HALF_LIVES_MS))
     try:
         base, trees = _base_of(parts), _trees_of(parts.trees)
-        return DemandModel(
+        model = DemandModel(
             label=label,
             base=base,
             coefficients=_shaped(parts, "coefficients", (len(HORIZONS_MIN), len(INPUTS))),
@@ -99,8 +110,20 @@ def model_from(parts: Parts, label: str) -> DemandModel:
             trees=trees,
             quick=None if trees is None else compiled(trees),
         )
-    except (KeyError, TypeError, ValueError, xgboost.core.XGBoostError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, xgboost.core.XGBoostError) as error:
         raise BrokenModelError("model-unreadable", str(error)) from error
+    _refuse_implausible(parts)
+    return model
+
+
+def _refuse_implausible(parts: Parts) -> None:
+    """Raise BrokenModelError for a value out of `BOUNDS`: one NaN would take every price of a city to its cap."""
+    for name, (low, high) in BOUNDS.items():
+        values = np.asarray(parts.arrays.get(name, parts.meta.get(name)), np.float64)
+        # Asked this way round, NaN is outside.
+        outside = values[~((values >= low) & (values <= high))]
+        if outside.size:
+            raise BrokenModelError("model-implausible", f"{name} must be from {low:g} to {high:g}, got {outside[0]}")
 
 
 def _check(parts: Parts, name: str, wanted: list[str] | list[int]) -> None:

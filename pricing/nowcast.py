@@ -41,10 +41,14 @@ SPARE_REQUESTS = 1.0
 def zone_level(forecast: float, seen: NDArray[np.float64], *, covered_ms: NDArray[np.int64], horizon_ms: int) -> float:
     """How many times its `forecast` of the next `horizon_ms` a zone will see; `seen` float64[6] in all its cells.
 
+    1 where the forecast is nothing, which no level makes more of.
+
     >>> known = np.array(WINDOWS_MS)
     >>> round(zone_level(30.0, 12.0 * known / 60_000, covered_ms=known, horizon_ms=300_000), 2)
     1.8
     """
+    if forecast <= 0.0:
+        return 1.0
     share = np.minimum(covered_ms, WINDOWS_MS) / horizon_ms
     return float(_believed(np.array([[forecast]]), seen[None, None], share, ZONE_PRIOR, ZONE_HELD)[0, 0]) / forecast
 

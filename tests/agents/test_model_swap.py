@@ -37,6 +37,7 @@ BROKEN = {
     "model-hash-mismatch": lambda: replace(shipped(), artefact=b"broken" + shipped().artefact),
     "model-unreadable": lambda: replace(shipped(), artefact=b"junk", sha256=hashlib.sha256(b"junk").hexdigest()),
     "model-features-differ": lambda: resealed(features=["moon"]),
+    "model-implausible": lambda: resealed(share_elsewhere=0.0),
     "model-format-unknown": lambda: replace(shipped(), format="faretide-demand/99"),
 }
 

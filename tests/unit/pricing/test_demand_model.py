@@ -12,11 +12,14 @@ import pytest
 
 from demand.ratio_walk import INPUTS
 from demand.ratios import HALF_LIVES_MS
+from infra.cli.exits import CommandError
+from infra.cli.models import announce_command
 from pricing.artefact import BrokenModelError, Parts, packed, unpacked
 from pricing.demand_features import FEATURES
 from pricing.demand_model import HORIZONS_MIN, model_of
 from pricing.fitted_forecast import CORRECTION_BAND
 from pricing.local_pickups import LocalPickups
+from pricing.models import choice_of
 from pricing.tick import price_zone
 from pricing.train import TrainingPlan, train
 from tests.unit.pricing.worlds import NOON_MS, TIMES_SQUARE, inputs_of
@@ -113,6 +116,55 @@ def test_broken_trees_are_refused_by_name():
     """Trees XGBoost cannot read are an unreadable model, not a crash."""
     with pytest.raises(BrokenModelError, match="model-unreadable"):
         model_of(announced(**_resealed(lambda _: {"trees": b"{broken"})))
+
+
+def _with(name, at, value):
+    """The artefact with one value of an array, or all if `at` is everywhere, put to another."""
+
+    def change(parts):
+        array = parts.arrays[name].astype(np.float64)
+        array[at] = value
+        return {"arrays": parts.arrays | {name: array}}
+
+    return lambda: _resealed(change)
+
+
+IMPLAUSIBLE = {
+    "a coefficient that is no number": _with("coefficients", (0, 3), np.nan),
+    "a constant of 50": _with("coefficients", (0, 0), 50.0),
+    "a quarter of an hour that is no number": _with("city_per_min", 5, np.nan),
+    "a week without a rider": _with("city_per_min", ..., 0.0),
+    "a cell without a share": _with("share", (1, 0, 7), 0.0),
+    "a cell of many cities": _with("share", (1, 0, 7), 50.0),
+    "a memory without end": _with("memory", (0, 2, 1), np.inf),
+    "a memory of less than nothing": _with("city_memory", (1, 0), -1.0),
+    "no share elsewhere": lambda: _resealed(lambda parts: {"meta": parts.meta | {"share_elsewhere": 0.0}}),
+    "a share elsewhere that is no number": lambda: _resealed(
+        lambda parts: {"meta": parts.meta | {"share_elsewhere": float("nan")}}
+    ),
+}
+
+
+@pytest.mark.parametrize("what", IMPLAUSIBLE)
+def test_a_model_with_a_value_that_cannot_be_is_not_applied(what):
+    """Whole, of the right shape and hash: still no price may rest on it, and ticks say why."""
+    choice = choice_of(announced(**IMPLAUSIBLE[what]()), 4)
+    assert (choice.model, choice.offset, choice.fallback) == (None, 4, "model-implausible")
+
+
+def test_a_model_with_a_value_that_cannot_be_is_not_announced(tmp_path):
+    """`faretide models announce` checks as the services do, before it asks any broker."""
+    file = tmp_path / "mine.faretide"
+    file.write_bytes(_with("coefficients", (0, 3), np.nan)()["artefact"])
+    with pytest.raises(CommandError, match="coefficients must be from -3 to 3, got nan"):
+        announce_command(file, "demand@3")
+
+
+def test_a_model_learnt_to_no_instant_is_refused_by_name():
+    """An instant without end fits no number of milliseconds."""
+    meta = {"memory_through_ms": float("inf")}
+    with pytest.raises(BrokenModelError, match="model-unreadable"):
+        model_of(announced(**_resealed(lambda parts: {"meta": parts.meta | meta})))
 
 
 def test_corrections_stay_in_the_band_and_do_not_depend_on_the_batch():

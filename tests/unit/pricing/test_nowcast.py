@@ -57,3 +57,9 @@ def test_a_zone_that_doubled_is_believed_sooner_than_any_of_its_quiet_places():
     level = zone_level(12.5, 5.0 * MINUTES, covered_ms=covered_ms, horizon_ms=300_000)
     assert 1.6 < level < 2.0
     assert live(0.625, 0.25 * MINUTES) < 1.1 * 0.625
+
+
+def test_a_zone_of_which_nothing_is_forecast_is_at_its_level():
+    """Whatever was seen: there is nothing to multiply, and nothing to divide by."""
+    covered_ms = np.array(WINDOWS_MS, np.int64)
+    assert zone_level(0.0, 5.0 * MINUTES, covered_ms=covered_ms, horizon_ms=300_000) == 1.0
