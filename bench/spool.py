@@ -6,7 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
-from replay.archive import About, writing
+from replay.about import About
+from replay.archive import writing
 from replay.records import Raw, packed, unpacked
 from topics.catalogue import Topic
 from topics.codec import ObjectCodec

@@ -2,7 +2,7 @@
 
 A zip of
 
-    about.json                  format, code, range, zones, partitions, offsets, sha256 of every other member
+    about.json                  format, code, range, zones, partitions, offsets, sha256 of all members and itself
     schemas/ID.json             writers' schemas by registry id
     topics/NAME/PARTITION       frames of `records`, in order of offset
 
@@ -17,20 +17,18 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Self
 
+from replay.about import FORMAT, About, Held, about_of, document_of, member_of
 from replay.records import Raw, packed, unpacked
-from topics.catalogue import MODELS, Topic
+from topics.catalogue import MODELS
 from topics.schemas import Schema, parse
 
-FORMAT = "faretide-replay/1"
 ABOUT = "about.json"
 _DATE = (1980, 1, 1, 0, 0, 0)
 _PIECE = 1 << 20
-# Fields that files of earlier versions do not have: left out where they say nothing.
-_LATER = frozenset({"partitions", "events_from_ms"})
 # What reading a zip raises whose bytes were changed: sizes, methods and flags may be anything then.
 _BROKEN = (
     zipfile.BadZipFile,
@@ -48,50 +46,6 @@ _BROKEN = (
 
 class ArchiveError(Exception):
     """The file cannot be used; one sentence says why."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """One partition in the file: `records` of offsets in [first, end), a few left out where nothing rests on them."""
-
-    topic: str
-    partition: int
-    first: int
-    end: int
-    records: int
-    size: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class About:
-    """What the file is.
-
-    Outputs appended in [from_ms, to_ms) are expected; what was appended before warms up. `zones` empty means all.
-    `pseudonymised` says that ids were replaced. A file from whose events counts can be made says how many `partitions`
-    each topic has, and the append time from which every event of a topic is held.
-    """
-
-    code: str
-    from_ms: int
-    to_ms: int
-    zones: list[int] = field(default_factory=list)
-    quote_id: str = ""
-    pseudonymised: bool = False
-    partitions: dict[str, int] = field(default_factory=dict)
-    events_from_ms: dict[str, int] = field(default_factory=dict)
-    parts: list[Held] = field(default_factory=list)
-
-    def numbers(self, topic: str) -> list[int]:
-        """Partition numbers the file holds of a topic."""
-        return sorted(one.partition for one in self.parts if one.topic == topic)
-
-    def held_from_ms(self, topics: Iterable[Topic]) -> int:
-        """Append time from which every event of these topics is held."""
-        return max(self.events_from_ms.get(topic.name, 0) for topic in topics)
-
-    def part(self, topic: str, partition: int) -> Held | None:
-        """What it holds of one partition."""
-        return next((one for one in self.parts if (one.topic, one.partition) == (topic, partition)), None)
 
 
 class ArchiveWriter:
@@ -116,7 +70,7 @@ class ArchiveWriter:
     @contextmanager
     def opening(self, topic: str, partition: int, span: tuple[int, int]) -> Iterator["MemberLog"]:
         """Hold records of one partition as they come."""
-        name = f"topics/{topic}/{partition}"
+        name = member_of(topic, partition)
         with self._archive.open(_entry(name, is_small=self._is_small), "w", force_zip64=True) as member:
             log = MemberLog(member)
             yield log
@@ -127,9 +81,7 @@ class ArchiveWriter:
 
     def about(self, about: About) -> None:
         """Say what the file is: the last member, since it holds the hashes of the others."""
-        said = {name: value for name, value in asdict(about).items() if value or name not in _LATER}
-        document = {"format": FORMAT, **said, "parts": [asdict(one) for one in self._parts]}
-        self._add(ABOUT, json.dumps({**document, "sha256": self._sha256}, indent=1, sort_keys=True).encode())
+        self._add(ABOUT, document_of(replace(about, parts=self._parts), self._sha256))
 
     def _add(self, name: str, content: bytes) -> None:
         self._archive.writestr(_entry(name, is_small=self._is_small), content)
@@ -193,16 +145,17 @@ class Archive:
         """Records of one partition in order, none if the file has none of it."""
         if self.about.part(topic, partition) is None:
             return
-        with zipfile.ZipFile(self.path) as archive, archive.open(f"topics/{topic}/{partition}") as member:
+        with zipfile.ZipFile(self.path) as archive, archive.open(member_of(topic, partition)) as member:
             yield from unpacked(member)
 
     @classmethod
     def opened(cls, path: Path, *, check: bool = True) -> Self:
-        """The file at `path`, with every hash compared if `check`. Raises ArchiveError."""
+        """The file at `path`, with the hash of every member compared if `check`. Raises ArchiveError."""
         try:
             with zipfile.ZipFile(path) as archive:
-                document: dict[str, Any] = json.loads(archive.read(ABOUT))
+                document = json.loads(archive.read(ABOUT))
                 _refuse_other_formats(path, document)
+                about = about_of(document)
                 if check:
                     _check(path, archive, document["sha256"])
                 schemas = {
@@ -210,25 +163,16 @@ class Archive:
                     for name in archive.namelist()
                     if name.startswith("schemas/")
                 }
-            return cls(path, _about(document), schemas)
+            return cls(path, about, schemas)
         except FileNotFoundError:
             raise ArchiveError(f"{path} does not exist") from None
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            lzma.LZMAError,
-            EOFError,
-            KeyError,
-            TypeError,
-            ValueError,
-            NotImplementedError,
-            RuntimeError,
-            OSError,
-        ) as error:
+        except _BROKEN as error:
             raise ArchiveError(f"{path} is truncated or altered, or was never such a file: {error}") from None
 
 
-def _refuse_other_formats(path: Path, document: Mapping[str, Any]) -> None:
+def _refuse_other_formats(path: Path, document: Any) -> None:  # noqa: ANN401  anything JSON holds
+    if not isinstance(document, dict):
+        raise ArchiveError(f"{path} was altered: {ABOUT} must be an object, got {document!r:.40}")
     found = document.get("format")
     if found != FORMAT:
         raise ArchiveError(f"{path} has the format {found!r}, this version reads {FORMAT!r}: create it again")
@@ -246,11 +190,6 @@ def _check(path: Path, archive: zipfile.ZipFile, expected: Mapping[str, str]) ->
                 digest.update(piece)
         if digest.hexdigest() != expected[name]:
             raise ArchiveError(f"{path} was altered: {name} is not what was written")
-
-
-def _about(document: Mapping[str, Any]) -> About:
-    said = {name: value for name, value in document.items() if name not in {"format", "sha256", "parts"}}
-    return About(**said, parts=[Held(**one) for one in document["parts"]])
 
 
 Alter = Callable[[str, Raw], Raw | None]

@@ -13,7 +13,8 @@ from infra.clients.connection import Connection
 from infra.clients.errors import ClientError
 from infra.clients.kafka_errors import kafka_errors
 from infra.clients.registry import Registry
-from replay.archive import About, writing
+from replay.about import About
+from replay.archive import writing
 from replay.contracts import FROM_OUTSIDE, Contracts
 from replay.plan import EVENTS_BACK_MS, Plan, Span
 from replay.records import Raw

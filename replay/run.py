@@ -72,8 +72,8 @@ class RunResult:
 
     @property
     def is_identical(self) -> bool:
-        """Whether nothing differs."""
-        return not any(verdict.differ for verdict in self.topics.values())
+        """Whether something was made again, and nothing differs."""
+        return self.outputs > 0 and not any(verdict.differ for verdict in self.topics.values())
 
     def add(self, verdicts: Iterable[TopicVerdict]) -> None:
         """Take in the verdicts on one partition."""

@@ -80,7 +80,8 @@ def _tell(result: "RunResult", said: dict[str, Any]) -> None:
     for verdict in result.topics.values():
         for one in verdict.differences:
             say(f"{one.topic} {one.partition}@{one.offset}: {one.problem or ', '.join(one.fields) + ' differ'}")
-    speed = said["recorded_seconds"] / said["seconds"]
+    # Rounded for reading, a run of a few milliseconds took none.
+    speed = said["recorded_seconds"] / max(said["seconds"], 0.01)
     say(f"{result.outputs:,} outputs in {said['seconds']:.1f} s, {speed:.1f} times the speed at which they were made")
     say(f"sha256 {said['sha256']}")
     if said["identical"]:
