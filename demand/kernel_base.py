@@ -122,8 +122,8 @@ class CellShares:
         self._own_kernel = _clock_kernel(widths.share_steps)
         self._wide_kernel = _clock_kernel(1.5 * widths.share_steps)
 
-    def take(self, counts: NDArray[np.uint8], city: NDArray[np.int64], weekday: int) -> None:
-        """Add a day: `counts` uint8[k, 288], `city` int64[288]."""
+    def take(self, counts: NDArray[np.uint16], city: NDArray[np.int64], weekday: int) -> None:
+        """Add a day: `counts` uint16[k, 288], `city` int64[288]."""
         fade = 0.5 ** (1.0 / self._widths.share_half_life)
         self._cells *= fade
         self._city *= fade

@@ -95,7 +95,7 @@ class RatioMemory:
             sums.observed[...] *= _KEPT
             sums.expected[...] *= _KEPT
 
-    def add(self, counts: NDArray[np.uint8], expected: Floats, city: float, city_expected: float) -> None:
+    def add(self, counts: NDArray[np.uint16], expected: Floats, city: float, city_expected: float) -> None:
         """Add a step's pickups and what was expected, as at its middle."""
         self.fade()
         self.sums.observed[:-1] += counts[:, None] * _KEPT_FROM_MIDDLE

@@ -16,20 +16,22 @@ from numpy.typing import NDArray
 STEP_MIN = 5
 STEPS_PER_DAY = 1440 // STEP_MIN
 _SUNDAY = 6
+# A cell's counts are many and small: two bytes each keep months of a city in memory.
+_MOST = np.iinfo(np.uint16).max
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RecordedDays:
     """Counts of D whole local days.
 
-    `first_day` proleptic ordinal of the first day. `cells` int64[k], ascending; `counts` uint8[k, 288 D] pickups of
+    `first_day` proleptic ordinal of the first day. `cells` int64[k], ascending; `counts` uint16[k, 288 D] pickups of
     each; `city` int64[288 D] of every cell there is. `known` bool[D]: days nobody recorded are neither observed nor
     expected. `rests` bool[D]: working days that are like a Sunday; None if there are none.
     """
 
     first_day: int
     cells: NDArray[np.int64]
-    counts: NDArray[np.uint8]
+    counts: NDArray[np.uint16]
     city: NDArray[np.int64]
     known: NDArray[np.bool_]
     rests: NDArray[np.bool_] | None = None
@@ -49,16 +51,9 @@ class RecordedDays:
         """The same axis on which nothing was recorded from `day` on."""
         known = self.known.copy()
         known[day:] = False
-        return self._masked(known, day * STEPS_PER_DAY)
-
-    def without_steps_from(self, step: int) -> "RecordedDays":
-        """The same axis on which no pickup happened from `step` on."""
-        return self._masked(self.known, step)
-
-    def _masked(self, known: NDArray[np.bool_], step: int) -> "RecordedDays":
         counts, city = self.counts.copy(), self.city.copy()
-        counts[:, step:] = 0
-        city[step:] = 0
+        counts[:, day * STEPS_PER_DAY :] = 0
+        city[day * STEPS_PER_DAY :] = 0
         return replace(self, counts=counts, city=city, known=known)
 
 
@@ -69,7 +64,7 @@ def recorded_days(
 
     `counted` int64[k], ascending: the cells that get a row. `known` bool[D] starts with the day of the first minute.
 
-    Raises ValueError if there are no pickups, or some outside the days.
+    Raises ValueError if there are no pickups, some outside the days, or more than 65,535 of a cell in a step.
     """
     if not minutes.size:
         raise ValueError("minutes must name at least one pickup, got none")
@@ -80,7 +75,11 @@ def recorded_days(
         raise ValueError(f"known must cover every pickup, got {known.size} days")
     row = np.minimum(np.searchsorted(counted, cells), counted.size - 1)
     is_counted = counted[row] == cells
-    counts = np.zeros((counted.size, steps), np.uint8)
-    np.add.at(counts, (row[is_counted], step[is_counted]), 1)
+    places, times = np.unique(row[is_counted] * steps + step[is_counted], return_counts=True)
+    if times.size and int(times.max()) > _MOST:
+        cell = int(counted[places[times.argmax()] // steps])
+        raise ValueError(f"a cell must have at most {_MOST:,} pickups in five minutes, {cell:x} has {times.max():,}")
+    counts = np.zeros((counted.size, steps), np.uint16)
+    counts.reshape(-1)[places] = times
     city = np.bincount(step, minlength=steps).astype(np.int64)
     return RecordedDays(first_day=first_day, cells=counted, counts=counts, city=city, known=known)

@@ -23,7 +23,7 @@ def made_up(days=9, seed=3, unknown=()):
     rate = 0.05 * (1.1 + np.sin(np.arange(days * STEPS_PER_DAY) / STEPS_PER_DAY * 2 * np.pi))
     known = np.ones(days, bool)
     known[list(unknown)] = False
-    counts = rng.poisson(rate, (CELLS.size, rate.size)).astype(np.uint8) * np.repeat(known, STEPS_PER_DAY)
+    counts = rng.poisson(rate, (CELLS.size, rate.size)).astype(np.uint16) * np.repeat(known, STEPS_PER_DAY)
     city = counts.sum(axis=0, dtype=np.int64)
     return RecordedDays(first_day=735_324, cells=CELLS, counts=counts, city=city, known=known)
 
@@ -133,7 +133,7 @@ def test_shares_come_back_to_what_was_counted():
     cells = np.array(sorted(disk(TIMES_SQUARE, 1)), np.int64)
     shares = CellShares(cells)
     for weekday in (0, 1, 2, 3, 4, 5, 6, 0, 1, 2):
-        counts = np.zeros((7, STEPS_PER_DAY), np.uint8)
+        counts = np.zeros((7, STEPS_PER_DAY), np.uint16)
         counts[2] = 1
         shares.take(counts, np.full(STEPS_PER_DAY, 5), weekday)
     of_monday = shares.of(0)

@@ -77,7 +77,7 @@ def of_training(counts, expected, step, now_ms):
     days = RecordedDays(
         first_day=FIRST_DAY,
         cells=cells,
-        counts=np.zeros((cells.size, 14 * STEPS_PER_DAY), np.uint8),
+        counts=np.zeros((cells.size, 14 * STEPS_PER_DAY), np.uint16),
         city=np.zeros(14 * STEPS_PER_DAY, np.int64),
         known=np.ones(14, bool),
     )
