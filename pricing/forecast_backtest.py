@@ -1,7 +1,8 @@
 """A backtest: fit on a history, freeze, forecast every bin of a test span, and compare with plain forecasts.
 
 Coefficients, trees and the weights of the tuned mean see the history only. Online, the ratios and the usual week
-follow the test as it comes, each bin forecast from what lies before it; otherwise all stands as at the history's end.
+follow the test as it comes, each bin forecast from what lies before it; otherwise all stands as at the history's end,
+plain forecasts included.
 """
 
 from collections.abc import Callable
@@ -130,8 +131,8 @@ def backtest(history: LocalPickups, test: LocalPickups, plan: BacktestPlan, *, t
     learnt, asked = _rows(days, at, plan, test_day=test_day, learn_from=is_scored, told=told)
     fitted = fit(learnt)
     log_linear, mean = (values.reshape(-1, active.size).T for values in (fitted.log_linear(asked), fitted.mean(asked)))
-    plain = _plain(days, at, plan)
     first = test_day * STEPS_PER_DAY // plan.bin_steps
+    plain = _plain(days, at, plan, stands_from=None if plan.online else first)
     weights = plain.tuned(slice(min(_TUNED_FROM_DAY, test_day // 2) * STEPS_PER_DAY // plan.bin_steps, first))
     return Forecasts(
         first_day=test.first_day,
@@ -184,9 +185,10 @@ def _binned(days: RecordedDays, at: Active, bin_steps: int) -> Floats:
     return binned
 
 
-def _plain(days: RecordedDays, at: Active, plan: BacktestPlan) -> PlainForecasts:
+def _plain(days: RecordedDays, at: Active, plan: BacktestPlan, *, stands_from: int | None) -> PlainForecasts:
     per_day = STEPS_PER_DAY // plan.bin_steps
-    return PlainForecasts(_binned(days, at, plan.bin_steps), np.repeat(days.known, per_day), per_day)
+    known = np.repeat(days.known, per_day)
+    return PlainForecasts(_binned(days, at, plan.bin_steps), known, per_day, stands_from=stands_from)
 
 
 def scores(forecasts: Forecasts, draws: NDArray[np.int64]) -> Scores:

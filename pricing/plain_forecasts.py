@@ -55,11 +55,15 @@ GRID = tuple(
 class PlainForecasts:
     """Plain forecasts of `counts` float64[cells, bins]; `known` bool[bins] says which bins were recorded.
 
-    Each is float64[cells, bins], a bin's value from the bins before it.
+    Each is float64[cells, bins], a bin's value from the bins before it; of a bin after `stands_from` from the bins
+    before that one, repeated: the last value by bin, past days by day, past weeks by week.
     """
 
-    def __init__(self, counts: Floats, known: NDArray[np.bool_], bins_per_day: int) -> None:
+    def __init__(
+        self, counts: Floats, known: NDArray[np.bool_], bins_per_day: int, *, stands_from: int | None = None
+    ) -> None:
         self._counts, self._known, self._per_day = counts * known, known.astype(np.float64), bins_per_day
+        self._stands_from = known.size if stands_from is None else stands_from
         self._long = self._mean_of_last(LONG_DAYS * bins_per_day)
 
     def last_value(self) -> Floats:
@@ -104,13 +108,13 @@ class PlainForecasts:
         )
 
     def _mean_of_bins(self, back: list[int]) -> Floats:
-        """Mean of the known bins so many bins back, 0 where none is."""
+        """Mean of the known bins so many bins back, the nearest first, 0 where none is."""
         total, times = np.zeros_like(self._counts), np.zeros(self._known.size)
         for bins in back:
             if bins < self._known.size:
                 total[:, bins:] += self._counts[:, :-bins]
                 times[bins:] += self._known[:-bins]
-        return total / np.maximum(times, 1.0)
+        return self._standing(total / np.maximum(times, 1.0), back[0])
 
     def _mean_of_last(self, bins: int) -> Floats:
         """Mean of the known ones among the last `bins`, 0 where none is."""
@@ -119,4 +123,11 @@ class PlainForecasts:
         at = np.arange(self._known.size)
         since = np.maximum(at - bins, 0)
         mean: Floats = (totals[:, at] - totals[:, since]) / np.maximum(times[at] - times[since], 1.0)
-        return mean
+        return self._standing(mean, 1)
+
+    def _standing(self, values: Floats, period: int) -> Floats:
+        """The values, the first `period` from `stands_from` on repeated: those look back beyond it, others need not."""
+        at, first = np.arange(self._known.size), self._stands_from
+        at[first:] = first + (at[first:] - first) % period
+        standing: Floats = values[:, at]
+        return standing

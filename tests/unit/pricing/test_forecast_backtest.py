@@ -19,6 +19,7 @@ FIRST_DAY = date(2014, 4, 1).toordinal()
 DAYS, TEST_FROM = 31, 28
 CORNERS = ((40.758, -73.985), (40.722, -73.998), (40.775, -73.962))
 PLAN = BacktestPlan(resolution=8, bin_min=60, online=True)
+FORECASTERS = ("mean", "log_linear", "p10", "p90", "tuned", "last_value", "last_week")
 
 
 @lru_cache(1)
@@ -44,6 +45,13 @@ def forecast(online=True):
     return backtest(*split(), replace(PLAN, online=online))
 
 
+@lru_cache(1)
+def forecast_of_another_test():
+    """Offline, of a test that is silent from its second day on."""
+    history, test = split()
+    return backtest(history, cut(test, (test.first_day + 1) * 1440), replace(PLAN, online=False))
+
+
 def cut(test, minute):
     """The test without anything from `minute` on, but for one pickup that keeps its last day."""
     kept = test.minutes < minute
@@ -62,7 +70,7 @@ def test_forecasts_before_an_instant_do_not_see_what_comes_after_it(minute):
     history, test = split()
     again = backtest(history, cut(test, test.first_day * 1440 + minute), PLAN)
     bins = minute // PLAN.bin_min + 1
-    for name in ("mean", "log_linear", "p10", "p90", "tuned", "last_value", "last_week"):
+    for name in FORECASTERS:
         assert (getattr(again, name)[:, :bins] == getattr(forecast(), name)[:, :bins]).all(), name
 
 
@@ -73,6 +81,33 @@ def test_choices_are_frozen_before_the_test():
     offline = replace(PLAN, online=False)
     assert backtest(history, empty, offline).weights == forecast().weights
     assert (backtest(history, empty, offline).mean == forecast(online=False).mean).all()
+
+
+@pytest.mark.parametrize("name", FORECASTERS)
+def test_offline_nobody_sees_the_test(name):
+    """Of two tests that differ from the second day on the model and the plain forecasts say the same."""
+    assert (getattr(forecast_of_another_test(), name) == getattr(forecast(online=False), name)).all()
+
+
+def test_offline_the_plain_forecasts_repeat_the_end_of_the_history():
+    """The last bin, and each weekday's last: known to the first bin they are forecast from, as they are online."""
+    online, offline = forecast(), forecast(online=False)
+    assert (offline.last_value == online.last_value[:, :1]).all()
+    assert (offline.last_week == online.last_week).all()
+    assert (offline.tuned[:, 0] == online.tuned[:, 0]).all()
+    assert (offline.tuned != online.tuned).any()
+
+
+def test_what_stands_repeats_by_bin_day_and_week():
+    """Fifteen days of two bins, the last eight not seen: the same as if they had been nothing, or anything."""
+    counts = np.arange(30.0)[None]
+    plain, blind = (
+        PlainForecasts(values, np.ones(30, bool), 2, stands_from=14) for values in (counts, np.minimum(counts, 14.0))
+    )
+    assert plain.last_value()[0, 13:].tolist() == [12.0, *[13.0] * 16]
+    assert plain.last_week()[0, 14:].tolist() == [*range(14), 0.0, 1.0]
+    for weights in GRID[::97]:
+        assert (plain.mean(weights) == blind.mean(weights)).all()
 
 
 def test_a_model_that_follows_the_city_beats_the_tuned_mean():
