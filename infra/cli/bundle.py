@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.exits import CommandError
+from infra.cli.exits import CommandError, ExitCode
 from infra.cli.output import say, say_json
 from infra.cli.replay import AsJson, Cell, From, FromEvents, QuoteId, To, Yes, Zone
+from infra.cli.written import writable_file
 
 EXAMPLES = (
     "faretide bundle create --quote 5f3a0c9d41e27b86a0d7c3f1e9b24c58 why.faretide",
@@ -47,10 +48,11 @@ def create_command(
     from replay.archive import Archive, ArchiveError
     from replay.pseudonyms import pseudonymised
 
+    if key and not pseudonymise:
+        raise CommandError("--key is of the pseudonyms: say --pseudonymise, else ids stay as they are", ExitCode.USAGE)
     if file.exists():
-        raise CommandError(f"{file} exists already: name another file, or remove it first")
-    if not file.resolve().parent.is_dir():
-        raise CommandError(f"{file} cannot be written: its directory does not exist")
+        raise CommandError(f"{file} exists already: name another file, or remove it first", ExitCode.USAGE)
+    writable_file(file)
     asked = Asked(start=start, end=end, zone=zone, cell=cell, quote=quote, from_events=from_events)
     try:
         with TemporaryDirectory(prefix="faretide-bundle-") as place:

@@ -110,6 +110,8 @@ def verify_command(
         return
     if not asked.is_empty or zone or cell:
         raise CommandError(OWN_SPAN, ExitCode.USAGE)
+    if keep:
+        raise CommandError("--keep is of what is recorded now: the file is there already", ExitCode.USAGE)
     verified(file, as_json=as_json, from_events=from_events, speed=speed)
 
 
@@ -208,6 +210,8 @@ def recorded_and_verified(
 
     assert isinstance(asked, Asked)
     Pace.read(speed)
+    if keep and keep.exists():
+        raise CommandError(f"{keep} exists already: name another file, or remove it first", ExitCode.USAGE)
     with TemporaryDirectory(prefix="faretide-replay-") as place:
         file = keep or Path(place) / "recording.faretide"
         if asyncio.run(captured(asked, file, yes=yes, as_json=as_json, dry_run=dry_run)):

@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from infra.cli.exits import CommandError, ExitCode
+from infra.cli.main import app
 from infra.cli.replay import tolerances_of
 from infra.cli.replaying.asking import Asked, refuse_gone, span_of, zones_of
 from infra.cli.replaying.differences import Otherwise, model_in, told
@@ -170,3 +172,27 @@ def test_outputs_are_shown_in_order_at_the_pace_asked_for(tmp_path, capsys):
         Pace.read("fast")
     with pytest.raises(CommandError, match="press Enter"):
         show_made(GOLDEN, tmp_path, Pace(0.0), as_json=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("bundle", "create", "--quote", "q", "--key", "k", "new.faretide"), "--pseudonymise"),
+        (("bundle", "create", "--quote", "q", "no/such/place.faretide"), "a directory that exists"),
+        (("bundle", "create", "--quote", "q", "there.faretide"), "exists already"),
+        (("replay", "verify", "there.faretide", "--keep", "k.faretide"), "the file is there already"),
+        (("replay", "verify", "--from", "-2m", "--keep", "there.faretide"), "exists already"),
+        (("replay", "verify", "--from", "garbage"), "--from"),
+        (("replay", "verify", "--from", "-1m", "--to", "-2m"), "--from must be before --to"),
+        (("replay", "verify", "--to", "-2m"), "name a span"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_any_server_is_asked(words, sentence, tmp_path, monkeypatch):
+    """Exit code 2, whether or not anything runs: above all where ids would be written as they are."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.faretide").write_bytes(b"")
+    monkeypatch.setenv("FARETIDE_STATE_DIR", str(tmp_path / "state"))
+    with pytest.raises(CommandError) as raised:
+        get_command(app).main(list(words), standalone_mode=False)
+    assert raised.value.code is ExitCode.USAGE
+    assert sentence in str(raised.value)
