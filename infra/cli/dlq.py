@@ -50,7 +50,8 @@ def ls_command(
     """List dead letters, oldest first: where they stand, what was refused and why."""
     from infra.cli.dead_letters.files import line_of
 
-    found = answered(lambda box, _: box.find(wanted_of(topic, error_class, rule, key, start, to)))
+    wanted = wanted_of(topic, error_class, rule, key, start, to)  # before servers are looked for
+    found = answered(lambda box, _: box.find(wanted))
     shown = found[-limit:] if limit else found
     with until_reader_leaves():
         if as_json:
@@ -105,7 +106,8 @@ def export_command(
 
     if file.exists():
         raise CommandError(f"{file} exists already: choose another name, it may hold edits", ExitCode.USAGE)
-    found = answered(lambda box, _: box.find(wanted_of(topic, error_class, rule, key, start, to)))
+    wanted = wanted_of(topic, error_class, rule, key, start, to)  # before servers are looked for
+    found = answered(lambda box, _: box.find(wanted))
     if not found:
         raise CommandError("no letter is meant by these filters: nothing was written")
     write_whole(file, "".join(f"{to_json(line_of(one))}\n" for one in found))

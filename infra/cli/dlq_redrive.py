@@ -50,6 +50,8 @@ def redrive_command(
     from infra.cli.dead_letters.redriving import redrive
 
     wanted = None if file else wanted_of(topic, error_class, rule, key, start, to)
+    if file and not file.is_file():
+        raise CommandError(f"{file} cannot be read: it must be a file of `faretide dlq export`", ExitCode.USAGE)
     who = author or login_name()
 
     async def run(box: "LetterBox", session: "Session") -> "tuple[list[Checked], list[Refused], str, list[Put]]":

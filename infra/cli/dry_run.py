@@ -44,13 +44,14 @@ class DryRun:
 
 async def dry_run(values: dict[str, Any], last: str) -> DryRun:
     """Try the policy in `values` on the ticks appended in that time. Raises CommandError if it breaks a rule."""
+    age_ms = parse_age(last)
     async with control_session("policy") as session:
         log = await session.read()
         base = log.policies.succession.newest(str(values.get("market", "")))
         said = Said(reason="dry run", based_on=base, effective_from="now")
         draft = policy_draft(values, said, log, at_ms=now_ms())
         trial = _Trial(log, draft.record, draft.changes or [])
-        start_ms = draft.record.effective_from_ms - parse_age(last)
+        start_ms = draft.record.effective_from_ms - age_ms
         async with aclosing(tail(session.connection, SURGE, session.ids, start=start_ms, follow=False)) as entries:
             async for entry in entries:
                 trial.take(entry)

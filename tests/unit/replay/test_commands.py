@@ -185,6 +185,8 @@ def test_outputs_are_shown_in_order_at_the_pace_asked_for(tmp_path, capsys):
         (("replay", "verify", "--from", "garbage"), "--from"),
         (("replay", "verify", "--from", "-1m", "--to", "-2m"), "--from must be before --to"),
         (("replay", "verify", "--to", "-2m"), "name a span"),
+        (("dlq", "ls", "--from", "foo"), "--from"),
+        (("dlq", "redrive", "--file", "nofile"), "nofile cannot be read"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_any_server_is_asked(words, sentence, tmp_path, monkeypatch):
