@@ -4,8 +4,10 @@ from pathlib import Path
 
 from pricing.catchment import RING_WEIGHTS
 from pricing.conversion import ELASTICITY, WAIT_COST_PER_MIN
+from pricing.defaults import new_york_policy
 from pricing.nowcast import CATCHMENT_PRIOR, ZONE_PRIOR
 from pricing.optimiser import COST, DRAWN, DRIVER_SHARE, ENTRY, REPOSITIONING, SHARED
+from pricing.rounding import TENTH
 from pricing.supply_forecast import SOON_FREE_SHARE
 from simulation.lockstep.doc_table import differences_table
 from simulation.lockstep.facts import facts_table
@@ -39,3 +41,15 @@ def test_the_table_of_results_is_that_of_the_committed_reports():
     assert differences_table(RESULTS) in PAGE
     assert facts_table(RESULTS) in PAGE
     assert misfits_table(RESULTS) in PAGE
+
+
+def test_the_city_is_promised_what_the_shipped_policy_keeps():
+    """Limits hold before the rounding, which adds a tenth to a difference of whole tenths, and within a zone only."""
+    page, policy = " ".join(PAGE.split()), new_york_policy()
+    a_minute, step = policy.max_rise_hundredths_per_min, policy.max_step_between_neighbours_hundredths
+    assert policy.max_fall_hundredths_per_min == a_minute
+    assert a_minute % TENTH == step % TENTH == 0
+    assert f"moves by at most {a_minute / 100:.2f} a minute" in page
+    assert f"see it move by up to {(a_minute + TENTH) / 100:.2f} in a minute" in page
+    assert f"differ by at most {step / 100:.2f}, and as shown by at most {(step + TENTH) / 100:.2f}" in page
+    assert "Across the border of two zones no rule limits the difference" in page
