@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto'
 import { Consumer, Producer } from '@platformatic/kafka'
 import { partitionOf } from './partitioner.js'
 import { Registry } from './registry.js'
+import { NoAnswer, untilAnswered, withResolvers } from './waiting.js'
 import { frame, headersOf, unframe } from './wire.js'
 
 const PINGS = 'driver-pings.v1'
@@ -19,8 +20,7 @@ const DECISIONS = 'booking-decisions.v1'
 const GRACE_MS = 1000 // how long an answer may travel after the deadline by which it was decided
 const SEND_AGAIN_MS = 2000
 
-/** Nobody answered in time. Asking again with the same id is safe. */
-export class NoAnswer extends Error {}
+export { NoAnswer }
 
 export class Client {
   #source
@@ -124,22 +124,13 @@ export class Client {
   async #await(topic, rider, id, limitMs, send) {
     if (this.#failed) throw this.#failed
     const name = `${topic}|${rider}|${id}`
-    const { promise, resolve, reject } = withResolvers()
-    promise.catch(() => {}) // it may fail while a send is still awaited, when nobody listens yet
-    this.#waiting.set(name, { resolve, reject })
+    const answer = withResolvers()
+    this.#waiting.set(name, answer)
     this.#riders.set(rider, (this.#riders.get(rider) ?? 0) + 1)
     const late = `no answer to ${id} in ${limitMs} ms: are the services running? The same id may be asked again`
-    let lastFailure
-    const limit = setTimeout(() => reject(lastFailure ?? new NoAnswer(late)), limitMs)
-    // A send that failed is repeated like one that was not answered; the last failure says why if none gets through.
-    const trySend = () => send().catch((error) => (lastFailure = error))
-    const again = setInterval(trySend, SEND_AGAIN_MS)
     try {
-      await trySend()
-      return await promise
+      return await untilAnswered(answer, send, { limitMs, againMs: SEND_AGAIN_MS, late })
     } finally {
-      clearTimeout(limit)
-      clearInterval(again)
       this.#waiting.delete(name)
       const left = this.#riders.get(rider) - 1
       left > 0 ? this.#riders.set(rider, left) : this.#riders.delete(rider)
@@ -168,10 +159,4 @@ export class Client {
 /** The first cause of an error that stands for several. */
 function rootOf(error) {
   return error.errors?.length ? rootOf(error.errors[0]) : error
-}
-
-function withResolvers() {
-  const made = {}
-  made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }))
-  return made
 }

@@ -17,15 +17,10 @@ const OPTIONS = {
   product: { type: 'string', default: 'standard' },
   timeout: { type: 'string', default: '10' }
 }
-let values
 
 async function main() {
-  try {
-    values = parseArgs({ options: OPTIONS }).values
-  } catch (error) {
-    console.error(error.message)
-    return 2
-  }
+  const values = asked()
+  if (!values) return 2
   const bootstrap = process.env.FARETIDE_BOOTSTRAP
   const registryUrl = process.env.FARETIDE_REGISTRY_URL
   if (!bootstrap || !registryUrl) {
@@ -38,10 +33,19 @@ async function main() {
   const pinging = setInterval(() => drive(client, pickup).catch(() => {}), PINGS_EVERY_MS)
   try {
     await drive(client, pickup)
-    return await Promise.race([ride(client, pickup, dropoff), stopped])
+    return await Promise.race([ride(client, pickup, dropoff, values), stopped])
   } finally {
     clearInterval(pinging)
     await client.close()
+  }
+}
+
+/** What the command line says; undefined, and why on standard error, if it makes no sense. */
+function asked() {
+  try {
+    return parseArgs({ options: OPTIONS }).values
+  } catch (error) {
+    console.error(error.message)
   }
 }
 
@@ -58,7 +62,7 @@ async function drive(client, [lat, lon]) {
   await Promise.all(cars.map((ping) => client.ping(ping)))
 }
 
-async function ride(client, pickup, dropoff) {
+async function ride(client, pickup, dropoff, values) {
   const request = {
     request_id: randomUUID(),
     rider_id: `node-rider-${randomUUID()}`,

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { NoAnswer, untilAnswered, withResolvers } from '../src/waiting.js'
+
+const TIMES = { limitMs: 30, againMs: 10, late: 'no answer' }
+
+test('the deadline of a send that hangs is an error of its own and kills no process', async () => {
+  let release
+  const hangs = () => new Promise((resolve) => (release = resolve))
+  await assert.rejects(untilAnswered(withResolvers(), hangs, TIMES), NoAnswer)
+  release()
+})
+
+test('a send that fails is repeated, and its failure is told if none gets through', async () => {
+  let sent = 0
+  const fails = async () => {
+    sent += 1
+    throw new Error('no broker')
+  }
+  await assert.rejects(untilAnswered(withResolvers(), fails, TIMES), /no broker/)
+  assert.ok(sent > 1)
+})
+
+test('an answer ends it', async () => {
+  const answer = withResolvers()
+  const sends = async () => answer.resolve('priced')
+  assert.equal(await untilAnswered(answer, sends, TIMES), 'priced')
+})
+
+test('a flag that is none is wrong use', () => {
+  const program = fileURLToPath(new URL('../src/example.js', import.meta.url))
+  const { status, stderr } = spawnSync(process.execPath, [program, '--pickupp', '1,1'], { encoding: 'utf8' })
+  assert.equal(status, 2)
+  assert.match(stderr, /pickupp/)
+})
