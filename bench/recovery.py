@@ -153,10 +153,16 @@ class Log:
         """Whether all of them were."""
         return bool(self._before) and len(self.silence_ms) == len(self._before)
 
+    @property
+    def missing(self) -> str:
+        """How many of them were not, and which."""
+        left = [place for place in self._before if place not in self.silence_ms]
+        return f"{len(left)} of {len(self._before)} are silent, such as {', '.join(map(str, left[:5]))}"
+
 
 async def _restart(workers: Workers, log: Log, service: str) -> dict[str, float]:
     log.killed(service, await asyncio.to_thread(workers.crash, f"{service}-0"))
-    await _complete(log, service)
+    await _complete(workers, log, service)
     await asyncio.sleep(SETTLE_S)
     silence, after_kill = (float(max(found.values())) for found in (log.silence_ms, log.after_kill_ms))
     return {f"restart_{service}_ms": silence} | (
@@ -170,7 +176,7 @@ async def _takeover(workers: Workers, log: Log) -> dict[str, float]:
     await _two_epochs(log)
     epoch_of = dict(log.epoch_of)
     log.killed("pricing", await asyncio.to_thread(workers.lose, "pricing-0"))
-    await _complete(log, "pricing")
+    await _complete(workers, log, "pricing")
     silences, waits = (_longest_by_epoch(epoch_of, found) for found in (log.silence_ms, log.after_kill_ms))
     workers.start(["pricing-0"])
     await asyncio.sleep(SETTLE_S)
@@ -205,11 +211,14 @@ async def _two_epochs(log: Log) -> None:
     raise RuntimeError(f"two PRICING workers must share the zones within {WITHIN_S:.0f} s, got {set(lively)}")
 
 
-async def _complete(log: Log, service: str) -> None:
+async def _complete(workers: Workers, log: Log, service: str) -> None:
     until_s = time.monotonic() + WITHIN_S
     while not log.complete:
         if time.monotonic() > until_s:
-            raise RuntimeError(f"{service} must write again within {WITHIN_S:.0f} s everywhere it wrote before")
+            said = "\n".join(f"{instance}: {workers.said(instance)}" for instance in workers.processes)
+            raise RuntimeError(
+                f"{service} must write again within {WITHIN_S:.0f} s everywhere it wrote before: {log.missing}\n{said}"
+            )
         await asyncio.sleep(0.1)
 
 

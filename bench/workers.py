@@ -41,14 +41,17 @@ class Workers:
         """Its process. Raises RuntimeError with the end of its log if it ended by itself."""
         process = self.processes[instance]
         if process.poll() is not None:
-            said = self._log(instance).read_text(errors="replace")
-            raise RuntimeError(f"{instance} ended by itself with code {process.returncode}: {said[-2000:]}")
+            raise RuntimeError(f"{instance} ended by itself with code {process.returncode}: {self.said(instance)}")
         return process.pid
 
     def resident_mb(self, instance: str) -> float:
         """Resident megabytes of a kept worker."""
         (worker,) = psutil.Process(self.pid(instance)).children()
         return float(worker.memory_info().rss / 1e6)
+
+    def said(self, instance: str) -> str:
+        """The end of its log."""
+        return self._log(instance).read_text(errors="replace")[-2000:]
 
     def crash(self, instance: str) -> float:
         """Kill a kept worker, whose keeper starts it again; epoch milliseconds of the kill."""
