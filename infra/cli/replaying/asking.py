@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from replay.plan import Plan
 
 FETCH_WAIT_MS = 10
+SETTLED_MS = 1_000
+"""What is appended in this very moment may be readable in one partition and not yet in another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +39,10 @@ class Asked:
 
 
 def span_of(asked: Asked) -> tuple[int, int]:
-    """First millisecond and the one after the last, by default now. Raises CommandError."""
+    """First millisecond and the one after the last, by default a second ago. Raises CommandError."""
     now_ms = time.time_ns() // 1_000_000
     start_ms = _instant("--from", asked.start, now_ms)
-    end_ms = _instant("--to", asked.end, now_ms) if asked.end else now_ms
+    end_ms = _instant("--to", asked.end, now_ms) if asked.end else now_ms - SETTLED_MS
     if start_ms >= end_ms:
         raise CommandError(f"--from must be before --to, got {asked.start} and {asked.end or 'now'}", ExitCode.USAGE)
     return start_ms, end_ms
