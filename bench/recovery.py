@@ -62,17 +62,15 @@ async def _measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
     ):
         begun_s = time.monotonic()
         await _settled(log)
-        outcomes, facts = [], dict(FACTS)
-        if quick:
-            outcomes.append(Outcome(contestant=_contestant("ours"), rounds=[await _round(workers, log)]))
-        else:
-            fresh = [await _round(workers, log) for _ in range(ROUNDS)]
+        rounds, facts = 1 if quick else ROUNDS, dict(FACTS)
+        fresh = [await _round(workers, log) for _ in range(rounds)]
+        outcomes = [Outcome(contestant=_contestant("ours"), rounds=fresh)]
+        if not quick:
             await asyncio.sleep(begun_s + HOUR_S / 2 - time.monotonic())
             halfway = _resident_mb(workers)
             await asyncio.sleep(begun_s + HOUR_S - time.monotonic())
             then = _resident_mb(workers)
-            aged = [await _round(workers, log) for _ in range(ROUNDS)]
-            outcomes.append(Outcome(contestant=_contestant("ours"), rounds=fresh))
+            aged = [await _round(workers, log) for _ in range(rounds)]
             outcomes.append(Outcome(contestant=_contestant("ours, an hour later"), rounds=aged))
             facts |= {
                 f"{name}_mb": f"{halfway[name]:.0f} halfway, {then[name]:.0f} after the hour" for name in SERVICES

@@ -8,7 +8,7 @@ import typer
 
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.output import say, say_json
-from infra.cli.written import write_whole
+from infra.cli.written import writable_file, write_whole
 
 if TYPE_CHECKING:
     from lineage.evidence import Found, Gathering
@@ -25,7 +25,9 @@ def command(
     quote_id: Annotated[
         str, typer.Argument(metavar="QUOTE_ID", help="Id of a quote, or its place in quotes.v1 as PARTITION@OFFSET.")
     ],
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page that needs nothing else.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page that needs nothing else.", callback=writable_file)
+    ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="All of it as one JSON object.")] = False,
 ) -> None:
@@ -36,8 +38,6 @@ def command(
     """
     if html is not None and as_json:
         raise CommandError("--html and --json exclude each other: choose one", ExitCode.USAGE)
-    if html is not None and not html.resolve().parent.is_dir():
-        raise CommandError(f"{html} cannot be written: its directory does not exist", ExitCode.USAGE)
     story = asyncio.run(_story(quote_id))
     if as_json:
         say_json(story)

@@ -169,8 +169,7 @@ def cap_command(
 
     if lift == (multiplier is not None):
         raise CommandError("give either a MULTIPLIER or --lift", ExitCode.USAGE)
-    within = multiplier is None or 0.01 <= multiplier <= HIGHEST / 100  # false also for what is no number
-    if not within:
+    if multiplier is not None and not 0.01 <= multiplier <= HIGHEST / 100:  # what is no number is not within
         raise CommandError(f"MULTIPLIER must be from 0.01 to {HIGHEST / 100:.2f}, got {multiplier}", ExitCode.USAGE)
     hundredths = None if multiplier is None else round(multiplier * 100)
     _order(market, reason, author, as_json=as_json, emergency_cap_hundredths=hundredths)

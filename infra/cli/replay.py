@@ -9,6 +9,7 @@ import typer
 
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.output import say
+from infra.cli.written import writable_file
 
 EXAMPLES = (
     "faretide replay --from 2026-11-24T08:00:00Z --to 2026-11-24T08:10:00Z --dry-run",
@@ -32,7 +33,9 @@ OWN_SPAN = "a file holds its own span: leave --from, --to, --zone, --cell and --
 From = Annotated[str, typer.Option("--from", metavar="WHEN", help="First instant, or an age such as -20m.")]
 To = Annotated[
     str,
-    typer.Option("--to", metavar="WHEN", help="The instant after the last, or an age such as -10m; now by default."),
+    typer.Option(
+        "--to", metavar="WHEN", help="The instant after the last, or an age such as -10m; a second ago by default."
+    ),
 ]
 Zone = Annotated[str, typer.Option(metavar="ZONE", help="Only this zone, hexadecimal.")]
 Cell = Annotated[str, typer.Option(metavar="CELL", help="Only the zone of this cell, hexadecimal.")]
@@ -133,7 +136,9 @@ def diff_command(
     tolerance: Annotated[
         list[str] | None, typer.Option(metavar="FIELD=N", help="A number may move so far; repeatable.")
     ] = None,
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with pictures.")] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page with pictures.", callback=writable_file)
+    ] = None,
     dashboard: Annotated[
         str, typer.Option(metavar="URL", help="Address of the dashboard: the page links each quote to its explanation.")
     ] = "",
@@ -148,8 +153,6 @@ def diff_command(
     from infra.cli.replaying.asking import Asked, captured
     from infra.cli.replaying.differences import Otherwise, told
 
-    if html is not None and not html.resolve().parent.is_dir():
-        raise CommandError(f"{html} cannot be written: its directory does not exist", ExitCode.USAGE)
     otherwise = Otherwise(model=model, policy=policy, settings=tuple(settings or ()), code=code)
     otherwise.refuse_unless_one()
     allowed = tolerances_of(tolerance or [])

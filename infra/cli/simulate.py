@@ -72,6 +72,12 @@ Runs = Annotated[
     ),
 ]
 Report = Annotated[Path | None, typer.Option(help="Directory for the report.", callback=writable_directory)]
+Pictures = Annotated[
+    Path | None,
+    typer.Option(
+        help="Directory for simulation.html, and JSON and pictures of each scenario.", callback=writable_directory
+    ),
+]
 
 
 def command(
@@ -94,12 +100,7 @@ def command(
         list[Path] | None,
         typer.Option(help="A further model that faretide prices by, a file of `faretide train`; repeatable."),
     ] = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(
-            help="Directory for simulation.html, and JSON and pictures of each scenario.", callback=writable_directory
-        ),
-    ] = None,
+    report: Pictures = None,
     runs: Runs = None,
     tune: Annotated[
         bool, typer.Option("--tune", help="Tune the static and the ratio policies instead, on seeds apart; minutes.")

@@ -37,7 +37,17 @@ Tested = Annotated[
 ]
 Output = Annotated[Path, typer.Option(help="Directory to write the artefact and its card to.")]
 Version = Annotated[int, typer.Option(min=1, help="Version in the file's name.")]
-Market = Annotated[str, typer.Option(help="The market the offers were made in: the model prices there only.")]
+
+
+def _named(market: str) -> str:
+    if not market:
+        raise CommandError("--market must name a market: the model prices there only", ExitCode.USAGE)
+    return market
+
+
+Market = Annotated[
+    str, typer.Option(help="The market the offers were made in: the model prices there only.", callback=_named)
+]
 Report = Annotated[Path | None, typer.Option(help="Directory for the calibration picture.")]
 Check = Annotated[bool, typer.Option("--check", help="Write nothing; fail unless the directory holds this result.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The card as one JSON document.")]
@@ -86,8 +96,6 @@ def _train(
 ) -> None:
     from pricing.behaviour_models import packed
 
-    if not market:
-        raise CommandError("--market must name a market: the model prices there only", ExitCode.USAGE)
     history, scored = _split(file, test)
     try:
         fitted, calibration = _fit(name, history, scored)

@@ -44,7 +44,9 @@ def span_of(asked: Asked) -> tuple[int, int]:
     start_ms = _instant("--from", asked.start, now_ms)
     end_ms = _instant("--to", asked.end, now_ms) if asked.end else now_ms - SETTLED_MS
     if start_ms >= end_ms:
-        raise CommandError(f"--from must be before --to, got {asked.start} and {asked.end or 'now'}", ExitCode.USAGE)
+        raise CommandError(
+            f"--from must be before --to, got {asked.start} and {asked.end or 'a second ago'}", ExitCode.USAGE
+        )
     return start_ms, end_ms
 
 
