@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 FILE_SUFFIX = "_FILE"
+DASHBOARD_TOKEN = "FARETIDE_DASHBOARD_TOKEN"  # noqa: S105  the variable's name, not a token
+"""Read by `faretide dashboard` alone, so it is no setting."""
 
 
 class SecretFileError(Exception):

@@ -5,6 +5,9 @@ instead, named by its variable with `_FILE` appended (see `secret_files`). Impor
 settings calls `read_settings()` once and passes values on. Secrets print as stars.
 """
 
+import os
+from collections.abc import Iterable
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
@@ -13,9 +16,12 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from infra.secret_files import SecretFileError, secrets_in_files
+from infra.secret_files import DASHBOARD_TOKEN, FILE_SUFFIX, SecretFileError, secrets_in_files
 
 ENVIRONMENT_PREFIX = "FARETIDE_"
+LIKE_A_SETTING = 0.85
+"""Likeness (difflib) from which an unknown variable is taken for a misspelt one. Others are let through: a cluster
+that runs a service named `faretide` gives every container variables such as FARETIDE_PORT_8080_TCP."""
 
 
 class LogFormat(StrEnum):
@@ -219,8 +225,10 @@ class SettingsInvalidError(Exception):
 def read_settings() -> Settings:
     """The settings of this process's environment and of the files of secrets it names.
 
-    Raises SettingsInvalidError naming each variable at fault.
+    Raises SettingsInvalidError naming each variable at fault, also one that is nearly the name of a setting.
     """
+    if misspelt := _misspelt(os.environ):
+        raise SettingsInvalidError("; ".join(misspelt))
     try:
         secrets: dict[str, Any] = {**secrets_in_files({name: variable_of(name) for name in secret_settings()})}
         return Settings(**secrets)
@@ -241,6 +249,23 @@ def _sentence(location: tuple[int | str, ...], message: str) -> str:
     if not location:
         return said
     return f"{variable_of(str(location[0]))}: {said[0].lower()}{said[1:]}"
+
+
+def _misspelt(variables: Iterable[str]) -> list[str]:
+    """A sentence for each variable that is no setting but nearly one.
+
+    >>> _misspelt(["FARETIDE_BOOTSTRP", "FARETIDE_BOOTSTRAP", "FARETIDE_PORT_8080_TCP"])
+    ['FARETIDE_BOOTSTRP: is no setting, did you mean FARETIDE_BOOTSTRAP?']
+    """
+    known = {variable_of(name) for name in Settings.model_fields}
+    known |= {variable_of(name) + FILE_SUFFIX for name in secret_settings()} | {DASHBOARD_TOKEN}
+    names = {name.removeprefix(ENVIRONMENT_PREFIX): name for name in known}
+    said = []
+    for variable in sorted(set(variables) - known):
+        near = get_close_matches(variable.removeprefix(ENVIRONMENT_PREFIX), names, 1, LIKE_A_SETTING)
+        if variable.startswith(ENVIRONMENT_PREFIX) and near:
+            said.append(f"{variable}: is no setting, did you mean {names[near[0]]}?")
+    return said
 
 
 def secret_settings() -> list[str]:

@@ -15,6 +15,7 @@ import typer
 
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.output import say, say_json
+from infra.secret_files import DASHBOARD_TOKEN
 
 if TYPE_CHECKING:
     import uvicorn
@@ -31,14 +32,13 @@ EXAMPLES = (
 )
 WAIT_S = 600  # the first start fetches the jars
 STOP_WITHIN_S = 5.0
-TOKEN_VARIABLE = "FARETIDE_DASHBOARD_TOKEN"  # noqa: S105  the variable's name, not a token
 
 
 def command(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 0,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     token: Annotated[
-        str, typer.Option(help=f"Token of operators; by default ${TOKEN_VARIABLE}, else a new one each start.")
+        str, typer.Option(help=f"Token of operators; by default ${DASHBOARD_TOKEN}, else a new one each start.")
     ] = "",
     viewer_token: Annotated[
         str, typer.Option(help="Token of viewers, who see pseudonyms in place of people; by default nobody is one.")
@@ -64,7 +64,7 @@ def command(
     settings = read_settings()
     configure("dashboard", settings.log_format, settings.log_level, pseudonym_key=settings.log_key.get_secret_value())
     access = Access(
-        operator_token=token or os.environ.get(TOKEN_VARIABLE, "") or secrets.token_urlsafe(16),
+        operator_token=token or os.environ.get(DASHBOARD_TOKEN, "") or secrets.token_urlsafe(16),
         viewer_token=viewer_token,
         proxies=frozenset(trust_proxy or ()),
     )
@@ -131,9 +131,9 @@ def beside(settings: "Settings", *, logs: Path) -> Iterator[str]:
     from infra.embedded.ports import free_port
     from infra.embedded.processes import start_bound
 
-    port, token = free_port(), os.environ.get(TOKEN_VARIABLE, "") or secrets.token_urlsafe(16)
+    port, token = free_port(), os.environ.get(DASHBOARD_TOKEN, "") or secrets.token_urlsafe(16)
     environment = dict(os.environ) | {
-        TOKEN_VARIABLE: token,
+        DASHBOARD_TOKEN: token,
         "FARETIDE_STATE_DIR": str(settings.state_dir.resolve()),
         "FARETIDE_LOG_FORMAT": "json",
     }

@@ -63,6 +63,21 @@ def test_wrong_settings_are_named_by_their_variable(monkeypatch, variables, said
         read_settings()
 
 
+def test_a_variable_that_is_nearly_a_setting_is_not_ignored(monkeypatch):
+    """Whoever misspells a name must not run with the default; what a platform injects passes."""
+    monkeypatch.setenv("FARETIDE_PORT_8080_TCP_ADDR", "10.0.0.1")
+    monkeypatch.setenv("FARETIDE_DASHBOARD_TOKEN", "x" * 32)
+    read_settings()
+    monkeypatch.setenv("FARETIDE_KAFKA_PASWORD_FILE", "/run/secrets/kafka")
+    monkeypatch.setenv("FARETIDE_ZONE_PARTITION", "12")
+    with pytest.raises(SettingsInvalidError) as raised:
+        read_settings()
+    assert str(raised.value) == (
+        "FARETIDE_KAFKA_PASWORD_FILE: is no setting, did you mean FARETIDE_KAFKA_PASSWORD_FILE?; "
+        "FARETIDE_ZONE_PARTITION: is no setting, did you mean FARETIDE_ZONE_PARTITIONS?"
+    )
+
+
 def test_secrets_are_not_printed(monkeypatch):
     """Neither the settings nor an error about them show a password."""
     monkeypatch.setenv("FARETIDE_DATABASE_URL", "postgresql://u:hunter2@db/x")
