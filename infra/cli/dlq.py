@@ -138,18 +138,22 @@ def wanted_of(topic: str, error_class: str, rule: str, key: str, start: str, to:
 
     try:
         chosen = topic_named(topic.removesuffix(".dlq")) if topic else None
-        times = _instant(start), _instant(to.replace("latest", "-0s"))
+        times = _instant("--from", start), _instant("--to", to)
     except ValueError as error:
         raise CommandError(str(error), ExitCode.USAGE) from None
     return Wanted(topic=chosen, error_class=error_class, rule=rule, key=key, from_ms=times[0], to_ms=times[1])
 
 
-def _instant(text: str) -> int:
-    """Epoch milliseconds of a WHEN. Raises ValueError."""
+def _instant(option: str, text: str) -> int:
+    """Epoch milliseconds of a WHEN; earliest is 0, latest is now. Raises ValueError."""
     from infra.cli.tail import parse_start
+    from infra.clients.consumer import Edge
 
-    said = parse_start(text, now_ms=time.time_ns() // 1_000_000)
-    return said if isinstance(said, int) else 0
+    now_ms = time.time_ns() // 1_000_000
+    said = parse_start(text, now_ms=now_ms, option=option)
+    if isinstance(said, int):
+        return said
+    return 0 if said is Edge.EARLIEST else now_ms
 
 
 def _row(one: "Letter") -> tuple[object, ...]:

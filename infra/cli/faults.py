@@ -40,6 +40,8 @@ def command(
             "the fault harness belongs to the tests, which an installed package does not have: run this in a checkout",
             ExitCode.USAGE,
         )
+    if resume and not report:
+        raise CommandError("--resume goes on with a report: name its directory by --report", ExitCode.USAGE)
     asked = {"seed": seed, "kills": kills, "pings": pings, "requests": requests, "minutes": minutes, "each": each}
     options = [word for name, value in asked.items() for word in (f"--{name}", str(value))]
     options += ["--report", str(report.absolute())] if report else []

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.exits import CommandError, ExitCode
+from infra.cli.given import refuse_before, refuse_beside
 from infra.cli.output import say
 from infra.cli.written import writable_file
 
@@ -80,6 +81,7 @@ def command(
     it names. No broker is written to. The plan is shown first.
     """
     if context.invoked_subcommand is not None:
+        refuse_before(context)
         return
     from infra.cli.replaying.asking import Asked
 
@@ -167,6 +169,7 @@ def diff_command(
 
 
 def show_command(
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A recording.")],
     until: Annotated[
         str, typer.Option(metavar="CONDITION", help="Such as 'multiplier > 2'; without it every tick.")
@@ -179,6 +182,8 @@ def show_command(
     """Run a recording up to a record and show it: price, reasons, features and panes at that instant."""
     from infra.cli.replaying.stopping import shown
 
+    if step:
+        refuse_beside(context, "--step", "file", "until", "as_json")
     shown(file, until, limit=-1 if step else limit, as_json=as_json)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from infra.cli.exits import CommandError, ExitCode
+from infra.cli.given import refuse_before, refuse_beside
 from infra.cli.output import say, say_json, say_table
 from infra.cli.written import writable_directory
 
@@ -113,7 +114,10 @@ def command(
     same bytes. With several policies and seeds, differences come with 95 % intervals over paired seeds.
     """
     if context.invoked_subcommand is not None:
+        refuse_before(context)
         return
+    if tune:
+        refuse_beside(context, "--tune", "drivers", "people", "model", "as_json")
     from simulation.lockstep.people import PEOPLE, world_with
     from simulation.lockstep.scenarios import SCENARIOS
     from simulation.lockstep.trials import POLICIES, differences, trials

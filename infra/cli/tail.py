@@ -72,10 +72,11 @@ async def _tail(topic: "Topic", start: "Start", limit: int, partition: int, *, f
                     return
 
 
-def parse_start(text: str, *, now_ms: int) -> "Start":
+def parse_start(text: str, *, now_ms: int, option: str = "--from") -> "Start":
     """Where to start: `earliest`, `latest`, an instant, or an age such as -90s, -10m, -2h counted back from `now_ms`.
 
-    Raises ValueError if it is none of these, or an instant without its offset, which means another time elsewhere.
+    Raises ValueError naming `option` if it is none of these, or an instant without its offset, which means another time
+    elsewhere.
 
     >>> parse_start("-10m", now_ms=1_000_000)
     400000
@@ -90,9 +91,11 @@ def parse_start(text: str, *, now_ms: int) -> "Start":
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"--from must be earliest, latest, an instant or an age such as -10m, got {text!r}") from None
+        raise ValueError(
+            f"{option} must be earliest, latest, an instant or an age such as -10m, got {text!r}"
+        ) from None
     if at.tzinfo is None:
-        raise ValueError(f"--from must say its offset, such as {text}Z, got {text!r}")
+        raise ValueError(f"{option} must say its offset, such as {text}Z, got {text!r}")
     return round(at.timestamp() * 1000)
 
 

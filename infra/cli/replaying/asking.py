@@ -52,9 +52,9 @@ def span_of(asked: Asked) -> tuple[int, int]:
 
 def _instant(name: str, text: str, now_ms: int) -> int:
     try:
-        at = parse_start(text, now_ms=now_ms)
+        at = parse_start(text, now_ms=now_ms, option=name)
     except ValueError as error:
-        raise CommandError(str(error).replace("--from", name), ExitCode.USAGE) from None
+        raise CommandError(str(error), ExitCode.USAGE) from None
     if not isinstance(at, int):
         raise CommandError(f"{name} must be an instant or an age such as -10m, got {text!r}", ExitCode.USAGE)
     return at
