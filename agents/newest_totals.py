@@ -1,8 +1,9 @@
 """City totals of a run of records, of which only the last counts of each pane are decoded whole.
 
 A worker that begins reads half an hour of them, and of each source and pane there is one record for every publication.
-All are heard (who speaks, how far the topic was read); counts that the same run replaces are passed over, at a tenth of
-the time. Where a run tells of another epoch or of a snapshot, the order matters and every record is taken in.
+All are heard (who speaks, how far the topic was read); counts that the same run replaces, and records that say no more
+than that their writer is alive, are passed over, at a tenth of the time. Where a run tells of another epoch or of a
+snapshot, the order matters and every record is taken in.
 """
 
 import contextlib
@@ -43,8 +44,9 @@ class NewestTotals:
             return
         heads = self._heads.decode([record.value for record in records])
         rows = [records[row] for row in heads.source_row.tolist()]
-        for record, head, replaced in zip(rows, _counts_of(heads), _replaced(heads).tolist(), strict=True):
-            if replaced:
+        passed_over = (_replaced(heads) | heads.is_symbol("kind", CountKind.ALIVE)).tolist()
+        for record, head, passed in zip(rows, _heads_of(heads), passed_over, strict=True):
+            if passed:
                 self._totals.hear(head, record.offset)
             else:
                 self._apply([record])
@@ -55,10 +57,11 @@ class NewestTotals:
                 self._totals.apply(self._worker.contracts.decode(CITY_DEMAND, record.value), record.offset)
 
 
-def _counts_of(heads: Columns) -> Iterator[CityDemandCounted]:
-    """The counts of cells, without the cells, that rows which are replaced tell of."""
-    for fields in zip(*(heads.ints(name).tolist() for name in _HEAD), strict=True):
-        yield CityDemandCounted(kind=CountKind.CELLS, **dict(zip(_HEAD, fields, strict=True)))
+def _heads_of(heads: Columns) -> Iterator[CityDemandCounted]:
+    """Each row without its counts, if it tells of counts or that its writer is alive."""
+    kinds = np.where(heads.is_symbol("kind", CountKind.ALIVE), CountKind.ALIVE, CountKind.CELLS).tolist()
+    for kind, *fields in zip(kinds, *(heads.ints(name).tolist() for name in _HEAD), strict=True):
+        yield CityDemandCounted(kind=CountKind(kind), **dict(zip(_HEAD, fields, strict=True)))
 
 
 def _replaced(heads: Columns) -> Bools:

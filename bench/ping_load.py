@@ -95,6 +95,9 @@ class PingLoad:
         written: list[Any] = []
         for step in range(steps):
             await asyncio.sleep(max(0.0, begun_s + step * step_s - time.monotonic()))
+            for done in [each for each in written if each.done()]:
+                done.result()
+            written = [each for each in written if not each.done()]
             written += await self._send(round(per_s * step_s), written_to)
         await asyncio.gather(*written)
 

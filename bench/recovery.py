@@ -29,7 +29,7 @@ from bench.measured import Contestant, Figures, JobResult, Outcome
 from bench.servers import Servers, servers
 from bench.workers import Seed, Workers, fleet, working
 from infra.clients.connection import kafka_consumer
-from topics.catalogue import DEMAND_CELLS, QUOTES, SUPPLY_CELLS, SURGE
+from topics.catalogue import DEMAND_CELLS, DRIVER_PINGS, QUOTES, SUPPLY_CELLS, SURGE
 from topics.codec import ObjectCodec
 
 OUTPUT = {SUPPLY_CELLS.name: "supply", DEMAND_CELLS.name: "demand", SURGE.name: "pricing", QUOTES.name: "quotes"}
@@ -60,7 +60,8 @@ async def _measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
         asking(ask, REQUESTS_PER_S),
         heard(running) as log,
     ):
-        begun_s = time.monotonic()
+        partitions = running.settings.driver_partitions
+        begun_s, begun_pings = time.monotonic(), await log.appended(DRIVER_PINGS.name, partitions)
         await _settled(log)
         rounds, facts = 1 if quick else ROUNDS, dict(FACTS)
         fresh = [await _round(workers, log) for _ in range(rounds)]
@@ -75,6 +76,8 @@ async def _measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
             facts |= {
                 f"{name}_mb": f"{halfway[name]:.0f} halfway, {then[name]:.0f} after the hour" for name in SERVICES
             }
+        pings = await log.appended(DRIVER_PINGS.name, partitions) - begun_pings
+        facts["pings_per_s"] = f"{pings / (time.monotonic() - begun_s):,.0f} reached"
     return JobResult(
         job="recovery",
         about="A worker is killed: milliseconds without a record where it wrote",
@@ -106,9 +109,11 @@ def _resident_mb(workers: Workers) -> dict[str, float]:
 class Log:
     """When each place was last written to, and every silence since the newest kill."""
 
-    def __init__(self, schema_id: int) -> None:
+    def __init__(self, schema_id: int, consumer: Any) -> None:  # noqa: ANN401  # aiokafka ships no types
+        self._consumer = consumer
         self._ticks = ObjectCodec(SURGE, schema_id)
         self._written_ms: defaultdict[str, dict[Hashable, deque[int]]] = defaultdict(dict)
+        self.reads_epochs = False  # of ticks, which costs as much as to make them
         self.epoch_of: dict[Hashable, tuple[int, int]] = {}
         self._before: dict[Hashable, int] = {}
         self._service, self._killed_ms = "", 0.0
@@ -119,7 +124,7 @@ class Log:
         """Take in one record of an output topic."""
         service = OUTPUT[record.topic]
         place: Hashable = record.partition if service != "pricing" else record.key
-        if service == "pricing":
+        if service == "pricing" and self.reads_epochs:
             tick = self._ticks.decode(record.value)
             self.epoch_of[place] = tick.epoch_generation, tick.epoch_started_ms
         if service == self._service and record.timestamp > self._killed_ms and place in self._before:
@@ -127,15 +132,23 @@ class Log:
             self.after_kill_ms.setdefault(place, round(record.timestamp - self._killed_ms))
         self._written_ms[service].setdefault(place, deque(maxlen=LIVELY)).append(record.timestamp)
 
-    def killed(self, service: str, at_ms: float) -> None:
-        """Expect every place that the service wrote to again and again of late to be written to again."""
-        lively = {
+    def lively(self, service: str, at_ms: float) -> dict[Hashable, int]:
+        """Places that the service wrote to again and again before that instant, and when it last did."""
+        return {
             place: written[-1]
             for place, written in self._written_ms[service].items()
             if len(written) == LIVELY and written[0] > at_ms - BEFORE_MS
         }
-        self._before, self._service, self._killed_ms = lively, service, at_ms
+
+    def killed(self, service: str, at_ms: float) -> None:
+        """Expect every lively place of the service to be written to again."""
+        self._before, self._service, self._killed_ms = self.lively(service, at_ms), service, at_ms
         self.silence_ms, self.after_kill_ms = {}, {}
+
+    async def appended(self, topic: str, partitions: int) -> int:
+        """Records ever appended to a topic."""
+        ends = await self._consumer.end_offsets([TopicPartition(topic, number) for number in range(partitions)])
+        return sum(ends.values())
 
     def last_ms(self, service: str) -> dict[Hashable, int]:
         """When each place of the service was last written to."""
@@ -159,6 +172,7 @@ class Log:
 
 
 async def _restart(workers: Workers, log: Log, service: str) -> dict[str, float]:
+    await _lively(log, service)
     log.killed(service, await asyncio.to_thread(workers.crash, f"{service}-0"))
     await _complete(workers, log, service)
     await asyncio.sleep(SETTLE_S)
@@ -170,9 +184,10 @@ async def _restart(workers: Workers, log: Log, service: str) -> dict[str, float]
 
 async def _takeover(workers: Workers, log: Log) -> dict[str, float]:
     """Two PRICING workers, one of whom dies; the zones of one worker carry one epoch."""
+    log.reads_epochs = True
     workers.start(["pricing-1"])
     await _two_epochs(log)
-    epoch_of = dict(log.epoch_of)
+    log.reads_epochs, epoch_of = False, dict(log.epoch_of)
     log.killed("pricing", await asyncio.to_thread(workers.lose, "pricing-0"))
     await _complete(workers, log, "pricing")
     silences, waits = (_longest_by_epoch(epoch_of, found) for found in (log.silence_ms, log.after_kill_ms))
@@ -201,9 +216,9 @@ async def _two_epochs(log: Log) -> None:
     while time.monotonic() < until_s:
         await asyncio.sleep(0.5)
         newest_ms = time.time() * 1000 - BEFORE_MS
-        lively = [log.epoch_of[zone] for zone, at in log.last_ms("pricing").items() if at > newest_ms]
-        newest = max(lively)[0]
-        if len(set(lively)) == 2 and all(epoch[0] == newest for epoch in lively):
+        lively = [log.epoch_of.get(zone) for zone, at in log.last_ms("pricing").items() if at > newest_ms]
+        told = [epoch for epoch in lively if epoch is not None]
+        if len({*lively}) == 2 and len(told) == len(lively) and len({generation for generation, _ in told}) == 1:
             await asyncio.sleep(BEFORE_MS / 1000)
             return
     raise RuntimeError(f"two PRICING workers must share the zones within {WITHIN_S:.0f} s, got {set(lively)}")
@@ -216,6 +231,17 @@ async def _complete(workers: Workers, log: Log, service: str) -> None:
             said = "\n".join(f"{instance}: {workers.said(instance)}" for instance in workers.processes)
             raise RuntimeError(
                 f"{service} must write again within {WITHIN_S:.0f} s everywhere it wrote before: {log.missing}\n{said}"
+            )
+        await asyncio.sleep(0.1)
+
+
+async def _lively(log: Log, service: str) -> None:
+    """Wait until the service writes to most of the places it has written to as often as it must to be watched."""
+    until_s = time.monotonic() + WITHIN_S
+    while 2 * len(log.lively(service, time.time() * 1000)) < len(log.last_ms(service)):
+        if time.monotonic() > until_s:
+            raise RuntimeError(
+                f"{service} must write often to most of {len(log.last_ms(service))} places before a kill"
             )
         await asyncio.sleep(0.1)
 
@@ -233,8 +259,8 @@ async def _settled(log: Log) -> None:
 @asynccontextmanager
 async def heard(running: Servers) -> AsyncIterator[Log]:
     """Read every output topic from its end while the block lasts."""
-    log = Log(running.schema_ids[SURGE.name])
     consumer: Any = kafka_consumer(running.connection.kafka(), group_id=None, fetch_max_wait_ms=50)
+    log = Log(running.schema_ids[SURGE.name], consumer)
     await consumer.start()
     counts = {QUOTES.name: running.settings.rider_partitions}
     consumer.assign(

@@ -29,7 +29,7 @@ from agents.runtime.publisher import Publisher
 from agents.runtime.rewind import Span
 from agents.runtime.settings import WorkerSettings
 from agents.runtime.supervision import FAILED, ExitSupervisor, Watchdog, end_process
-from agents.runtime.tables import Tables
+from agents.runtime.tables import Table, Tables
 from agents.runtime.telemetry import Standing
 from agents.runtime.timeline import Timeline
 from agents.runtime.transport import Transport
@@ -303,6 +303,7 @@ def _fixed(settings: WorkerSettings) -> dict[str, Any]:
         "table_standby_replicas": settings.table_standbys,
         "topic_disable_leader": True,
         "topic_replication_factor": settings.topic_replicas,
+        "Table": Table,
         "TableManager": Tables,
         "store": "memory://",
         "agent_supervisor": ExitSupervisor,

@@ -15,7 +15,7 @@ on_partitions_revoked         the epoch ends; what is done is committed before t
 on_task_error                 an agent raised: commit nothing more
 on_stop, on_init              parked records and lookups end with the consumer
 _new_consumer_thread          the half that speaks to the group is ours, and no thread
-Topics without a BatchSchema, changelogs first of all, keep one message per record.
+Changelogs pass as runs (`tables`), topics without a BatchSchema as one message per record.
 """
 
 # ruff: noqa: ANN401  # messages and sets of topics are untyped in Faust
@@ -35,6 +35,7 @@ from agents.runtime.group_consumer import Fetched, GroupConsumer
 from agents.runtime.parking import Parking
 from agents.runtime.rewind import Rewind
 from agents.runtime.schema_ids import first_unknown
+from agents.runtime.tables import LogRun
 from windows.epochs import Epoch
 
 if TYPE_CHECKING:
@@ -77,9 +78,7 @@ class Consumer(aiokafka.Consumer):
         fetched, _ = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id  # after the wait, which may span a rebalance
         for tp, records in self.parking.due(self._current(fetched)):
-            reading = self.reading(tp.topic)
-            messages = self._runs(tp, records, reading) if reading else (self._to_message(tp, r) for r in records)
-            for message in messages:
+            for message in self._messages(tp, records):
                 if not self.flow_active or generation != self.app.consumer_generation_id:
                     return  # rebalance: what is left will be fetched again
                 yield tp, message
@@ -87,6 +86,13 @@ class Consumer(aiokafka.Consumer):
                 return
         if fetched.epoch == self.epoch:
             self._read_to(fetched)
+
+    def _messages(self, tp: TP, records: Sequence[ConsumerRecord]) -> Iterable[Any]:
+        if reading := self.reading(tp.topic):
+            return self._runs(tp, records, reading)
+        if tp.topic in self.app.tables.changelog_topics:
+            return (LogRun.of(tp, records),)
+        return (self._to_message(tp, record) for record in records)
 
     def _current(self, fetched: Fetched) -> dict[TP, list[Sequence[ConsumerRecord]]]:
         """Return what was fetched without batched records of a former assignment."""

@@ -40,6 +40,7 @@ OVERRIDDEN: dict[Callable[..., Any], tuple[str, ...]] = {
     ),
     aiokafka.Producer._settings_extra: _SELF_ONLY,
     aiokafka.Producer.flush: _SELF_ONLY,
+    faust.Table.apply_changelog_batch: ("self", "batch"),
     faust.App._consumer_wait_empty: ("self", "consumer", "logger"),
     faust.App.on_rebalance_end: _SELF_ONLY,
     faust.App._crash: ("self", "reason"),

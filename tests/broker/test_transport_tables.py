@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import signal
 from pathlib import Path
 
@@ -58,6 +59,28 @@ async def test_a_table_comes_back_as_far_as_its_input_is_committed(stack):
         pass
     assert restored == [{0: (0, 0), 1: (0, 0)}]
     assert restored_too == [{0: (400, 400), 1: (400, 400)}]
+
+
+async def test_a_table_comes_back_as_its_log_says(stack):
+    """Rows written over and deleted, again and again, over many runs of two partitions: the last word on each holds."""
+    topic, group = kafka.named("in"), kafka.named("group")
+    await kafka.create(stack.bootstrap, {topic: 2})
+    first = new_app(stack.bootstrap, group)
+    table, _ = counting(first, topic)
+    log = table.changelog_topic.get_topic_name()
+    async with running(first):
+        pass
+    dice, rows, records = random.Random(4), {}, []
+    for number in range(9_000):
+        key, value = b"%d" % dice.randrange(300), None if dice.random() < 0.3 else b"%d" % number
+        records.append(Record(log, int(key) % 2, key, value))
+        rows[key] = value
+    async with Publisher(stack.bootstrap) as publisher:
+        await publisher.send(records)
+    second = new_app(stack.bootstrap, group)
+    table_too, _ = counting(second, topic)
+    async with running(second):
+        assert dict(table_too.data.items()) == {key: value for key, value in rows.items() if value is not None}
 
 
 async def test_a_flush_returns_when_every_changelog_record_is_acknowledged(stack):
