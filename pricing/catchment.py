@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pricing.zone_view import RING_SIZES
+from windows.hexagons import RING_SIZES
 
 # Assumption: a car two rings out, 1.5 km away, is sent about half as often as one in the cell. Wider than a rider would
 # think, since dispatch reaches far: narrower weights surge on chance in quiet hours.

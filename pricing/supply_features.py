@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from demand.ratio_walk import Active
 from pricing.supply_forecast import other_busy
 from pricing.supply_recording import SupplySpan
-from pricing.zone_view import RING_SIZES, ZoneLayout, ZoneView
+from pricing.zone_view import ZoneLayout, ZoneView
+from windows.hexagons import RING_SIZES
 from windows.panes import MINUTE_MS, WINDOWS_MS
 
 SHORT_MIN, LONG_MIN = 8, 32

@@ -12,10 +12,7 @@ from functools import lru_cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from windows.hexagons import HALO_RINGS, cells_of_zone, disk
-
-RING_SIZES = (1, 6, 12)
-DISK_SIZE = sum(RING_SIZES)
+from windows.hexagons import cells_of_zone, disks_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,22 +43,14 @@ def layout_of(zone: int) -> ZoneLayout:
     >>> layout.home, layout.neighbours.shape
     (49, (49, 19))
     """
-    home = cells_of_zone(zone)
-    halo = sorted({near for cell in home for near in disk(cell, HALO_RINGS)} - set(home))
-    cells = (*home, *halo)
-    row = {cell: index for index, cell in enumerate(cells)}
-    neighbours = np.full((len(home), DISK_SIZE), len(cells), np.int64)
-    for index, cell in enumerate(home):
-        for place, near in _places(cell):
-            neighbours[index, place] = row[near]
-    return ZoneLayout(zone=zone, cells=np.array(cells, np.int64), home=len(home), neighbours=neighbours)
-
-
-def _places(cell: int) -> list[tuple[int, int]]:
-    """Place in the disk of each cell around `cell`: the order of summation, the same in every zone."""
-    inner = disk(cell, 1)
-    outer = tuple(near for near in disk(cell, 2) if near not in inner)
-    return [*enumerate(inner), *enumerate(outer, start=RING_SIZES[0] + RING_SIZES[1])]
+    home = np.array(cells_of_zone(zone), np.int64)
+    disks = disks_of(tuple(home.tolist()))
+    halo = np.setdiff1d(disks[disks > 0], home)
+    cells = np.concatenate((home, halo))
+    ascending = np.argsort(cells)
+    neighbours = ascending[np.searchsorted(cells, disks, sorter=ascending).clip(max=cells.size - 1)]
+    neighbours[disks == 0] = cells.size
+    return ZoneLayout(zone=zone, cells=cells, home=home.size, neighbours=neighbours)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

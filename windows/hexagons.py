@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 CELL_RESOLUTION = 8
 ZONE_RESOLUTION = 6
 HALO_RINGS = 2
+RING_SIZES = (1, 6, 12)
+DISK_SIZE = sum(RING_SIZES)
 
 # Every lookup is pure; the bound only keeps a world of cells from staying in memory.
 _REMEMBERED = 1 << 16
@@ -71,6 +73,27 @@ def disk(cell: int, k: int) -> tuple[int, ...]:
     """
     around = set(h3.grid_disk(cell, k).tolist()) - {cell}
     return cell, *sorted(around)
+
+
+def disks_of(cells: tuple[int, ...]) -> NDArray[np.int64]:
+    """Disk of two rings of each cell, int64[n, 19]: the cell, ring 1 ascending, ring 2 ascending; 0 where one lacks.
+
+    A disk lacks a cell next to each of the twelve pentagons of the world.
+    """
+    second = RING_SIZES[0] + RING_SIZES[1]
+    inner, around = [h3.grid_disk(cell, 1) for cell in cells], [h3.grid_disk(cell, 2) for cell in cells]
+    if {*map(len, around)} == {DISK_SIZE}:
+        disks = np.array(around).astype(np.int64)
+        if np.array_equal(disks[:, :second], inner):  # ring by ring, as H3 goes where no pentagon is near
+            disks[:, RING_SIZES[0] : second].sort(axis=1)
+            disks[:, second:].sort(axis=1)
+            return disks
+    disks = np.zeros((len(cells), DISK_SIZE), np.int64)
+    for row, cell in zip(disks, cells, strict=True):
+        near = disk(cell, 1)
+        far = sorted({*disk(cell, 2)} - {*near})
+        row[: len(near)], row[second : second + len(far)] = near, far
+    return disks
 
 
 @lru_cache(_REMEMBERED)

@@ -16,7 +16,7 @@ from pricing.catchment import RING_WEIGHTS, catchment_sums
 from pricing.demand_features import FEATURES, FeatureInputs, feature_matrix
 from pricing.guardrails import stepped_in_space
 from pricing.pane_ring import PaneRing
-from pricing.zone_view import RING_SIZES
+from windows.hexagons import RING_SIZES
 from windows.panes import PANE_MS, WINDOWS_MS, window_panes
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -13,6 +13,7 @@ from windows.hexagons import (
     cells_of,
     cells_of_zone,
     disk,
+    disks_of,
     zone_key,
     zone_of,
     zones_of,
@@ -69,6 +70,21 @@ def test_a_disk_begins_with_its_own_cell(k):
     cell = 0x882A100D67FFFFF
     assert disk(cell, k)[0] == cell
     assert sorted(disk(cell, k)) == sorted(int(c, 16) for c in h3.grid_disk(f"{cell:x}", k))
+
+
+def zones_by_pentagons():
+    """Zones that hold a pentagon of the world, and those around two of them."""
+    pentagons = sorted(h3.get_pentagons(ZONE_RESOLUTION))
+    return [*pentagons, *h3.grid_disk(pentagons[3], 2), *h3.grid_disk(pentagons[8], 1)]
+
+
+@pytest.mark.parametrize("zone", ["862a100d7ffffff", "862a1072fffffff", *zones_by_pentagons()])
+def test_disks_go_ring_by_ring(zone):
+    """Each ring ascending, at places of its own, also where a pentagon takes a cell out of one."""
+    cells = cells_of_zone(int(zone, 16))
+    for cell, row in zip(cells, disks_of(cells).tolist(), strict=True):
+        rings = [sorted(int(c, 16) for c in h3.grid_ring(f"{cell:x}", k)) for k in (1, 2)]
+        assert row == [cell, *rings[0], *[0] * (6 - len(rings[0])), *rings[1], *[0] * (12 - len(rings[1]))]
 
 
 @given(NEW_YORK)
