@@ -1,7 +1,8 @@
 """Running a worker from start to a clean end.
 
 SIGTERM and SIGINT stop reading, let each agent finish its batch, flush, commit and leave within a few seconds. A static
-member stays in its group, so that its restart moves nothing.
+member stays in its group, so that its restart moves nothing. While no broker answers there is nothing to flush to: the
+process then ends as by kill -9, and what was not committed is read again.
 """
 
 import asyncio
@@ -11,6 +12,10 @@ import signal
 import faust
 import uvloop
 
+from agents.runtime.supervision import FAILED, end_process
+
+STOP_WITHIN_S = 9.0
+"""For a clean stop; container platforms that are asked to stop kill after ten seconds or more."""
 COLLECT_AFTER = (20_000, 20, 50)
 """New objects before a collection of the young, and of those before one of older ones (Python: 700, 10, 10): cycles are
 rare here, and a full collection was seen to hold QUOTES for 54 ms under 1,000 requests a second."""
@@ -26,9 +31,15 @@ def run(app: faust.App) -> None:
 
 
 async def _until_signal(app: faust.App) -> None:
-    stop = asyncio.Event()
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    too_long = f"it could not flush and leave within {STOP_WITHIN_S:.0f} s: is there a broker?"
+
+    def begin_to_stop() -> None:
+        stop.set()
+        loop.call_later(STOP_WITHIN_S, end_process, FAILED, too_long)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, begin_to_stop)
     await serve(app, stop)
 
 

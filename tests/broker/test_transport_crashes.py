@@ -7,13 +7,16 @@ import random
 import signal
 import time
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 from aiokafka import TopicPartition
 
 from agents.runtime.membership import remove_static
 from agents.runtime.publisher import Publisher, Record
+from agents.runtime.running import STOP_WITHIN_S
 from agents.runtime.supervision import FAILED, FENCED, HUNG
+from infra.embedded.kafka import EmbeddedKafka
 from tests.broker import kafka
 from tests.broker.toy_worker import HORIZON_MS
 
@@ -21,6 +24,7 @@ pytestmark = pytest.mark.broker
 PARTITIONS = 2
 KILLS = 3
 UNCONFIRMED_S = 2.5
+CACHE = Path(__file__).parents[2] / ".faretide" / "cache"
 
 
 async def load(bootstrap, topic, enough):
@@ -208,6 +212,26 @@ async def test_a_replaced_static_member_ends(stack):
         assert running[1].process.poll() is None
     epochs = [json.loads(r.value)["epoch"] for r in await kafka.read_all(stack.bootstrap, out, 1)]
     assert epochs == sorted(epochs)
+
+
+async def test_a_worker_is_stopped_while_no_broker_answers(open_dir: Path):
+    """It cannot flush, leaves within ten seconds all the same, and says why."""
+    topic, out = kafka.named("in"), kafka.named("out")
+    with EmbeddedKafka(open_dir / "gone-under-worker", CACHE) as broker:
+        await kafka.create(broker.bootstrap, {topic: 1, out: 1})
+        toy = {"bootstrap": broker.bootstrap, "group": kafka.named("group"), "topics": [topic], "out": out}
+        async with Publisher(broker.bootstrap) as publisher:
+            await publisher.send([Record(topic, 0, b"k", b"v")])
+        async with kafka.workers([toy]) as running:
+
+            async def works():
+                return bool(await kafka.read_all(broker.bootstrap, out, 1))
+
+            await kafka.until(works, "the worker works")
+            broker.kill()
+            running[0].send(signal.SIGTERM)
+            assert await running[0].exit_status(limit_s=2 * STOP_WITHIN_S) in {0, FAILED}
+            assert running[0].process.returncode == 0 or "could not flush and leave" in running[0].output()
 
 
 async def test_a_removed_static_member_leaves_its_partitions_at_once(stack):
