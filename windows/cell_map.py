@@ -35,8 +35,8 @@ MOST_SQUARES = 1 << 20
 """Some 10,000 km² of visited ground and 40 MB; beyond it the map begins anew."""
 MOST_CELLS = 1 << 16
 """Whose borders are known, those around visited ones included: 30 MB; beyond it the map begins anew, too."""
-LEARNT_AT_ONCE = 32
-"""New cells entered in one call, each half a millisecond with those around it; until then H3 finds their points."""
+LEARNT_AT_ONCE = 128
+"""New cells entered in one call, each 0.1 ms with those around it; until then H3 finds their points."""
 _FEWEST_SQUARES = 1 << 10
 _FEWEST_CELLS = 64
 _MOST_LATITUDE = 85.0
@@ -151,12 +151,24 @@ class CellMap:
 
 def _borders_of(cell: int) -> Floats:
     """Unit normals of the planes through the cell's sides and the earth's centre, pointing inwards: float64[6, 3]."""
-    corners = np.array([_vector(lat, lon) for lat, lon in h3.cell_to_boundary(cell)])
-    normals = np.cross(corners, np.roll(corners, -1, axis=0))
-    normals /= np.linalg.norm(normals, axis=1)[:, None]
-    centre = np.array(_vector(*h3.cell_to_latlng(cell)))
-    inward: Floats = normals * np.sign(normals @ centre)[:, None]
-    return inward
+    return _inward(np.array(h3.cell_to_boundary(cell)), *h3.cell_to_latlng(cell))
+
+
+@njit(cache=True, nogil=True)
+def _inward(corners: Floats, lat: float, lon: float) -> Floats:
+    """The normals of the sides between corners float64[6, 2] around a centre, degrees; numpy took 0.1 ms a cell."""
+    normals = np.empty((_SIDES, 3))
+    cx, cy, cz = _vector(lat, lon)
+    for side in range(_SIDES):
+        ax, ay, az = _vector(corners[side, 0], corners[side, 1])
+        after = (side + 1) % _SIDES
+        bx, by, bz = _vector(corners[after, 0], corners[after, 1])
+        x, y, z = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
+        length = math.sqrt(x * x + y * y + z * z)
+        if x * cx + y * cy + z * cz < 0:
+            length = -length
+        normals[side] = x / length, y / length, z / length
+    return normals
 
 
 @njit(cache=True, nogil=True)
