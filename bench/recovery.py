@@ -37,7 +37,7 @@ SERVICES = tuple(OUTPUT.values())
 PINGS_PER_S, DRIVERS, REQUESTS_PER_S = 20_000.0, 80_000, 100.0
 BEFORE_MS, LIVELY = 10_000, 10
 """Places written to so often in this time before a kill are expected to be written to again."""
-LIVELY_SHARE = 0.2
+WATCHED = 10
 SETTLE_S, WITHIN_S, HOUR_S = 12.0, 60.0, 3_600.0
 
 ROUNDS = 2
@@ -237,13 +237,12 @@ async def _complete(workers: Workers, log: Log, service: str) -> None:
 
 
 async def _lively(log: Log, service: str) -> None:
-    """Wait until the service writes often enough to be watched to a share of its places: most zones are calm."""
+    """Wait until the service writes to some of its places often enough to be watched: most zones are calm."""
     until_s = time.monotonic() + WITHIN_S
-    while len(log.lively(service, time.time() * 1000)) < LIVELY_SHARE * len(log.last_ms(service)):
+    while len(log.lively(service, time.time() * 1000)) < min(WATCHED, len(log.last_ms(service))):
         if time.monotonic() > until_s:
-            raise RuntimeError(
-                f"{service} must write often to most of {len(log.last_ms(service))} places before a kill"
-            )
+            places = len(log.last_ms(service))
+            raise RuntimeError(f"{service} must write often to {WATCHED} of its {places} places before it is killed")
         await asyncio.sleep(0.1)
 
 
