@@ -304,9 +304,9 @@ _REFERENCE_HEAD = """\
 Written by `python -m infra.cli.reference` from `infra/settings.py`; a test keeps the two equal. Every setting is an
 environment variable; unset means the default. `FARETIDE_BOOTSTRAP` and `FARETIDE_REGISTRY_URL` go together: set both to
 use your own servers, neither to use those that `faretide up` runs on this machine. The settings that are secrets can be
-given as the name of a file instead, in the same variable with `_FILE` appended: [security](security.md). A variable that
-is no setting but nearly spelt like one is refused; others that begin with `FARETIDE_` are let through, since clusters make
-such variables.
+given as the name of a file instead, in the same variable with `_FILE` appended: [security](security.md). A variable
+that is no setting but nearly spelt like one is refused; others that begin with `FARETIDE_` are let through, since
+clusters make such variables.
 
 | variable | default | meaning |
 |---|---|---|"""
