@@ -97,13 +97,11 @@ class PricingDesk:
 
     def supply(self, partition: int, record: SupplyCellsCounted, offset: int, now_ms: int) -> None:
         """Take in a record of supply-cells."""
-        for zone in apply_supply(self.partitions[partition], record, offset):
-            self._zone(zone, now_ms).due.heard(now_ms)
+        self._heard(apply_supply(self.partitions[partition], record, offset), now_ms)
 
     def demand(self, partition: int, record: DemandCellsCounted, offset: int, now_ms: int) -> None:
         """Take in a record of demand-cells."""
-        for zone in apply_demand(self.partitions[partition], record, offset):
-            self._zone(zone, now_ms).due.heard(now_ms)
+        self._heard(apply_demand(self.partitions[partition], record, offset), now_ms)
 
     def city_demand(self, record: CityDemandCounted, offset: int) -> None:
         """Take in a record of city-demand."""
@@ -228,6 +226,12 @@ class PricingDesk:
             sums=known.sums,
         )
 
+    def _heard(self, zones: Iterable[int], now_ms: int) -> None:
+        """Note news of zones, but for those outside every market: anybody can ping there, and they are never priced."""
+        for zone in zones:
+            if (known := self._zones.get(zone)) is not None:
+                known.due.heard(now_ms)
+
     def _zone(self, zone: int, now_ms: int) -> _Zone:
         known = self._zones.get(zone)
         if known is None:
@@ -263,8 +267,8 @@ class PricingDesk:
                 self._floor[number] = max(supply, known.tick.supply_offset), max(demand, known.tick.demand_offset)
 
 
-def _epoch_of(tick: SurgeTicked) -> tuple[int, int, int]:
-    return tick.epoch_generation, tick.epoch_started_ms, tick.now_ms
+def _epoch_of(tick: SurgeTicked) -> tuple[int, int]:
+    return tick.epoch_generation, tick.epoch_started_ms
 
 
 def _furthest(state: PartitionState) -> tuple[int, int]:

@@ -41,9 +41,13 @@ def first_due(zone: int, now_ms: int) -> Due:
 
 
 def due_zones(zones: Iterable[tuple[int, Due]], now_ms: int) -> list[int]:
-    """Zones to price at `now_ms`, the longest waiting first: a quiet one waits since its five seconds were over."""
+    """Zones to price at `now_ms`, the longest waiting first: a quiet one waits since its five seconds were over.
+
+    One that was priced after `now_ms`, by a clock that has stepped back since, counts as priced now.
+    """
     waiting = []
     for zone, due in zones:
+        due.ticked_ms = min(due.ticked_ms, now_ms)
         quiet_since_ms = due.ticked_ms + MAX_INTERVAL_MS
         if due.news_since_ms is not None and now_ms - due.ticked_ms >= MIN_INTERVAL_MS:
             waiting.append((min(due.news_since_ms, quiet_since_ms), due.ticked_ms, zone))

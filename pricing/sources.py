@@ -15,7 +15,7 @@ from enum import Enum
 
 from topics.counts import CountKind
 from windows.epochs import Epoch
-from windows.panes import PANE_MS
+from windows.panes import FUTURE_TOLERANCE_MS, PANE_MS
 
 ALIVE_TIMEOUT_MS = 3_000
 SILENT_AFTER_MS = 30_000
@@ -50,7 +50,7 @@ class Source:
             return Standing.NOTHING
         self.newest = epoch
         if epoch == self.standing:
-            self.spoke_ms = max(self.spoke_ms, now_ms)
+            self.spoke_ms = now_ms  # its last word, whatever its clock said before
             return Standing.COUNTED if kind is CountKind.CELLS else Standing.NOTHING
         if kind is CountKind.SNAPSHOT_COMPLETE:
             self._complete(epoch, now_ms, complete_from_ms)
@@ -111,7 +111,7 @@ class TopicProgress:
     def _note_flow(self, source: int, input_offset: int, now_ms: int) -> None:
         before = self.input_offsets.get(source)
         if before is not None and input_offset > before:
-            self.flowed_ms = max(self.flowed_ms, now_ms)
+            self.flowed_ms = now_ms
         self.input_offsets[source] = input_offset if before is None else max(before, input_offset)
 
     def complete_from_ms(self, source: int) -> int:
@@ -119,9 +119,14 @@ class TopicProgress:
         return self.sources[source].complete_from_ms
 
     def is_complete(self, now_ms: int) -> bool:
-        """Whether every source partition has completed a snapshot and spoke at most 3 s before `now_ms`."""
-        expected = self._expected()
-        return bool(expected) and now_ms - min([source.spoke_ms for source in expected]) <= ALIVE_TIMEOUT_MS
+        """Whether every source partition has completed a snapshot and spoke at most 3 s before `now_ms`.
+
+        One that spoke more than five seconds after `now_ms`, by a clock that is ahead, could be silent and not show it.
+        """
+        spoke_ms = [source.spoke_ms for source in self._expected()]
+        return bool(spoke_ms) and (
+            now_ms - min(spoke_ms) <= ALIVE_TIMEOUT_MS and max(spoke_ms) - now_ms <= FUTURE_TOLERANCE_MS
+        )
 
     def data_age_ms(self, now_ms: int) -> int:
         """Age of the oldest source partition's counts, at least 0; `now_ms`, as old as time, if one has none."""

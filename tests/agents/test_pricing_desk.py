@@ -5,8 +5,11 @@ from pricing.markets import MarketBook
 from pricing.models import ModelBook
 from pricing.policy import PolicyBook
 from pricing.zone_join import PartitionState
+from tests.unit.pricing.counts_log import supply
+from topics.counts import CountKind
 from topics.prices import SurgeTicked
 from windows.epochs import Epoch
+from windows.hexagons import zone_of
 
 NOON_MS = 1_793_620_800_000
 LATER_MS = NOON_MS + 10_000
@@ -71,6 +74,28 @@ def test_a_tick_ahead_of_the_clock_holds_no_zone_back():
     desk.remember_tick(ticked(now_ms=LATER_MS + 3_600_000), 0, LATER_MS)
     desk.read_back()
     assert desk.due(LATER_MS + 5_000) == [ZONE]
+
+
+def test_of_one_epoch_the_last_tick_is_followed():
+    """Also after its clock stepped back: riders were quoted from the last."""
+    desk = assigned()
+    desk.remember_tick(ticked(now_ms=NOON_MS + 3_600_000), 0, NOON_MS)
+    desk.remember_tick(ticked(), 1, NOON_MS)
+    desk.read_back()
+    assert desk._zones[ZONE].tick_offset == 1
+
+
+def test_zones_outside_every_market_are_not_kept():
+    """Anybody can ping there; a desk that waits to price them prices nothing else in the end."""
+    desk = assigned()
+    nairobi = 0x887A6E42C1FFFFF
+    for record, offset in (
+        (supply(CountKind.SNAPSHOT_COMPLETE, sources=1), 0),
+        (supply(zone=zone_of(nairobi), idle={nairobi: 1}), 1),
+    ):
+        desk.supply(0, record, offset, NOON_MS)
+    assert zone_of(nairobi) in desk.partitions[0].zones
+    assert zone_of(nairobi) not in desk._zones
 
 
 def test_a_partition_is_priced_once_it_has_read_what_its_newest_ticks_had():

@@ -22,6 +22,13 @@ def test_a_zone_is_due_after_news_or_five_seconds(since_tick_ms: int, news: bool
     assert due_zones([(1, due)], NOW) == ([1] if is_due else [])
 
 
+def test_a_clock_that_steps_back_holds_no_zone_back() -> None:
+    """Whoever was priced after now counts as priced now."""
+    due = Due(ticked_ms=NOW + 3_600_000)
+    assert due_zones([(1, due)], NOW) == []
+    assert due_zones([(1, due)], NOW + MAX_INTERVAL_MS) == [1]
+
+
 def test_the_longest_waiting_zone_goes_first() -> None:
     """Order of waiting decides, not order of the table; who is quiet waits since five seconds after the last tick."""
     zones = [(1, Due(NOW - 900, NOW - 100)), (2, Due(NOW - 300, NOW - 280)), (3, Due(NOW - 6_000))]

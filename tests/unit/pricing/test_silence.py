@@ -24,6 +24,21 @@ def heard(*said: tuple[int, int, int]) -> TopicProgress:
     return progress
 
 
+def test_a_clock_that_was_ahead_hides_no_silence() -> None:
+    """The last word of a source counts, and one from far ahead of now tells nothing of now."""
+    progress = TopicProgress()
+    for offset, (kind, now_ms) in enumerate(
+        [(CountKind.SNAPSHOT_COMPLETE, 1_000), (CountKind.ALIVE, 3_601_000), (CountKind.ALIVE, 2_000)]
+    ):
+        said = {"source": 0, "source_partitions": 1, "complete_from_ms": 0, "input_offset": 0}
+        progress.hear(offset=offset, kind=kind, epoch=Epoch(1, 1), now_ms=now_ms, **said)
+        if now_ms > 3_600_000:
+            assert not progress.is_complete(2_000)
+    assert progress.is_complete(2_500)
+    assert not progress.is_complete(60_000)
+    assert progress.data_age_ms(60_000) == 58_000
+
+
 @pytest.mark.parametrize(
     ("said", "now_ms", "flows"),
     [
