@@ -260,12 +260,21 @@ class Quotes:
         """Drop answers that bind no more, and tell of conflicts, until told to stop."""
         while not self._app.should_stop:
             await asyncio.sleep(FORGET_EVERY_S)
-            at_ms = now_ms()
-            for answered in self._desk.partitions.values():
+            for number, answered in self._desk.partitions.items():
+                at_ms = self._reached_ms(number)
                 answered.forget(at_ms - GRACE_MS, at_ms - LONGEST_LOCK_MS)
             memories = [answered.memory for answered in self._desk.partitions.values()]
             self._worker.meter.gauge("quotes_remembered", sum(len(memory) for memory in memories))
             self._worker.meter.gauge("conflicting_quotes", sum(memory.conflicts for memory in memories))
+
+    def _reached_ms(self, number: int) -> int:
+        """Append time up to which requests and acceptances of the partition were handed over.
+
+        What they can ask for must be remembered, however late they come to be judged: so says every worker the same.
+        """
+        standing = self._app.standing()
+        places = [standing.get((topic.name, number)) for topic in (QUOTE_REQUESTS, RIDE_EVENTS)]
+        return min([now_ms(), *(place.appended_ms for place in places if place is not None and place.lag)])
 
 
 def _addressed(topic: Topic, source: ConsumerRecord, event_id: str, record: object, at_ms: int) -> Outgoing:

@@ -15,11 +15,12 @@ from pricing.quote import LONGEST_DEADLINE_MS, quote_id_hash
 from topics.arrays import Int64s
 from topics.columns import Columns
 from topics.prices import BookingJudged, BookingOutcome, QuoteAnswered, QuoteOutcome
-from windows.panes import GRACE_MS
+from windows.panes import FUTURE_TOLERANCE_MS, GRACE_MS
 
 UNDECIDED = 0
 REMEMBERED = (
-    "quote_id", "rider_id", "outcome", "at_ms", "valid_until_ms", "product", "zone", "cell", "currency", "amount_minor",
+    "quote_id", "rider_id", "outcome", "at_ms", "now_ms", "valid_until_ms", "product", "zone", "cell", "currency",
+    "amount_minor",
 )  # fmt: skip
 """Fields of a quote that are remembered; the others need not be read."""
 _ROW = np.dtype(
@@ -60,13 +61,16 @@ class RememberedQuote:
 
 
 class _Rows(NamedTuple):
-    """A chunk of records in columns, one entry each; `valid_until_ms` is 0 where nothing was priced."""
+    """A chunk of records in columns, one entry each; where nothing was priced, `valid_until_ms` is 0 and names are "".
+
+    Who is refused may have named any product, and names are kept for good.
+    """
 
     key: list[int]
     rider: list[int]
     product: list[str]
     currency: list[str]
-    at_ms: Int64s
+    asked_ms: Int64s
     valid_until_ms: Int64s
     amount_minor: Int64s
     zone: Int64s
@@ -105,13 +109,14 @@ class QuoteMemory:
 
         The same record read again (equal offset) binds and is no conflict.
         """
+        priced = quote.outcome is QuoteOutcome.PRICED
         made = _Rows(
             key=[quote_id_hash(quote.quote_id)],
             rider=[quote_id_hash(quote.rider_id)],
-            product=[quote.product],
-            currency=[quote.currency],
-            at_ms=np.array([quote.at_ms]),
-            valid_until_ms=np.array([quote.valid_until_ms if quote.outcome is QuoteOutcome.PRICED else 0]),
+            product=[quote.product if priced else ""],
+            currency=[quote.currency if priced else ""],
+            asked_ms=_asked_ms(np.array([quote.at_ms]), np.array([quote.now_ms])),
+            valid_until_ms=np.array([quote.valid_until_ms if priced else 0]),
             amount_minor=np.array([quote.amount_minor]),
             zone=np.array([quote.zone]),
             cell=np.array([quote.cell]),
@@ -125,13 +130,18 @@ class QuoteMemory:
         Object by object this costs 45 µs a record, decoding included, as columns 4: every quote comes by here again
         once it is written.
         """
+        priced = columns.is_symbol("outcome", QuoteOutcome.PRICED)
+        product, currency = (
+            [text if named else "" for text, named in zip(columns.texts(field), priced.tolist(), strict=True)]
+            for field in ("product", "currency")
+        )
         made = _Rows(
             key=[quote_id_hash(quote_id) for quote_id in columns.texts("quote_id")],
             rider=[quote_id_hash(rider_id) for rider_id in columns.texts("rider_id")],
-            product=columns.texts("product"),
-            currency=columns.texts("currency"),
-            at_ms=columns.ints("at_ms"),
-            valid_until_ms=columns.ints("valid_until_ms") * columns.is_symbol("outcome", QuoteOutcome.PRICED),
+            product=product,
+            currency=currency,
+            asked_ms=_asked_ms(columns.ints("at_ms"), columns.ints("now_ms")),
+            valid_until_ms=columns.ints("valid_until_ms") * priced,
             amount_minor=columns.ints("amount_minor"),
             zone=columns.ints("zone"),
             cell=columns.ints("cell"),
@@ -180,7 +190,7 @@ class QuoteMemory:
             ("amount_minor", made.amount_minor),
             ("zone", made.zone),
             ("cell", made.cell),
-            ("binds_until_ms", np.maximum(made.valid_until_ms, made.at_ms + LONGEST_DEADLINE_MS)),
+            ("binds_until_ms", np.maximum(made.valid_until_ms, made.asked_ms + LONGEST_DEADLINE_MS)),
         ):
             self._rows[name][rows] = values[places]
         for name, hashes in (("id_hash", made.key), ("rider_hash", made.rider)):
@@ -229,3 +239,8 @@ class QuoteMemory:
         row = self._first % self._rows.size
         del self._row_of[int(self._rows[row]["id_hash"])]
         self._first += 1
+
+
+def _asked_ms(at_ms: Int64s, now_ms: Int64s) -> Int64s:
+    """When requests answered at `now_ms` were made; one from the future is refused, and must not be kept until then."""
+    return np.minimum(at_ms, now_ms + FUTURE_TOLERANCE_MS)

@@ -34,6 +34,25 @@ def quote(quote_id="q-1", **changes):
     return replace(priced, **changes)
 
 
+def test_products_that_were_refused_leave_no_names_behind():
+    """Anybody can ask for a product of any name; what is priced bears one of the market's."""
+    memory = QuoteMemory(8)
+    memory.record(quote(), 0)
+    for number in range(100):
+        refused = {"outcome": QuoteOutcome.REFUSED, "product": f"made-up-{number}", "currency": ""}
+        memory.record(quote(f"refused-{number}", **refused), number + 1)
+    assert len(memory._names) == 3  # the product, the currency, and none
+
+
+def test_a_request_from_the_future_holds_no_memory_back():
+    """It was refused; answers behind it go when they bind no more."""
+    memory = QuoteMemory(8)
+    memory.record(quote("ahead", outcome=QuoteOutcome.REFUSED, at_ms=2**61), 0)
+    memory.record(quote("q-2"), 1)
+    memory.forget_before(VALID_MS + 60_000)
+    assert len(memory) == 0
+
+
 def acceptance(**changes):
     event = RideEventHappened(
         event_id="e-1",
