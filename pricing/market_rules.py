@@ -19,6 +19,7 @@ PAST_MS = 60_000
 AHEAD_MS = 366 * 86_400_000
 LONGEST_SENTENCE = 500
 MOST_POINTS = 2_000
+MOST_RIDE_M, MOST_RIDE_S, MOST_KM_PER_H = 300_000, 36_000, 200
 _MONEY = ("base_minor", "per_km_minor", "per_min_minor", "booking_fee_minor", "minimum_minor")
 _MOST_MONEY = 10**9
 
@@ -31,7 +32,7 @@ def faults_of_market(
     `others` are all versions of other markets in force or to come, `policies` those of this one.
     """
     faults = [*_of_who_and_when(defined, now_ms), *_of_names(defined), *_of_products(defined.products)]
-    faults += [*_of_shape("boundary", defined.boundary), *_of_shapes_inside(defined)]
+    faults += [*_of_usual_ride(defined), *_of_shape("boundary", defined.boundary), *_of_shapes_inside(defined)]
     if faults:
         return faults
     try:
@@ -92,6 +93,15 @@ def _of_names(defined: MarketDefined) -> Iterator[str]:
     for name in names:
         if not ID.fullmatch(name):
             yield f"jurisdictions must have ids of a-z, 0-9 and -, at most 40, got {name!r}"
+
+
+def _of_usual_ride(defined: MarketDefined) -> Iterator[str]:
+    """Drivers' surge rests on it, and times of rides on the speeds."""
+    for field, most in (("usual_ride_m", MOST_RIDE_M), ("usual_ride_s", MOST_RIDE_S)):
+        if getattr(defined, field) > most:
+            yield f"{field} must be at most {most:,}, got {getattr(defined, field):,}"
+    if any(speed > MOST_KM_PER_H for speed in defined.km_per_h_by_hour):
+        yield f"km_per_h_by_hour must be at most {MOST_KM_PER_H}, got {max(defined.km_per_h_by_hour):,}"
 
 
 def _of_products(products: Sequence[Product]) -> Iterator[str]:
@@ -185,6 +195,11 @@ def _of_policies(defined: MarketDefined, market: Market, policies: Iterable[Poli
             yield (
                 f"products must hold {gone}, which policy version {policy.offset} of {market.name} overrides: "
                 "publish a policy without it first"
+            )
+        if outside := {cell for cell, _ in policy.overrides} - market.jurisdiction_of.keys():
+            yield (
+                f"boundary must hold {_cells(outside)}, which policy version {policy.offset} of {market.name} "
+                "overrides: publish a policy without it first"
             )
 
 

@@ -5,13 +5,14 @@ nothing but what it is about.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from infra.cli.control_drafts import Said, known_market, now_ms, renewed
 from infra.cli.control_log import ControlLog, ControlSession, control_session
 from infra.cli.control_reports import instant, refuse
 from infra.cli.exits import CommandError
 from infra.cli.output import say, say_json
+from pricing.markets import Market
 from pricing.policy import Policy
 from pricing.policy_rules import faults_of_policy
 from topics.catalogue import PRICING_POLICY
@@ -62,10 +63,19 @@ async def _next(
     newest = log.newest(PRICING_POLICY, market)
     rules = renewed(old.rules, newest=newest, said=said, at_ms=at_ms, **changes)
     holding = log.markets.named(market, rules.effective_from_ms) or known_market(log, market)[0]
-    refuse(faults_of_policy(rules, holding, log.markets.names, at_ms))
+    refuse(_new_faults(rules, old.rules, holding, log.markets.names, at_ms))
     offset, after = await session.append(PRICING_POLICY, rules)
     [mine] = [one for one in after.versions(PRICING_POLICY, market) if one.offset == offset]
     return offset, after, not mine.problem
+
+
+def _new_faults(
+    rules: PricingPolicySet, old: PricingPolicySet, market: Market, markets: list[str], at_ms: int
+) -> list[str]:
+    """Faults that the version an order changes did not have: an emergency does not wait until those are mended."""
+    same = replace(old, author="nobody", reason="none", effective_from_ms=rules.effective_from_ms)
+    had = {*faults_of_policy(same, market, markets, at_ms)}
+    return [each for each in faults_of_policy(rules, market, markets, at_ms) if each not in had]
 
 
 def tell_order(ordered: Ordered, *, as_json: bool) -> None:

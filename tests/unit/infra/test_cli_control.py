@@ -17,8 +17,11 @@ from infra.cli.control_reports import differences, instant, show_history
 from infra.cli.dry_run import parse_age
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.main import app
+from infra.cli.policy_orders import _new_faults
 from pricing.defaults import new_york_market, new_york_policy
+from pricing.markets import market_of
 from topics.catalogue import MARKETS, PRICING_POLICY
+from topics.control import CellOverride
 
 ROOT = Path(__file__).parents[3]
 NOW_MS = 1_800_000_000_000
@@ -51,6 +54,17 @@ def edited(log, **changes):
     """The file `policy show nyc --as-file` writes, with some fields changed."""
     rules = log.policies.at("nyc", NOW_MS).rules
     return {**json.loads(text_of(rules, log.newest(PRICING_POLICY, "nyc"))), **changes}
+
+
+def test_an_order_is_not_refused_for_what_was_wrong_before():
+    """A freeze does not wait until an override outside a smaller market is taken out."""
+    outside = replace(new_york_policy(), overrides=[CellOverride(cell=7, product="", multiplier_hundredths=120)])
+    market, markets = market_of(new_york_market(), 0), ["nyc"]
+    frozen = replace(outside, freeze=True, author="ann", reason="prices look wrong", effective_from_ms=NOW_MS)
+    assert _new_faults(frozen, outside, market, markets, NOW_MS) == []
+    assert _new_faults(replace(frozen, reason=""), outside, market, markets, NOW_MS) == ["reason must be given"]
+    [fault] = _new_faults(replace(frozen, lock_ms=-1), outside, market, markets, NOW_MS)
+    assert fault.startswith("lock_ms must be")
 
 
 def test_a_file_shown_and_set_again_changes_nothing():

@@ -100,6 +100,8 @@ AREA = Jurisdiction(jurisdiction="one", boundary=square(40.6, -74.1, 0.2))
         ({"market": "New York"}, "market must be of a-z, 0-9 and -"),
         ({"time_zone": "America/Gotham"}, "time_zone must be an IANA time zone such as Europe/London"),
         ({"time_zone": "../etc/passwd"}, "time_zone must be an IANA time zone"),
+        ({"usual_ride_m": 2_000_000_000}, "usual_ride_m must be at most 300,000"),
+        ({"km_per_h_by_hour": [25] * 23 + [2_000]}, "km_per_h_by_hour must be at most 200, got 2,000"),
         ({"currency": "usd"}, "currency must be a code of ISO 4217 such as GBP, got 'usd'"),
         ({"boundary": NEW_YORK.boundary[:2]}, "boundary must have at least three points"),
         ({"boundary": square(40, -75, 9)}, "boundary must be at most 500 km across"),
@@ -139,8 +141,8 @@ def test_markets_must_not_overlap():
 
 
 def test_what_a_policy_names_must_stay():
-    """A jurisdiction or product cannot leave while a policy bounds or overrides it."""
-    ruled = policy_of(replace(POLICY, overrides=[override(product="xl")]), 5)
+    """A jurisdiction, product or cell cannot leave while a policy bounds or overrides it."""
+    ruled = policy_of(replace(POLICY, overrides=[override(product="xl"), override(cell=7)]), 5)
     fewer = replace(
         NEW_YORK,
         jurisdictions=[NEW_YORK.jurisdictions[0], NEW_YORK.jurisdictions[2]],
@@ -149,6 +151,7 @@ def test_what_a_policy_names_must_stay():
     faults = faults_of_market(fewer, [], [ruled], NOW_MS)
     assert faults[0].startswith("jurisdictions must hold us-nj, which policy version 5 of nyc bounds")
     assert faults[1].startswith("products must hold xl, which policy version 5 of nyc overrides")
+    assert faults[2].startswith("boundary must hold 1 cells such as 7, which policy version 5 of nyc overrides")
 
 
 def test_what_is_worth_knowing_is_said():
