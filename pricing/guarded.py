@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pricing import guardrails
 from pricing.guardrails import Hundredths, Trail
-from pricing.policy import UNMOVED, Policy
+from pricing.policy import Policy
 from pricing.priced_zone import PricedZone
 from pricing.reasons import Reason
 from pricing.rounding import NEVER_UP, draws, rounded_to_tenths
@@ -30,9 +30,12 @@ def guard(
 ) -> Guarded:
     """Lead the multipliers of `trail` through every rule; they end there rounded.
 
-    `previous` are the smooth multipliers of the tick before, made at `then_ms`; `unsure` says why none may rise.
+    `previous` are the smooth multipliers of the tick before, made at `then_ms`; `unsure` says why none may rise. Riders
+    who asked since may have been told less, since quotes step down with the age of their tick: that is what counts.
     """
-    _hold_in_time(trail, zone.policy, previous, then_ms=then_ms, now_ms=now_ms, unsure=unsure)
+    fallen = zone.policy.fallen_by_age(now_ms - then_ms)
+    told = guardrails.stepped_down(previous, fallen)
+    _hold_in_time(trail, zone.policy, told, then_ms=then_ms, now_ms=now_ms, fallen=fallen, unsure=unsure)
     _bound(trail, zone)
     smooth = trail.value
     return Guarded(smooth=smooth, chance=_round(trail, zone, now_ms=now_ms, unsure=bool(unsure)))
@@ -51,12 +54,19 @@ def unsure_because(*, complete: bool, warmed_up: bool, data_age_ms: int, policy:
 
 
 def _hold_in_time(
-    trail: Trail, policy: Policy, previous: Hundredths, *, then_ms: int, now_ms: int, unsure: Sequence[Reason]
+    trail: Trail,
+    policy: Policy,
+    previous: Hundredths,
+    *,
+    then_ms: int,
+    now_ms: int,
+    fallen: int,
+    unsure: Sequence[Reason],
 ) -> None:
-    """Unsure data, hysteresis and rate limit, all measured from the previous tick."""
+    """Unsure data, hysteresis and rate limit, all measured from what riders were told, which has `fallen` already."""
     rules = policy.rules
     rise = guardrails.rise_stride(rules.max_rise_hundredths_per_min, then_ms, now_ms)
-    fall = guardrails.stride(rules.max_fall_hundredths_per_min, then_ms, now_ms)
+    fall = max(0, guardrails.stride(rules.max_fall_hundredths_per_min, then_ms, now_ms) - fallen)
     for reason in unsure:
         if reason is Reason.STALE_DATA:
             trail.take(reason, guardrails.stepped_down(previous, fall))
@@ -75,7 +85,7 @@ def _bound(trail: Trail, zone: PricedZone) -> None:
     if zone.emergency_cap is not None:
         trail.take(Reason.EMERGENCY_CAP, np.minimum(trail.value, zone.emergency_cap))
     if rules.freeze:
-        trail.take(Reason.FREEZE, np.full_like(trail.value, UNMOVED))
+        trail.take(Reason.FREEZE, guardrails.frozen(trail.value, zone.cap, zone.emergency_cap))
     trail.take(Reason.OVERRIDE, np.where(zone.by_hand, zone.overrides, trail.value))
 
 

@@ -102,6 +102,11 @@ def within(value: Hundredths, floor: Hundredths, cap: Hundredths, emergency_cap:
     return inside if emergency_cap is None else np.minimum(inside, emergency_cap)
 
 
+def frozen(value: Hundredths, cap: Hundredths, emergency_cap: int | None) -> Hundredths:
+    """1.00 everywhere, or the cap where one is lower: an order that is to calm prices raises none above it."""
+    return within(np.full_like(value, UNMOVED), np.minimum(cap, UNMOVED), cap, emergency_cap)
+
+
 def stepped_in_space(wanted: Hundredths, adjacent: NDArray[np.int64], step: int) -> Hundredths:
     """At most `step` above any adjacent cell of the zone; the highest values for which this holds, none raised.
 

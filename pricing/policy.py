@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pricing.timetable import Timetable
 from pricing.versions import NONE_BEFORE, Succession
 from topics.control import PricingPolicySet
+from windows.panes import MINUTE_MS
 
 UNMOVED = 100
 BUILT_IN_OFFSET = NONE_BEFORE
@@ -32,6 +33,16 @@ class Policy:
             return None
         named = self.overrides.get((cell, product))
         return self.overrides.get((cell, "")) if named is None else named
+
+    def fallen_by_age(self, age_ms: int) -> int:
+        """Hundredths by which quotes step down a tick of that age, or so far ahead of the clock, which is as unsure.
+
+        >>> shipped = built_in_policy("nyc")  # holds 15 s, then falls by 30 a minute
+        >>> [shipped.fallen_by_age(age) for age in (-500, 15_000, 75_000, -75_000)]
+        [0, 0, 30, 30]
+        """
+        over_ms = max(0, abs(age_ms) - self.rules.stale_hold_ms)
+        return self.rules.max_fall_hundredths_per_min * over_ms // MINUTE_MS
 
 
 def policy_of(rules: PricingPolicySet, offset: int) -> Policy:
@@ -72,6 +83,8 @@ def _refuse_negative(rules: PricingPolicySet) -> None:
         raise ValueError(f"driver_share_hundredths must be from 0 to {UNMOVED}, got {rules.driver_share_hundredths}")
     if any(one.multiplier_hundredths <= 0 for one in rules.overrides):
         raise ValueError("multiplier_hundredths of an override must be positive")
+    if rules.emergency_cap_hundredths is not None and rules.emergency_cap_hundredths <= 0:
+        raise ValueError(f"emergency_cap_hundredths must be positive, got {rules.emergency_cap_hundredths}")
 
 
 def built_in_policy(market: str) -> Policy:

@@ -11,7 +11,6 @@ from pricing.prepared_tick import PreparedTick
 from pricing.reasons import Reason, wire_name_of
 from pricing.standing_orders import STANDING, followed, orders_of
 from topics.prices import ModelFallback, PriceReason
-from windows.panes import MINUTE_MS
 
 NO_TICK = "no-tick"
 STALE_TICK = "stale-tick"
@@ -70,9 +69,8 @@ def _ticked(tick: PreparedTick | None, cell: int, product: str) -> QuotedMultipl
 
 def _age(quoted: QuotedMultiplier, policy: Policy, age_ms: int) -> None:
     """Hold while the tick is young enough, then step down to 1.00; a multiplier below 1.00 stays."""
-    over_ms = age_ms - policy.rules.stale_hold_ms
-    if over_ms <= 0:
+    if abs(age_ms) <= policy.rules.stale_hold_ms:
         return
-    fall = policy.rules.max_fall_hundredths_per_min * over_ms // MINUTE_MS
+    fall = policy.fallen_by_age(age_ms)
     quoted.fallback = STALE_TICK
     quoted.move(Reason.STALE_TICK, min(quoted.hundredths, max(UNMOVED, quoted.hundredths - fall)))

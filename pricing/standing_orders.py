@@ -60,6 +60,6 @@ def followed(hundredths: int, orders: Orders) -> Iterator[tuple[Reason, int]]:
         hundredths = orders.capped(hundredths)
         yield Reason.EMERGENCY_CAP, hundredths
     if orders.freeze:
-        yield Reason.FREEZE, UNMOVED
+        yield Reason.FREEZE, orders.capped(min(UNMOVED, orders.cap))
     if orders.override is not None:
         yield Reason.OVERRIDE, orders.bounded(orders.override)

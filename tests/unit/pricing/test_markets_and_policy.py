@@ -93,6 +93,7 @@ def test_an_override_of_a_product_beats_one_of_all():
         ({"caps": [JurisdictionCap(jurisdiction="x", floor_hundredths=200, cap_hundredths=100)]}, "floor <= cap"),
         ({"lock_ms": -1}, "lock_ms must not be negative"),
         ({"overrides": [CellOverride(cell=1, product="", multiplier_hundredths=0)]}, "must be positive"),
+        ({"emergency_cap_hundredths": -100}, "emergency_cap_hundredths must be positive"),
     ],
 )
 def test_policies_without_sense_are_refused_by_name(changes, message):

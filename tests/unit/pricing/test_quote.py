@@ -63,6 +63,7 @@ def test_no_tick_means_one_and_says_so():
         (75_000, 120, "stale-tick"),  # a minute too old: the policy's fall of 0.30
         (10_000_000, 100, "stale-tick"),
         (-500, 150, "no-model"),  # the tick's clock is ahead
+        (-75_000, 120, "stale-tick"),  # so far ahead that its age cannot be known
     ],
 )
 def test_an_old_tick_steps_down_by_its_age(age_ms, multiplier, fallback):

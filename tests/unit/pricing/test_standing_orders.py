@@ -81,6 +81,13 @@ def test_without_orders_nothing_stands():
     assert (quoted.hundredths, quoted.reasons) == (100, [])
 
 
+@pytest.mark.parametrize("ordered", [{"cap": 90, "emergency_cap": None}, {"cap": 300, "emergency_cap": 90}])
+def test_a_freeze_lifts_no_price_above_a_cap(ordered):
+    """An order that is to calm prices raises none."""
+    orders = Orders(floor=50, freeze=True, override=None, **ordered)
+    assert [*followed(80, orders)][-1] == (Reason.FREEZE, 90)
+
+
 def test_an_override_stands_under_freeze_and_within_cap():
     """What is set by hand for one cell outlasts what is set for all, but no cap."""
     orders = Orders(floor=100, cap=300, emergency_cap=150, freeze=True, override=200)

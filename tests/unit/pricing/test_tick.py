@@ -108,6 +108,27 @@ def test_stale_data_steps_down_to_one_at_the_rate_limit():
     assert seen[-1] == 100
 
 
+@pytest.mark.parametrize("complete", [True, False], ids=["good data", "missing data"])
+def test_after_a_pause_a_zone_goes_on_from_what_riders_were_told(complete):
+    """Quotes stepped down with the age of the last tick; the next one is no leap back, least of all on missing data."""
+    previous = ticks(24, 10_000)[-1]
+    assert min(previous.smooth_hundredths[:: len(PRODUCTS)]) >= 180
+    later_ms = previous.now_ms + 75_000
+    told = np.maximum(100, np.array(previous.smooth_hundredths) - 30)
+    view = view_of(**BUSY, now_ms=later_ms, supply_complete=complete)
+    smooth = np.array(price_zone(inputs_of(view, city=BUSY_CITY, previous=previous)).smooth_hundredths)
+    assert (smooth <= told + (30 if complete else 0)).all()
+
+
+def test_bounds_and_hands_reach_into_no_neighbour():
+    """The step between neighbours holds among cells under the same law and set by no hand."""
+    by_hand = [CellOverride(cell=TIMES_SQUARE, product="", multiplier_hundredths=100)]
+    free, held = (ticks(24, 10_000, policy=policy(overrides=overrides))[-1] for overrides in ([], by_hand))
+    freely, beside = (np.array(tick.smooth_hundredths[:: len(PRODUCTS)]) for tick in (free, held))
+    assert beside[free.cells.index(TIMES_SQUARE)] == 100
+    assert (beside != freely).sum() == 1
+
+
 def test_caps_are_those_of_the_cells_own_jurisdiction():
     """A cap bounds the cells of its jurisdiction and says so; the rounded price stays within it."""
     caps = [JurisdictionCap(jurisdiction="us-ny-nyc", floor_hundredths=100, cap_hundredths=125)]
@@ -174,7 +195,7 @@ def test_a_zone_outside_the_market_gives_an_empty_tick():
 
 def test_a_new_product_starts_at_one():
     """Limits in time follow cell and product by name when the market changes between ticks."""
-    before = ticks(4, 60_000)[-1]
+    before = ticks(24, 10_000)[-1]
     renamed = replace(before, products=["standard", "gone", "premium"])
     after = price_zone(
         busy(before.now_ms + 250, previous=renamed, policy=policy(max_step_between_neighbours_hundredths=900))
