@@ -66,10 +66,14 @@ class Answers:
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
+        self.tell_closed()
+        await self._open.aclose()
+
+    def tell_closed(self) -> None:
+        """Tell all who wait that no answer will be read any more."""
         closed = ClientError("the client was closed while an answer was awaited: wait for answers before closing")
         for waiting in (self.quotes, self.decisions):
             waiting.fail(closed)
-        await self._open.aclose()
 
     async def stand(self, partition: int) -> None:
         """Read that partition from now on; at once if it is read already.

@@ -1,9 +1,14 @@
-"""What the client refuses before it talks to anyone."""
+"""What the client does without anyone to talk to: refuse, and close."""
+
+from contextlib import AsyncExitStack
 
 import pytest
 
-from faretide import Client, DriverPinged, DriverStatus, QuoteAnswered, QuoteOutcome, new_request
+from faretide import Client, ClientError, DriverPinged, DriverStatus, QuoteAnswered, QuoteOutcome, new_request
+from faretide.answers import Answers
 from faretide.rides import acceptance_of
+from infra.clients.connection import Connection
+from infra.clients.endpoints import Endpoints
 
 PING = DriverPinged(driver_id="d", at_ms=1, lat=0.0, lon=0.0, status=DriverStatus.IDLE, products=["xl"])
 
@@ -14,6 +19,20 @@ async def test_a_client_that_is_not_entered_says_so():
     for question in (client.publish(PING), client.quote(new_request("rider", (1.0, 2.0), (3.0, 4.0)))):
         with pytest.raises(RuntimeError, match="async with Client"):
             await question
+
+
+async def test_who_waits_is_told_that_the_client_closes_before_the_rest_is_written():
+    """Writing may take ten seconds while no broker answers."""
+    client = Client("127.0.0.1:1", "http://127.0.0.1:1")
+    client._answers = Answers(Connection(endpoints=Endpoints(bootstrap="", registry_url="")), ids=None)
+    client._open = AsyncExitStack()
+    with client._answers.quotes.awaited(b"rider", "request") as answer:
+        client._open.callback(lambda: told.append(answer.done()))
+        told = []
+        await client.__aexit__(None, None, None)
+        assert told == [True]
+        with pytest.raises(ClientError, match="closed while an answer was awaited"):
+            await answer
 
 
 def test_two_requests_have_two_ids():
