@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infra.cli.exits import CommandError
+from infra.cli.exits import CommandError, ExitCode
 from infra.cli.incident_names import Incident
 from infra.cli.machine import SERVICES, Running, Steps, machine
 from infra.cli.output import say, say_json
@@ -99,22 +99,25 @@ def command(
     )
     settings = read_settings()
     with machine(settings, say_step) as running:
-        asyncio.run(_run(running, options, say_step))
+        try:
+            asyncio.run(_run(running, options, say_step))
+        except asyncio.CancelledError:
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
 async def _run(running: Running, options: Options, say_step: Steps) -> None:
     from infra.cli.watching import Watch, watched
     from infra.clients.connection import connect
 
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop, prepared = asyncio.Event(), asyncio.Event()
+    _hear_signals(stop, prepared)
     connection = connect(running.settings, client_id="faretide-up")
     async with asyncio.TaskGroup() as preparing:
         preparing.create_task(_prepare(connection, running.settings, say_step))
         preparing.create_task(_migrate(running, say_step))
     say_step.ended("schemas")
     async with watched(Watch(connection)) as watch:
+        prepared.set()
         running.open()
         say_step(f"metrics and health: {', '.join(running.services.metrics.values())}")
         watch.expected = tuple(running.services.pids)
@@ -124,6 +127,23 @@ async def _run(running: Running, options: Options, say_step: Steps) -> None:
                 await _play(connection, watch, options, running, stop, say_step)
             else:
                 await _wait(watch, options, running, stop, say_step)
+
+
+def _hear_signals(stop: asyncio.Event, prepared: asyncio.Event) -> None:
+    """Have Ctrl-C and SIGTERM set `stop`, and cancel this task where nobody looks at that.
+
+    Before all is `prepared` nobody does, and the second signal is of someone to whom the end in order takes too long.
+    """
+    loop, running = asyncio.get_running_loop(), asyncio.current_task()
+    assert running is not None
+
+    def on_signal() -> None:
+        if stop.is_set() or not prepared.is_set():
+            running.cancel()
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
 
 
 @contextlib.asynccontextmanager
