@@ -31,6 +31,15 @@ def test_ports_stay_over_restarts(tmp_path):
     assert len(set(first.values())) == 2
 
 
+@pytest.mark.parametrize("left", ["", '{"broker": 90', "[1]", '{"broker": null}'])
+def test_a_file_that_cannot_be_read_is_as_none(tmp_path, left):
+    """What a crash or a full disk left of it must not keep every later start from working."""
+    (tmp_path / "ports.json").write_text(left)
+    ports = remembered_ports(tmp_path / "ports.json", ("broker",))
+    assert remembered_ports(tmp_path / "ports.json", ("broker",)) == ports
+    assert [file.name for file in tmp_path.iterdir()] == ["ports.json"]
+
+
 def test_a_port_taken_meanwhile_is_replaced_alone(tmp_path, taken_port):
     """Only the port that is in use changes; the new choice is remembered."""
     file, kept = tmp_path / "ports.json", free_port()
