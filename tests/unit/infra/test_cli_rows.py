@@ -11,6 +11,7 @@ from hypothesis import assume, given
 
 from infra.cli.output import to_json
 from infra.cli.preparing import Preparer
+from infra.cli.publish import _name
 from infra.cli.rows import FileFormat, FileRefusedError, format_of, read_rows
 from infra.cli.shapes import RowRefusedError, record_shape
 from tests.strategies import records
@@ -81,6 +82,16 @@ def test_a_stray_quote_that_another_closes_costs_the_lines_of_the_two():
         (4, "cells-match-header"),
         (5, {"a": "5", "b": "q"}),
     ]
+
+
+def test_a_header_that_is_not_utf_8_is_named_in_json(capsys):
+    """By escapes: JSON has no form for other bytes."""
+    preparer = Preparer(DRIVER_PINGS, 7, textual=True, dates=True)
+    _, (refused,) = preparer.prepare(read_rows(io.BytesIO(b"caf\xe9\n1\n"), FileFormat.CSV))
+    _name(refused, as_json=True)
+    said = json.loads(capsys.readouterr().err)
+    assert said["field"] == "caf\\udce9"
+    assert "caf\\udce9" in said["sentence"]
 
 
 @pytest.mark.parametrize(("data", "said"), [(b"", "must name the fields"), (b"a,a\n1,2\n", "each field once")])
