@@ -7,6 +7,7 @@ from faretide.client import Answer, Client
 from faretide.rides import new_request
 from infra.clients.connection import Security
 from infra.clients.errors import AccessDeniedError, ClientError, NoAnswerError, UnreachableError
+from infra.settings import SaslMechanism, SecurityProtocol
 from topics.events import DriverPinged, DriverStatus, QuoteRequested, RideEventHappened, RideEventKind
 from topics.prices import BookingJudged, BookingOutcome, QuoteAnswered, QuoteOutcome
 
@@ -25,7 +26,9 @@ __all__ = [
     "QuoteRequested",
     "RideEventHappened",
     "RideEventKind",
+    "SaslMechanism",
     "Security",
+    "SecurityProtocol",
     "UnreachableError",
     "new_request",
 ]

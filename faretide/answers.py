@@ -8,6 +8,7 @@ comes first and publishing second: no answer can slip by, however fast it comes.
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
@@ -39,6 +40,7 @@ class Answers:
         self._connection, self._bootstrap = connection, connection.endpoints.bootstrap
         self._decoders = {topic.name: Decoder(topic, ids) for topic in HEARD}
         self._next: dict[TopicPartition, int] = {}
+        self._fetched: dict[TopicPartition, int] = {}
         self._widening = asyncio.Lock()
         self._reading: asyncio.Task[None] | None = None
         self._failed: ClientError | None = None
@@ -66,10 +68,14 @@ class Answers:
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
+        self.tell_closed()
+        await self._open.aclose()
+
+    def tell_closed(self) -> None:
+        """Tell all who wait that no answer will be read any more."""
         closed = ClientError("the client was closed while an answer was awaited: wait for answers before closing")
         for waiting in (self.quotes, self.decisions):
             waiting.fail(closed)
-        await self._open.aclose()
 
     async def stand(self, partition: int) -> None:
         """Read that partition from now on; at once if it is read already.
@@ -88,6 +94,7 @@ class Answers:
                 ends = await self._consumer.end_offsets(places)
                 # A new assignment forgets positions: they are all said again before anything else can run.
                 self._next |= ends
+                self._fetched = dict(self._next)
                 self._consumer.assign(list(self._next))
                 for place, offset in self._next.items():
                     self._consumer.seek(place, offset)
@@ -101,12 +108,20 @@ class Answers:
                 with kafka_errors(self._bootstrap, "reading answers"):
                     batches = await self._consumer.getmany(timeout_ms=POLL_MS)
                 for place, batch in batches.items():
+                    self._note_fetched(place, batch)
+                for place, batch in batches.items():
                     for raw in batch:
                         await self._hand_over(place, raw)
-        except ClientError as error:
-            self._failed = error
+        except Exception as error:  # noqa: BLE001  whatever it was, nobody may wait for answers that nobody reads
+            self._failed = error if isinstance(error, ClientError) else _unforeseen(error)
             for waiting in (self.quotes, self.decisions):
-                waiting.fail(error)
+                waiting.fail(self._failed)
+
+    def _note_fetched(self, place: TopicPartition, batch: Sequence[ConsumerRecord]) -> None:
+        """Note how far the partition is fetched. One that goes back by itself was made anew, and all in it is new."""
+        if batch[0].offset < self._fetched[place]:
+            self._next[place] = batch[0].offset
+        self._fetched[place] = batch[-1].offset + 1
 
     async def _hand_over(self, place: TopicPartition, raw: ConsumerRecord) -> None:
         if raw.offset < self._next[place]:
@@ -118,8 +133,12 @@ class Answers:
             return
         try:
             entry: Entry = await self._decoders[place.topic].entry(raw)
-        except ClientError as error:  # its schema cannot be asked for now: others' answers may be readable
+            record = entry.decoded()
+        except ClientError as error:  # it, or its schema for now, cannot be read: others' answers may be readable
             waiting.fail(error, raw.key)
             return
-        if entry.record is not None:
-            waiting.resolve(raw.key, entry.record.request_id if is_quote else entry.record.ride_id, entry)
+        waiting.resolve(raw.key, record.request_id if is_quote else record.ride_id, entry)
+
+
+def _unforeseen(error: Exception) -> ClientError:
+    return ClientError(f"answers cannot be read any more: {type(error).__name__}: {error}")

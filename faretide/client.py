@@ -109,10 +109,14 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Write out what was handed over, tell those who still wait, and disconnect."""
+        """Tell those who still wait, write out what was handed over, and disconnect.
+
+        Raises UnreachableError if the brokers do not acknowledge what was handed over, unless `error` says more.
+        """
         opened, self._open = self._open, None
         if opened is not None:
-            await opened.aclose()
+            self._answers.tell_closed()  # first: the brokers may have ten seconds for the rest
+            await opened.__aexit__(kind, error, trace)
 
     async def publish(self, *events: OutsideEvent) -> None:
         """Publish events in order and return when the brokers have all of them; waits while their buffer is full.

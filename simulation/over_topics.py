@@ -83,7 +83,7 @@ class TopicsWire:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._open.aclose()
+        await self._open.__aexit__(kind, error, trace)
 
     async def send(self, topic: Topic, records: Sequence[Any]) -> None:
         """Hand over records, in order; waits while the buffer is full. Raises ClientError, ValueError."""

@@ -5,7 +5,6 @@ import os
 import secrets
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -128,16 +127,21 @@ def beside(settings: "Settings", *, logs: Path) -> Iterator[str]:
     It waits by itself until the servers are noted, and gets its token by environment: arguments are there for all to
     see.
     """
+    from infra.cli.processes import OWN_CODE, own_command
     from infra.embedded.ports import free_port
     from infra.embedded.processes import start_bound
 
     port, token = free_port(), os.environ.get(DASHBOARD_TOKEN, "") or secrets.token_urlsafe(16)
-    environment = dict(os.environ) | {
-        DASHBOARD_TOKEN: token,
-        "FARETIDE_STATE_DIR": str(settings.state_dir.resolve()),
-        "FARETIDE_LOG_FORMAT": "json",
-    }
-    command = [sys.executable, "-m", "infra.cli", "dashboard", "--port", str(port), "--wait", str(WAIT_S)]
+    environment = (
+        os.environ
+        | OWN_CODE
+        | {
+            DASHBOARD_TOKEN: token,
+            "FARETIDE_STATE_DIR": str(settings.state_dir.resolve()),
+            "FARETIDE_LOG_FORMAT": "json",
+        }
+    )
+    command = own_command("dashboard", "--port", str(port), "--wait", str(WAIT_S))
     process = start_bound(command, log=logs / "dashboard.log", cwd=Path.cwd(), environment=environment)
     try:
         yield f"http://127.0.0.1:{port}/#token={token}"

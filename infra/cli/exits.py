@@ -38,6 +38,10 @@ MEANINGS: dict[ExitCode, str] = {
 }
 
 
+SIGNALLED = "a worker was ended by signal n, such as 137 by kill -9"
+"""What 128 + n means, which is no code of our own."""
+
+
 def cause_of(error: Exception) -> Exception:
     """The error itself where tasks that ran side by side failed with one."""
     while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:

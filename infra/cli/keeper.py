@@ -52,6 +52,20 @@ def comes_again(code: int) -> bool:
     return code < 0 or code in AGAIN
 
 
+def exit_code_after(code: int, *, stopping: bool) -> int:
+    """How the keeper exits after a worker that ended so.
+
+    One that was ended by the signal to stop has stopped, however early that came. Of other signals it is said as shells
+    do: 128 and the number.
+
+    >>> [exit_code_after(code, stopping=True) for code in (0, 70, -15, -9)]
+    [0, 70, 0, 137]
+    """
+    if code >= 0:
+        return code
+    return 0 if stopping and -code in STOPS else 128 - code
+
+
 @dataclass(slots=True)
 class Keeper:
     """Keeps one worker running; `work` is what a worker does, and is called in a process of its own.
@@ -68,7 +82,7 @@ class Keeper:
     _quick: list[float] = field(default_factory=list)
 
     def keep(self) -> int:
-        """Run workers until one ends for good or this process is asked to; return the last one's exit code."""
+        """Run workers until one ends for good or this process is asked to; return the exit code after the last one."""
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # elsewhere than on Linux, ignored ones do not wait
         signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)  # each is waited for: none can come at a bad moment
         gc.freeze()  # what is loaded stays; collections in a worker need not touch the shared pages
@@ -77,7 +91,7 @@ class Keeper:
             self.tell(f"ended {code}")
             again = comes_again(code) or (code == ExitCode.REPLACED and not self._stopping and not self.replaced())
             if self._stopping or not again or not self._pause(code):
-                return code
+                return exit_code_after(code, stopping=self._stopping)
 
     def _one(self) -> int:
         """One worker, from fork to end."""

@@ -22,7 +22,20 @@ STOP_TIMEOUT_S = 10.0
 LOOK_EVERY_S = 0.1
 WAIT_FOR_SERVERS_S = 600  # the first start fetches the jars
 PORTS_NAME = "ports.json"
-KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "TZ", "FARETIDE_", "NUMBA_")
+KEPT_ENVIRONMENT = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "FARETIDE_", "NUMBA_"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "PGSSLROOTCERT"),
+    *("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy"),
+)
+"""How names begin that a service needs, too: without certificates and proxies it would not reach what we do."""
+ROOT = Path(__file__).resolve().parents[2]
+OWN_CODE = {"PYTHONPATH": str(ROOT)}
+"""With it a child of `own_command` imports what this process does, also from a checkout that is not installed."""
+
+
+def own_command(*arguments: str) -> list[str]:
+    """The command line of a child that imports nothing from the directory one stands in: it may hold a `topics.py`."""
+    return [sys.executable, "-P", "-m", "infra.cli", *arguments]
 
 
 @dataclass(slots=True)
@@ -61,16 +74,7 @@ class ServiceProcesses:
         ports = remembered_ports(self._logs / PORTS_NAME, services)
         for service in services:
             instance = f"{service}-0"
-            command = [
-                sys.executable,
-                "-m",
-                "infra.cli",
-                "worker",
-                service,
-                "--keep",
-                "--wait",
-                str(WAIT_FOR_SERVERS_S),
-            ]
+            command = own_command("worker", service, "--keep", "--wait", str(WAIT_FOR_SERVERS_S))
             entry = ServiceProcess(service, instance, command, self._logs / f"{service}.log", ports[service])
             self._launch(entry)
             self._services.append(entry)
@@ -112,6 +116,7 @@ class ServiceProcesses:
             entry.metrics_port = free_port()
         environment = {
             **{name: value for name, value in os.environ.items() if name.startswith(KEPT_ENVIRONMENT)},
+            **OWN_CODE,
             **self._environment,
             "FARETIDE_INSTANCE_ID": entry.instance,
             "FARETIDE_METRICS_HOST": LOOPBACK,

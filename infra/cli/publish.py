@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO, NamedTuple
@@ -145,10 +146,16 @@ def _name(refused: "Refused", *, as_json: bool) -> None:
     if as_json:
         from infra.cli.output import to_json
 
-        sys.stderr.write(f"{to_json(refused)}\n")
+        sayable = replace(refused, field=_sayable(refused.field), sentence=_sayable(refused.sentence))
+        sys.stderr.write(f"{to_json(sayable)}\n")
     else:
         at = f", field {refused.field}" if refused.field else ""
         complain(f"line {refused.line}{at}, rule {refused.rule}: {refused.sentence}")
+
+
+def _sayable(text: str) -> str:
+    """`text` with what was not UTF-8 in the file as escapes: JSON has no other form for it."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _report(topic: "Topic", tally: Tally, elapsed_s: float, *, as_json: bool) -> None:

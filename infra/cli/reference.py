@@ -8,7 +8,7 @@ import typer
 
 from agents.runtime.metrics_declared import metrics_reference
 from infra.cli.acls import acls_page
-from infra.cli.exits import MEANINGS
+from infra.cli.exits import MEANINGS, SIGNALLED
 from infra.cli.main import app
 from infra.settings import settings_reference
 
@@ -30,6 +30,7 @@ up` that runs on this machine. A failure is one sentence; `FARETIDE_LOG_LEVEL=de
 def cli_reference() -> str:
     """The page `docs/cli.md`."""
     codes = [f"| {code.value} | {meaning} |" for code, meaning in MEANINGS.items()]
+    codes.append(f"| 128 + n | {SIGNALLED} |")
     pages = [f"\n## {name}\n\n```text\n{text}\n```" for name, text in help_pages()]
     return "\n".join((HEAD, *codes, *pages, ""))
 

@@ -8,11 +8,12 @@ Avro    a container file; its rows are counted from 1, since it has no lines
 import codecs
 import csv
 import io
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 import orjson
 
@@ -98,22 +99,71 @@ def _json_line(line: int, text: bytes) -> Row:
 def _comma_separated(source: BinaryIO) -> Iterator[Row]:
     # What is not UTF-8 stays in its cell and is refused with its field, instead of ending the file.
     text = io.TextIOWrapper(source, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    reader = csv.reader(text, strict=True)
+    lines = _Lines(text)
+    reader = csv.reader(lines, strict=True)
     try:
-        header = _csv_header(reader)
-        while True:
-            line = reader.line_num + 1  # a quoted cell may go over several; a row is named by its first
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield Row(line, {}, RowRefusedError("", "line-is-csv", f"the line must be CSV: {error}"))
-                continue
-            if cells:
-                yield _csv_row(line, header, cells)
+        yield from _csv_rows(lines, reader, _csv_header(reader))
     finally:
         text.detach()
+
+
+class _Lines:
+    """The lines of a text; those of a row after its first can be read again."""
+
+    def __init__(self, text: Iterator[str]) -> None:
+        self._text, self._again = text, deque[str]()
+        self._row: list[str] = []
+        self.read = 0
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else next(self._text)
+        self._row.append(line)
+        self.read += 1
+        return line
+
+    def begin_row(self) -> int:
+        """The number of the line at which a row begins."""
+        self._row.clear()
+        return self.read + 1
+
+    def back_to_second(self) -> None:
+        """Give the lines of the row after its first once more."""
+        rest = self._row[1:]
+        self._again.extendleft(reversed(rest))
+        self.read -= len(rest)
+
+
+def _csv_rows(lines: _Lines, reader: Iterator[list[str]], header: list[str]) -> Iterator[Row]:
+    while True:
+        line = lines.begin_row()
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield _refused(lines, line, "line-is-csv", f"the line must be CSV: {error}")
+            continue
+        if cells and len(cells) != len(header):
+            sentence = f"the row must have {len(header)} cells as the first line has, got {len(cells)}"
+            yield _refused(lines, line, "cells-match-header", sentence)
+        elif cells:
+            yield Row(line, {name: cell for name, cell in zip(header, cells, strict=True) if cell})
+
+
+def _refused(lines: _Lines, line: int, rule: str, sentence: str) -> Row:
+    """The row that begins on `line`, refused.
+
+    A quoted cell may go over several lines, and a stray quote makes a cell of all up to the next one. So a row of
+    several lines is refused for its first alone.
+    """
+    last = lines.read
+    if last > line:
+        lines.back_to_second()
+        sentence += f"; a cell that begins with a quote goes on to line {last}: lines after the first are read as rows"
+    return Row(line, {}, RowRefusedError("", rule, sentence))
 
 
 def _csv_header(lines: Iterator[list[str]]) -> list[str]:
@@ -127,13 +177,6 @@ def _csv_header(lines: Iterator[list[str]]) -> list[str]:
     if len(set(header)) < len(header):
         raise FileRefusedError(f"the first line must name each field once, got {', '.join(header)}")
     return header
-
-
-def _csv_row(line: int, header: list[str], cells: list[str]) -> Row:
-    if len(cells) != len(header):
-        sentence = f"the row must have {len(header)} cells as the first line has, got {len(cells)}"
-        return Row(line, {}, RowRefusedError("", "cells-match-header", sentence))
-    return Row(line, {name: cell for name, cell in zip(header, cells, strict=True) if cell})
 
 
 def _avro_container(source: BinaryIO) -> Iterator[Row]:

@@ -80,7 +80,7 @@ async def seed(connection: Connection, now_ms: int) -> list[str]:
     missing = [(topic, record) for topic, record in wanted if not any(_same(record, old) for old in said[topic.name])]
     async with Publisher(connection, ids, source="faretide/up") as publisher:
         for topic, record in missing:
-            await (await publisher.publish(topic, record))
+            await publisher.written(topic, [await publisher.publish(topic, record)])
     return list(dict.fromkeys(topic.name for topic, _ in missing))
 
 

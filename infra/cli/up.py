@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infra.cli.exits import CommandError
+from infra.cli.exits import CommandError, ExitCode, sentence_of
 from infra.cli.incident_names import Incident
 from infra.cli.machine import SERVICES, Running, Steps, machine
-from infra.cli.output import say, say_json
+from infra.cli.output import complain, say, say_json, until_reader_leaves
 from simulation.live_scenarios import LiveScenario
 
 if TYPE_CHECKING:
@@ -99,22 +99,25 @@ def command(
     )
     settings = read_settings()
     with machine(settings, say_step) as running:
-        asyncio.run(_run(running, options, say_step))
+        try:
+            asyncio.run(_run(running, options, say_step))
+        except asyncio.CancelledError:
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
 async def _run(running: Running, options: Options, say_step: Steps) -> None:
     from infra.cli.watching import Watch, watched
     from infra.clients.connection import connect
 
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop, prepared = asyncio.Event(), asyncio.Event()
+    _hear_signals(stop, prepared)
     connection = connect(running.settings, client_id="faretide-up")
     async with asyncio.TaskGroup() as preparing:
         preparing.create_task(_prepare(connection, running.settings, say_step))
         preparing.create_task(_migrate(running, say_step))
     say_step.ended("schemas")
     async with watched(Watch(connection)) as watch:
+        prepared.set()
         running.open()
         say_step(f"metrics and health: {', '.join(running.services.metrics.values())}")
         watch.expected = tuple(running.services.pids)
@@ -124,6 +127,23 @@ async def _run(running: Running, options: Options, say_step: Steps) -> None:
                 await _play(connection, watch, options, running, stop, say_step)
             else:
                 await _wait(watch, options, running, stop, say_step)
+
+
+def _hear_signals(stop: asyncio.Event, prepared: asyncio.Event) -> None:
+    """Have Ctrl-C and SIGTERM set `stop`, and cancel this task where nobody looks at that.
+
+    Before all is `prepared` nobody does, and the second signal is of someone to whom the end in order takes too long.
+    """
+    loop, running = asyncio.get_running_loop(), asyncio.current_task()
+    assert running is not None
+
+    def on_signal() -> None:
+        if stop.is_set() or not prepared.is_set():
+            running.cancel()
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
 
 
 @contextlib.asynccontextmanager
@@ -253,24 +273,41 @@ async def _show(watch: "Watch", options: Options, running: Running, stop: asynci
             stop.set()
             return
     if city is not None:
-        await _say_lines(watch, city, quiet=options.as_json)
+        await _say_lines(watch, city, stop, quiet=options.as_json)
 
 
 async def _end_showing(showing: "asyncio.Task[None]") -> None:
+    """What was shown is over; why it was over before, if it was, is said beside the result and not in its place."""
     showing.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await showing
+    [ended] = await asyncio.gather(showing, return_exceptions=True)
+    if isinstance(ended, Exception):
+        complain(sentence_of(ended))
 
 
-async def _say_lines(watch: "Watch", city: "City", *, quiet: bool) -> None:
+async def _say_lines(watch: "Watch", city: "City", stop: asyncio.Event, *, quiet: bool) -> None:
+    """Lines every few seconds; `stop` is set when nobody reads them any more."""
+    if quiet:
+        return
+    with until_reader_leaves():
+        await _say_lines_for_ever(watch, city)
+    stop.set()
+
+
+async def _say_lines_for_ever(watch: "Watch", city: "City") -> None:
     from infra.cli.reporting import live_lines
+    from infra.clients.errors import UnreachableError
 
-    before, before_s = await watch.moved(), time.monotonic()
-    while not quiet:
+    before: dict[str, int] | None = None
+    before_s = 0.0
+    while True:
+        try:
+            now, now_s = await watch.moved(), time.monotonic()
+            if before is not None:
+                say("\n".join(live_lines(watch, city.summary(), before=before, now=now, seconds=now_s - before_s)))
+            before, before_s = now, now_s
+        except UnreachableError as error:  # brokers may come back
+            say(str(error))
         await asyncio.sleep(SAY_EVERY_S)
-        now, now_s = await watch.moved(), time.monotonic()
-        say("\n".join(live_lines(watch, city.summary(), before=before, now=now, seconds=now_s - before_s)))
-        before, before_s = now, now_s
 
 
 async def _wait(watch: "Watch", options: Options, running: Running, stop: asyncio.Event, say_step: Steps) -> None:

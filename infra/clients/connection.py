@@ -7,6 +7,7 @@ made in passing would work on an open installation and not on a secured one.
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, TypedDict
 
 import httpx
@@ -35,7 +36,11 @@ class KafkaOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Security:
-    """How connections are secured; by default they are not."""
+    """How connections are secured; by default they are not. `protocol` and `mechanism` may be their names as text.
+
+    >>> Security(protocol="SASL_SSL").protocol
+    <SecurityProtocol.SASL_SSL: 'SASL_SSL'>
+    """
 
     protocol: SecurityProtocol = SecurityProtocol.PLAINTEXT
     tls: ssl.SSLContext | None = None
@@ -45,6 +50,17 @@ class Security:
     registry_tls: ssl.SSLContext | None = None
     registry_user: str = ""
     registry_password: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError naming the field whose text is none of its values."""
+        object.__setattr__(self, "protocol", _named(SecurityProtocol, "protocol", self.protocol))
+        object.__setattr__(self, "mechanism", _named(SaslMechanism, "mechanism", self.mechanism))
+
+
+def _named(kind: type[StrEnum], field_name: str, text: str) -> StrEnum:
+    if text not in set(kind):
+        raise ValueError(f"{field_name} must be one of {', '.join(kind)}, got {text!r}")
+    return kind(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ Reading leaves no trace: nothing is committed and no worker is disturbed. A reco
 like any other, with the reason in place of the record.
 """
 
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ from topics.refusals import Undecodable
 
 FETCH_BYTES = 4 * 2**20
 POLL_MS = 500
+WITHIN_S = 20.0
+"""How long the next record before the end is awaited."""
 
 
 class Edge(StrEnum):
@@ -113,7 +116,8 @@ async def tail(
 
     Goes on for ever, or ends at what was the end when it began if `follow` is False.
 
-    Raises TopicMissingError, UnreachableError, RegistryUnavailable; ClientError if there is no such partition.
+    Raises TopicMissingError, UnreachableError, RegistryUnavailable; ClientError if there is no such partition. Whoever
+    follows is not told of brokers that fall silent: they may come back.
     """
     bootstrap = connection.endpoints.bootstrap
     decoder = Decoder(topic, ids)
@@ -124,13 +128,18 @@ async def tail(
             ends = await consumer.end_offsets(places)
             for place, offset in (await _offsets(consumer, places, start, ends)).items():
                 consumer.seek(place, offset)
+        heard_s = time.monotonic()
         while follow or await _unread(consumer, places, ends):
             with kafka_errors(bootstrap, f"reading {topic.name}"):
                 batches = await consumer.getmany(timeout_ms=POLL_MS)
+                if not (batches or follow) and time.monotonic() - heard_s > WITHIN_S:
+                    raise TimeoutError(f"no record for {WITHIN_S:g} s before the end of the topic")
             for place, batch in batches.items():
                 for raw in batch:
                     if follow or raw.offset < ends[place]:
                         yield await decoder.entry(raw)
+            if batches:
+                heard_s = time.monotonic()  # only now: whoever takes the entries may take their time
 
 
 @asynccontextmanager

@@ -5,14 +5,18 @@ Idempotence is on, so a retry inside the client never writes a record twice and 
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from itertools import chain
 from types import TracebackType
 from typing import Any, Self
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaTimeoutError
 from aiokafka.structs import RecordMetadata
 
 from infra.clients.connection import Connection, kafka_producer
 from infra.clients.envelopes import event_of, key_of
+from infra.clients.errors import UnreachableError
 from infra.clients.kafka_errors import kafka_errors
 from infra.clients.registry import Registry
 from infra.clients.starting import start
@@ -25,6 +29,13 @@ Acknowledgement = asyncio.Future[RecordMetadata]
 
 LINGER_MS = 5
 BATCH_BYTES = 256 * 2**10
+WRITTEN_S = 60.0
+"""How long an acknowledgement is awaited."""
+FLUSH_S = 10.0
+"""How long the end of a Publisher's block waits for acknowledgements."""
+FAILED_FLUSH_S = 2.0
+"""The same where an error leaves the block: whoever is told of it should not wait for the brokers first."""
+CLOSE_S = 1.0
 
 
 class Publisher:
@@ -64,8 +75,18 @@ class Publisher:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._producer is not None:
-            await self._producer.stop()
+        """Flush and disconnect. Raises UnreachableError if brokers do not acknowledge, unless `error` says more."""
+        if self._producer is None:
+            return
+        try:
+            await _flush(self._producer, FLUSH_S if error is None else FAILED_FLUSH_S)
+        finally:
+            left = sum(batch.record_count for batch in _unacknowledged(self._producer))
+            await (_abandon(self._producer) if left else self._producer.stop())
+        if left and error is None:
+            raise UnreachableError(
+                f"the brokers at {self._bootstrap} do not answer: {left} records were handed over and not acknowledged"
+            )
 
     def encode(self, topic: Topic, record: Any) -> bytes:  # noqa: ANN401  the topic's record class
         """The framed value of `record`. Raises ValueError naming the field if a value does not fit its type."""
@@ -125,9 +146,16 @@ class Publisher:
             return future
 
     async def written(self, topic: Topic, acknowledgements: Iterable[Acknowledgement]) -> list[RecordMetadata]:
-        """Wait until all are written; where each stands, in order. Raises ClientError for the first that was not."""
+        """Wait until all are written; where each stands, in order.
+
+        Raises ClientError for the first that was not, UnreachableError if that is not known after a minute.
+        """
         with kafka_errors(self._bootstrap, f"publishing to {topic.name}"):
-            return await asyncio.gather(*acknowledgements)
+            try:
+                async with asyncio.timeout(WRITTEN_S):
+                    return await asyncio.gather(*acknowledgements)
+            except TimeoutError:
+                raise TimeoutError(f"no acknowledgement for {WRITTEN_S:g} s") from None
 
     async def partitions_of(self, topic: Topic) -> int:
         """How many partitions `topic` has. Raises TopicMissingError, UnreachableError."""
@@ -150,3 +178,31 @@ async def publisher_of(
     async with Registry(connection) as registry:
         schema_ids = await registry.ids_of(topics)
     return Publisher(connection, schema_ids, source=source, linger_ms=linger_ms)
+
+
+async def _flush(producer: AIOKafkaProducer, within_s: float) -> None:
+    """Wait until all is acknowledged, at most so long: an idempotent producer tries for ever."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(producer.flush(), within_s)
+
+
+def _unacknowledged(producer: AIOKafkaProducer) -> list[Any]:
+    """The batches of records that were handed over and not acknowledged; nothing public tells."""
+    held = producer._message_accumulator
+    batches = [*chain.from_iterable(held._batches.values()), *held._pending_batches]
+    return [batch for batch in batches if not batch.future.done()]
+
+
+async def _abandon(producer: AIOKafkaProducer) -> None:
+    """Close without the flush, which may never end; tell those who wait for acknowledgements."""
+    futures = [future for batch in _unacknowledged(producer) for future, _ in batch._msg_futures]
+    producer._sender.sender_task.cancel()  # else `stop` would go on trying
+    producer._message_accumulator.fail_all(KafkaTimeoutError("closed before an acknowledgement"))
+    for future in futures:
+        if not future.cancelled():
+            future.exception()  # else each that nobody waits for is complained about when it is collected
+    stopping = asyncio.create_task(producer.stop())
+    await asyncio.wait([stopping], timeout=CLOSE_S)
+    stopping.cancel()
+    await asyncio.gather(stopping, return_exceptions=True)
+    await producer.client.close()  # `stop` has not come so far if a request is under way to a broker that is silent

@@ -228,10 +228,11 @@ class Registry:
     def _usable(self, answer: httpx.Response, expect: Iterable[int]) -> httpx.Response:
         """`answer` if its content can be trusted to mean what its status says.
 
-        A 404 means "there is none" only in the registry's own words: a proxy or a wrong path says it too.
+        A 404 means "there is none" only in the registry's own words: a proxy or a wrong path says it too, and a
+        proxy that wants somebody to sign in says 200.
         """
         if answer.is_success or answer.status_code in expect:
-            if _error_code(answer) is not None or answer.is_success:
+            if _is_json(answer) if answer.is_success else _error_code(answer) is not None:
                 return answer
             raise ClientError(
                 f"{self.url} answers like no schema registry (status {answer.status_code}): check the URL"
@@ -243,6 +244,14 @@ class Registry:
             )
         asked = f"{answer.request.method} {answer.request.url.path}"
         raise ClientError(f"the schema registry at {self.url} refused {asked}: {_said(answer)}")
+
+
+def _is_json(answer: httpx.Response) -> bool:
+    try:
+        answer.json()
+    except ValueError:
+        return False
+    return True
 
 
 def _error_code(answer: httpx.Response) -> int | None:

@@ -8,6 +8,7 @@ its earlier life, `broker.session.timeout.ms` after the crash.
 """
 
 import base64
+import json
 import shutil
 import socket
 import struct
@@ -193,7 +194,7 @@ class EmbeddedKafka:
             settings |= self._security.settings()
         file = self._data_dir / name
         file.touch(mode=0o600)  # may hold passwords
-        file.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+        file.write_text("".join(f"{key}={escaped(value)}\n" for key, value in settings.items()))
         return file
 
     def _accepts_records(self, port: int) -> bool:
@@ -209,6 +210,15 @@ class EmbeddedKafka:
             heap_mb=self._heap_mb,
             flags=flags,
         )
+
+
+def escaped(value: str) -> str:
+    r"""`value` as it stands in a properties file, which Java reads as ISO-8859-1 and with the escapes that JSON has.
+
+    >>> print(escaped("/home/zoë/a\\b"))
+    /home/zo\u00eb/a\\b
+    """
+    return json.dumps(value)[1:-1]
 
 
 def accepts_records(port: int) -> bool:

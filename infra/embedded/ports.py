@@ -1,6 +1,7 @@
 """Ports on the loopback address, kept over restarts so that clients find their server again."""
 
 import json
+import os
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,15 +31,26 @@ def is_free(port: int) -> bool:
 def remembered_ports(file: Path, names: Sequence[str], *, fixed: int | None = None) -> dict[str, int]:
     """Return a port per name: as written in `file` where still free, else a new one; and write `file`.
 
+    A file that cannot be read is as none: ports may be new, and no start may fail for what a crash left behind.
     `fixed` is the caller's choice for the first name.
 
     Raises ValueError if `fixed` is in use.
     """
     if fixed is not None and not is_free(fixed):
         raise ValueError(f"port must be free on {LOOPBACK}, got {fixed}, which another process uses")
-    earlier: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
+    earlier = _written(file)
     if fixed is not None:
         earlier[names[0]] = fixed
     ports = {name: earlier[name] if name in earlier and is_free(earlier[name]) else free_port() for name in names}
-    file.write_text(json.dumps(ports))
+    unfinished = file.with_name(f"{file.name}.{os.getpid()}")
+    unfinished.write_text(json.dumps(ports))
+    unfinished.replace(file)
     return ports
+
+
+def _written(file: Path) -> dict[str, int]:
+    """The ports in `file`; none if it does not hold such."""
+    try:
+        return {name: int(port) for name, port in json.loads(file.read_text()).items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}

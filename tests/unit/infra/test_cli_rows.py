@@ -11,6 +11,7 @@ from hypothesis import assume, given
 
 from infra.cli.output import to_json
 from infra.cli.preparing import Preparer
+from infra.cli.publish import _name
 from infra.cli.rows import FileFormat, FileRefusedError, format_of, read_rows
 from infra.cli.shapes import RowRefusedError, record_shape
 from tests.strategies import records
@@ -60,6 +61,37 @@ def test_csv_lines_count_through_quoted_cells():
         (7, "line-is-csv"),
         (8, {"a": "5", "b": "z"}),
     ]
+
+
+@pytest.mark.parametrize("end", [b"", b'4,5\n6,"c"\n'])
+def test_a_stray_quote_in_csv_costs_its_own_line(end):
+    """Whether a later quote ends the cell or the file does: the rows between are rows, and the range is told."""
+    data = b'a,b\n1,"x\n2,y\n3,z\n' + end
+    assert rows_of(data, "csv")[:3] == [(2, "line-is-csv"), (3, {"a": "2", "b": "y"}), (4, {"a": "3", "b": "z"})]
+    assert len(rows_of(data, "csv")) == 3 + end.count(b"\n")
+    refused = next(row.problem for row in read_rows(io.BytesIO(data), FileFormat.CSV) if row.problem)
+    assert f"goes on to line {data.count(10)}" in refused.sentence
+
+
+def test_a_stray_quote_that_another_closes_costs_the_lines_of_the_two():
+    """The row of all of them has too many cells, or too few."""
+    data = b'a,b\n1,"x\n2,y\n3,z",4\n5,q\n'
+    assert rows_of(data, "csv") == [
+        (2, "cells-match-header"),
+        (3, {"a": "2", "b": "y"}),
+        (4, "cells-match-header"),
+        (5, {"a": "5", "b": "q"}),
+    ]
+
+
+def test_a_header_that_is_not_utf_8_is_named_in_json(capsys):
+    """By escapes: JSON has no form for other bytes."""
+    preparer = Preparer(DRIVER_PINGS, 7, textual=True, dates=True)
+    _, (refused,) = preparer.prepare(read_rows(io.BytesIO(b"caf\xe9\n1\n"), FileFormat.CSV))
+    _name(refused, as_json=True)
+    said = json.loads(capsys.readouterr().err)
+    assert said["field"] == "caf\\udce9"
+    assert "caf\\udce9" in said["sentence"]
 
 
 @pytest.mark.parametrize(("data", "said"), [(b"", "must name the fields"), (b"a,a\n1,2\n", "each field once")])

@@ -4,6 +4,7 @@ import json
 import os
 import stat
 
+import psutil
 import pytest
 
 from infra.clients.connection import connect
@@ -44,7 +45,7 @@ def test_without_either_the_sentence_says_what_to_do(tmp_path):
     "change",
     [
         {"pid": 2**22 + 1},  # above the kernel's largest
-        {"started_s": 1.0},  # the id was given to another process meanwhile
+        {"since_boot_s": -1.0},  # the id was given to another process meanwhile
     ],
 )
 def test_a_note_left_behind_is_not_believed(tmp_path, change):
@@ -53,6 +54,15 @@ def test_a_note_left_behind_is_not_believed(tmp_path, change):
     file.write_text(json.dumps(json.loads(file.read_text()) | change))
     with pytest.raises(NothingRunsError, match="has ended"):
         find_endpoints(Settings(state_dir=tmp_path))
+
+
+def test_a_clock_that_was_set_meanwhile_changes_nothing(tmp_path, monkeypatch):
+    """It moves the time of the boot and of every start alike; the process runs all the same."""
+    write_endpoints(tmp_path, HERE)
+    boot_s, start_s = psutil.boot_time(), psutil.Process().create_time()
+    monkeypatch.setattr(psutil, "boot_time", lambda: boot_s + 3_600)
+    monkeypatch.setattr(psutil.Process, "create_time", lambda _process: start_s + 3_600)
+    assert find_endpoints(Settings(state_dir=tmp_path)) == HERE
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}'])

@@ -160,6 +160,14 @@ async def test_a_foreign_404_is_not_taken_for_a_missing_schema():
             await registry.schema(9)
 
 
+async def test_a_page_in_place_of_an_answer_is_not_taken_for_one():
+    """A proxy that wants somebody to sign in says 200."""
+    fake = FakeRegistry(before=[httpx.Response(200, text="<html>sign in</html>")])
+    async with client(fake) as registry:
+        with pytest.raises(ClientError, match=r"answers like no schema registry \(status 200\): check the URL"):
+            await registry.schema(9)
+
+
 async def test_refused_credentials_name_the_setting():
     """No second try with the same password."""
     fake = FakeRegistry(before=[httpx.Response(401, json={"error_code": 401, "message": "who?"})])

@@ -31,6 +31,15 @@ def test_ports_stay_over_restarts(tmp_path):
     assert len(set(first.values())) == 2
 
 
+@pytest.mark.parametrize("left", ["", '{"broker": 90', "[1]", '{"broker": null}'])
+def test_a_file_that_cannot_be_read_is_as_none(tmp_path, left):
+    """What a crash or a full disk left of it must not keep every later start from working."""
+    (tmp_path / "ports.json").write_text(left)
+    ports = remembered_ports(tmp_path / "ports.json", ("broker",))
+    assert remembered_ports(tmp_path / "ports.json", ("broker",)) == ports
+    assert [file.name for file in tmp_path.iterdir()] == ["ports.json"]
+
+
 def test_a_port_taken_meanwhile_is_replaced_alone(tmp_path, taken_port):
     """Only the port that is in use changes; the new choice is remembered."""
     file, kept = tmp_path / "ports.json", free_port()
@@ -110,3 +119,15 @@ def test_without_root_data_stay_in_their_directory(tmp_path):
     data_dir.mkdir(mode=0o700)
     assert home_for(data_dir, Account("", os.geteuid(), os.getegid())) == data_dir
     assert data_dir.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_data_directory_of_any_name_reaches_the_broker(tmp_path):
+    """Java reads a properties file as ISO-8859-1: another directory would be made and filled."""
+    place = tmp_path / "zoë \N{TAXI} a\\b"
+    place.mkdir()
+    broker = EmbeddedKafka(place, tmp_path)
+    broker._ports = {"broker": 1, "controller": 2}
+    written = broker._write_settings("server.properties", place / "logs").read_bytes().decode("iso-8859-1")
+    (logs,) = (line.partition("=")[2] for line in written.splitlines() if line.startswith("log.dirs="))
+    read = logs.encode("iso-8859-1").decode("unicode_escape")
+    assert read.encode("utf-16", "surrogatepass").decode("utf-16") == str(place / "logs")
