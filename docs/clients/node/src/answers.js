@@ -1,37 +1,49 @@
 // Who in this process waits for which answer. Knows nothing of Kafka: a stream is whatever yields records.
+//
+// An answer that is said once may come when nobody waits for it any more. It is kept for who asks again.
 
 import { untilAnswered, withResolvers } from './waiting.js'
 import { unframe } from './wire.js'
 
 const SEND_AGAIN_MS = 2000
+const REMEMBERED = 1000
 
 export class Answers {
   #registry
   #idOf
-  #waiting = new Map() // `topic|rider|id` -> { resolve, reject }
-  #riders = new Map() // rider -> how many answers are awaited
+  #saidOnce
+  #remembered
+  #waiting = new Map() // `topic|rider|id` -> Set of { resolve, reject }
+  #givenUp = new Map() // the same name -> { rider, record }, oldest first; no record as long as none came
+  #riders = new Map() // rider -> how many answers are awaited or looked out for
   #failed
 
-  /** `idOf` says by topic which field of an answer has the id that was asked with. */
-  constructor(registry, idOf) {
+  /**
+   * `idOf` says by topic which field of an answer has the id that was asked with, `saidOnce` in which topics an answer
+   * is not repeated: of those the newest `remembered` ids that were given up are looked out for.
+   */
+  constructor(registry, idOf, { saidOnce = [], remembered = REMEMBERED } = {}) {
     this.#registry = registry
     this.#idOf = idOf
+    this.#saidOnce = new Set(saidOnce)
+    this.#remembered = remembered
   }
 
   /** The answer to `id` of `rider` in `topic`; `send` is repeated until it is there or `limitMs` are over. */
   async awaited({ topic, rider, id }, send, limitMs) {
-    if (this.#failed) throw this.#failed
     const name = `${topic}|${rider}|${id}`
-    const answer = withResolvers()
-    this.#waiting.set(name, answer)
-    this.#riders.set(rider, (this.#riders.get(rider) ?? 0) + 1)
+    const kept = this.#givenUp.get(name)?.record
+    if (kept) return kept
+    if (this.#failed) throw this.#failed
+    const answer = this.#enter(name, rider)
     const late = `no answer to ${id} in ${limitMs} ms: are the services running? The same id may be asked again`
     try {
       return await untilAnswered(answer, send, { limitMs, againMs: SEND_AGAIN_MS, late })
+    } catch (error) {
+      if (this.#saidOnce.has(topic)) this.#remember(name, rider)
+      throw error
     } finally {
-      this.#waiting.delete(name)
-      const left = this.#riders.get(rider) - 1
-      left > 0 ? this.#riders.set(rider, left) : this.#riders.delete(rider)
+      this.#leave(name, rider, answer)
     }
   }
 
@@ -47,7 +59,7 @@ export class Answers {
 
   /** Tell all who wait that no answer will come. */
   rejectAll(error) {
-    for (const { reject } of this.#waiting.values()) reject(error)
+    for (const waiting of this.#waiting.values()) for (const { reject } of waiting) reject(error)
   }
 
   async #handOver({ topic, key, value }) {
@@ -55,6 +67,39 @@ export class Answers {
     if (!this.#riders.has(rider)) return // somebody else's: not even decoded
     const { schemaId, body } = unframe(value)
     const record = (await this.#registry.reader(schemaId)).fromBuffer(body)
-    this.#waiting.get(`${topic}|${rider}|${record[this.#idOf[topic]]}`)?.resolve(record)
+    const name = `${topic}|${rider}|${record[this.#idOf[topic]]}`
+    const given = this.#givenUp.get(name)
+    if (given) given.record ??= record // the first record is binding
+    for (const { resolve } of this.#waiting.get(name) ?? []) resolve(record)
+  }
+
+  #enter(name, rider) {
+    const answer = withResolvers()
+    this.#waiting.set(name, (this.#waiting.get(name) ?? new Set()).add(answer))
+    this.#count(rider, 1)
+    return answer
+  }
+
+  #leave(name, rider, answer) {
+    const waiting = this.#waiting.get(name)
+    waiting.delete(answer)
+    if (waiting.size === 0) this.#waiting.delete(name)
+    this.#count(rider, -1)
+  }
+
+  /** Look out for an answer that nobody awaits. What was given up again counts as new. */
+  #remember(name, rider) {
+    const given = this.#givenUp.get(name) ?? { rider }
+    if (!this.#givenUp.delete(name)) this.#count(rider, 1)
+    this.#givenUp.set(name, given)
+    if (this.#givenUp.size <= this.#remembered) return
+    const [oldest, { rider: whose }] = this.#givenUp.entries().next().value
+    this.#givenUp.delete(oldest)
+    this.#count(whose, -1)
+  }
+
+  #count(rider, by) {
+    const count = (this.#riders.get(rider) ?? 0) + by
+    count > 0 ? this.#riders.set(rider, count) : this.#riders.delete(rider)
   }
 }

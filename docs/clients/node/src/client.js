@@ -18,6 +18,7 @@ const REQUESTS = 'quote-requests.v1'
 const RIDE_EVENTS = 'ride-events.v1'
 const QUOTES = 'quotes.v1'
 const DECISIONS = 'booking-decisions.v1'
+const ANSWER_IDS = { [QUOTES]: 'request_id', [DECISIONS]: 'ride_id' }
 const GRACE_MS = 1000 // how long an answer may travel after the deadline by which it was decided
 
 export { NoAnswer }
@@ -38,7 +39,7 @@ export class Client {
     const client = new Client()
     client.#source = source
     client.#registry = new Registry(registryUrl, { user: registryUser, password: registryPassword })
-    client.#answers = new Answers(client.#registry, { [QUOTES]: 'request_id', [DECISIONS]: 'ride_id' })
+    client.#answers = new Answers(client.#registry, ANSWER_IDS, { saidOnce: [QUOTES] })
     const shared = { clientId: source, bootstrapBrokers: bootstrap.split(','), retries: 3, timeout: 5000, tls, sasl }
     client.#producer = new Producer({ ...shared, acks: -1, idempotent: true })
     client.#consumer = new Consumer({ ...shared, groupId: `${source}-${randomUUID()}` })
@@ -70,7 +71,8 @@ export class Client {
 
   /**
    * The one answer to a request: `outcome` is PRICED, REFUSED (see `refusal`) or EXPIRED.
-   * Throws NoAnswer when nobody answered by `deadlineMs` from now.
+   * Throws NoAnswer when nobody answered by `deadlineMs` from now. Ask again with the same id: an answer that came
+   * meanwhile is returned.
    */
   async quote(request, { deadlineMs = 10_000 } = {}) {
     const asked = { ...request, deadline_ms: request.deadline_ms ?? Date.now() + deadlineMs }
