@@ -13,9 +13,10 @@ export class Answers {
   #idOf
   #saidOnce
   #remembered
-  #waiting = new Map() // `topic|rider|id` -> Set of { resolve, reject }
+  #waiting = new Map() // `topic|rider|id` -> Set of { promise, resolve, reject, rider }
   #givenUp = new Map() // the same name -> { rider, record }, oldest first; no record as long as none came
   #riders = new Map() // rider -> how many answers are awaited or looked out for
+  #unread = [] // { rider, message } that wait for the registry
   #failed
 
   /**
@@ -36,6 +37,7 @@ export class Answers {
     if (kept) return kept
     if (this.#failed) throw this.#failed
     const answer = this.#enter(name, rider)
+    if (this.#givenUp.has(name)) this.#readAgain(rider)
     const late = `no answer to ${id} in ${limitMs} ms: are the services running? The same id may be asked again`
     try {
       return await untilAnswered(answer, send, { limitMs, againMs: SEND_AGAIN_MS, late })
@@ -47,7 +49,7 @@ export class Answers {
     }
   }
 
-  /** Hand over what the stream yields, until it ends. If it fails, so do all who wait or will. */
+  /** Hand over what the stream yields, until it ends. If the stream fails, so do all who wait or will. */
   async read(stream) {
     try {
       for await (const message of stream) await this.#handOver(message)
@@ -57,24 +59,50 @@ export class Answers {
     }
   }
 
-  /** Tell all who wait that no answer will come. */
-  rejectAll(error) {
-    for (const waiting of this.#waiting.values()) for (const { reject } of waiting) reject(error)
+  /** Tell all who wait, or those of `which`, that no answer will come. */
+  rejectAll(error, which = () => true) {
+    for (const waiting of this.#waiting.values()) for (const answer of waiting) if (which(answer)) answer.reject(error)
   }
 
-  async #handOver({ topic, key, value }) {
-    const rider = key?.toString()
+  async #handOver(message) {
+    const rider = message.key?.toString()
     if (!this.#riders.has(rider)) return // somebody else's: not even decoded
-    const { schemaId, body } = unframe(value)
-    const record = (await this.#registry.reader(schemaId)).fromBuffer(body)
+    try {
+      const { schemaId, body } = unframe(message.value)
+      const type = await this.#typeOf(schemaId, rider, message)
+      if (type) this.#answer(message.topic, rider, type.fromBuffer(body))
+    } catch {
+      // Nobody can read this record, now or later. The answer may be another one, so who waits goes on waiting.
+    }
+  }
+
+  /** The type of a record. If the registry does not tell it, the rider's questions fail and the record is read later. */
+  async #typeOf(schemaId, rider, message) {
+    try {
+      return await this.#registry.reader(schemaId)
+    } catch (error) {
+      this.#unread.push({ rider, message })
+      if (this.#unread.length > this.#remembered) this.#unread.shift()
+      this.rejectAll(error, (answer) => answer.rider === rider)
+    }
+  }
+
+  #answer(topic, rider, record) {
     const name = `${topic}|${rider}|${record[this.#idOf[topic]]}`
     const given = this.#givenUp.get(name)
     if (given) given.record ??= record // the first record is binding
     for (const { resolve } of this.#waiting.get(name) ?? []) resolve(record)
   }
 
+  /** Try once more what the registry was needed for: the answer of a question that is asked again may be among it. */
+  async #readAgain(rider) {
+    const again = this.#unread.filter((unread) => unread.rider === rider)
+    this.#unread = this.#unread.filter((unread) => unread.rider !== rider)
+    for (const { message } of again) await this.#handOver(message)
+  }
+
   #enter(name, rider) {
-    const answer = withResolvers()
+    const answer = { ...withResolvers(), rider }
     this.#waiting.set(name, (this.#waiting.get(name) ?? new Set()).add(answer))
     this.#count(rider, 1)
     return answer

@@ -83,3 +83,44 @@ test('who asks for the same id at once gets the same answer, and whose time is o
   const one = { request_id: 'a', amount: 1 }
   assert.deepEqual(await Promise.all(long), [one, one])
 })
+
+test('a record that nobody can read is passed over: those who wait get their answers', async () => {
+  const answers = answersOf()
+  const asked = answers.awaited(question('a'), nobodyHears, LONG_MS)
+  const unreadable = [Buffer.from('junk!!'), null, frame(7, Buffer.from('no JSON')), frame(7, Buffer.from('null'))]
+  await answers.read([...unreadable.map((value) => record('rider', value)), quoted('a')])
+  assert.equal((await asked).request_id, 'a')
+})
+
+test('without the registry only those fail whose record needs it, and who asks again gets what was read since', async () => {
+  let away = true
+  const reader = async (id) => {
+    if (away && id === 8) throw new Error('the registry is away')
+    return jsonType
+  }
+  const answers = answersOf({ reader })
+  const fails = assert.rejects(answers.awaited(question('a', 'new'), nobodyHears, LONG_MS), /registry is away/)
+  const asked = answers.awaited(question('b'), nobodyHears, LONG_MS)
+  const body = Buffer.from('{"request_id":"a"}')
+  await answers.read([record('new', frame(8, body)), quoted('b')])
+  await fails
+  assert.equal((await asked).request_id, 'b')
+  const stillAway = answers.awaited(question('a', 'new'), nobodyHears, LONG_MS)
+  await assert.rejects(stillAway, /registry is away/)
+  away = false
+  assert.equal((await answers.awaited(question('a', 'new'), nobodyHears, LONG_MS)).request_id, 'a')
+})
+
+test('of records that wait for the registry only the newest are kept', async () => {
+  let away = true
+  const reader = async () => {
+    if (away) throw new Error('the registry is away')
+    return jsonType
+  }
+  const answers = answersOf({ reader, remembered: 1 })
+  const fails = assert.rejects(answers.awaited(question('a'), nobodyHears, LONG_MS), /registry is away/)
+  await answers.read([quoted('a'), quoted('b')])
+  await fails
+  away = false
+  await assert.rejects(answers.awaited(question('a'), nobodyHears, SHORT_MS), NoAnswer)
+})
