@@ -23,6 +23,18 @@ test('a send that fails is repeated, and its failure is told if none gets throug
   assert.ok(sent > 1)
 })
 
+for (const [what, fails] of [['before', [1]], ['after', [2, 3, 4]]]) {
+  test(`a send that failed ${what} another got through is no reason: nobody answered`, async () => {
+    let sent = 0
+    const mixed = async () => {
+      sent += 1
+      if (fails.includes(sent)) throw new Error('no broker')
+    }
+    await assert.rejects(untilAnswered(withResolvers(), mixed, TIMES), NoAnswer)
+    assert.ok(sent > 1)
+  })
+}
+
 test('an answer ends it', async () => {
   const answer = withResolvers()
   const sends = async () => answer.resolve('priced')
