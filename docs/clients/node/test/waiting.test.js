@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { NoAnswer, untilAnswered, withResolvers } from '../src/waiting.js'
 
 const TIMES = { limitMs: 30, againMs: 10, late: 'no answer' }
@@ -39,11 +37,4 @@ test('an answer ends it', async () => {
   const answer = withResolvers()
   const sends = async () => answer.resolve('priced')
   assert.equal(await untilAnswered(answer, sends, TIMES), 'priced')
-})
-
-test('a flag that is none is wrong use', () => {
-  const program = fileURLToPath(new URL('../src/example.js', import.meta.url))
-  const { status, stderr } = spawnSync(process.execPath, [program, '--pickupp', '1,1'], { encoding: 'utf8' })
-  assert.equal(status, 2)
-  assert.match(stderr, /pickupp/)
 })
