@@ -7,18 +7,19 @@
 
 import { randomUUID } from 'node:crypto'
 import { Consumer, Producer } from '@platformatic/kafka'
+import { Answers } from './answers.js'
 import { partitionOf } from './partitioner.js'
 import { Registry } from './registry.js'
-import { NoAnswer, untilAnswered, withResolvers } from './waiting.js'
-import { frame, headersOf, unframe } from './wire.js'
+import { NoAnswer } from './waiting.js'
+import { frame, headersOf } from './wire.js'
 
 const PINGS = 'driver-pings.v1'
 const REQUESTS = 'quote-requests.v1'
 const RIDE_EVENTS = 'ride-events.v1'
 const QUOTES = 'quotes.v1'
 const DECISIONS = 'booking-decisions.v1'
+const ANSWER_IDS = { [QUOTES]: 'request_id', [DECISIONS]: 'ride_id' }
 const GRACE_MS = 1000 // how long an answer may travel after the deadline by which it was decided
-const SEND_AGAIN_MS = 2000
 
 export { NoAnswer }
 
@@ -31,15 +32,14 @@ export class Client {
   #consumer
   #stream
   #reading
-  #waiting = new Map() // `topic|rider|id` -> { resolve, reject }
-  #riders = new Map() // rider -> how many answers are awaited
-  #failed
+  #answers
 
   /** Connect. `tls` and `sasl` are those of @platformatic/kafka; `source` names this program in `ce_source`. */
   static async open({ bootstrap, registryUrl, source, tls, sasl, registryUser, registryPassword }) {
     const client = new Client()
     client.#source = source
     client.#registry = new Registry(registryUrl, { user: registryUser, password: registryPassword })
+    client.#answers = new Answers(client.#registry, ANSWER_IDS, { saidOnce: [QUOTES] })
     const shared = { clientId: source, bootstrapBrokers: bootstrap.split(','), retries: 3, timeout: 5000, tls, sasl }
     client.#producer = new Producer({ ...shared, acks: -1, idempotent: true })
     client.#consumer = new Consumer({ ...shared, groupId: `${source}-${randomUUID()}` })
@@ -61,7 +61,7 @@ export class Client {
     const offsets = topics.flatMap((topic) => ends.get(topic).map((offset, partition) => ({ topic, partition, offset })))
     // The group is this process's own and commits nothing: every process reads all answers it may wait for.
     this.#stream = await this.#consumer.consume({ topics, mode: 'manual', offsets, autocommit: false, maxWaitTime: 100 })
-    this.#reading = this.#read()
+    this.#reading = this.#answers.read(this.#stream)
   }
 
   /** Publish a driver's ping; resolves when all in-sync replicas have it. */
@@ -71,12 +71,14 @@ export class Client {
 
   /**
    * The one answer to a request: `outcome` is PRICED, REFUSED (see `refusal`) or EXPIRED.
-   * Throws NoAnswer when nobody answered by `deadlineMs` from now.
+   * Throws NoAnswer when nobody answered by `deadlineMs` from now. Ask again with the same id: an answer that came
+   * meanwhile is returned.
    */
   async quote(request, { deadlineMs = 10_000 } = {}) {
     const asked = { ...request, deadline_ms: request.deadline_ms ?? Date.now() + deadlineMs }
     const send = () => this.#publish(REQUESTS, asked.rider_id, asked.request_id, 'QuoteRequested', asked)
-    return this.#await(QUOTES, asked.rider_id, asked.request_id, deadlineMs + GRACE_MS, send)
+    const question = { topic: QUOTES, rider: asked.rider_id, id: asked.request_id }
+    return this.#answers.awaited(question, send, deadlineMs + GRACE_MS)
   }
 
   /** Whether the booking stands. Accepting again for the same ride gets the same decision. */
@@ -93,12 +95,12 @@ export class Client {
       currency: quote.currency
     }
     const send = () => this.#publish(RIDE_EVENTS, event.rider_id, event.event_id, 'RideEventHappened', event)
-    return this.#await(DECISIONS, quote.rider_id, rideId, deadlineMs, send)
+    return this.#answers.awaited({ topic: DECISIONS, rider: quote.rider_id, id: rideId }, send, deadlineMs)
   }
 
   /** Stop reading, let what was handed over be written, disconnect. Those who still wait are told. */
   async close() {
-    for (const { reject } of this.#waiting.values()) reject(new Error('the client was closed while an answer was awaited'))
+    this.#answers.rejectAll(new Error('the client was closed while an answer was awaited'))
     await this.#stream?.close()
     await this.#reading
     await this.#consumer.close(true)
@@ -119,40 +121,6 @@ export class Client {
     } catch (error) {
       throw new Error(`publishing to ${topic} failed: ${rootOf(error).message}`, { cause: error })
     }
-  }
-
-  async #await(topic, rider, id, limitMs, send) {
-    if (this.#failed) throw this.#failed
-    const name = `${topic}|${rider}|${id}`
-    const answer = withResolvers()
-    this.#waiting.set(name, answer)
-    this.#riders.set(rider, (this.#riders.get(rider) ?? 0) + 1)
-    const late = `no answer to ${id} in ${limitMs} ms: are the services running? The same id may be asked again`
-    try {
-      return await untilAnswered(answer, send, { limitMs, againMs: SEND_AGAIN_MS, late })
-    } finally {
-      this.#waiting.delete(name)
-      const left = this.#riders.get(rider) - 1
-      left > 0 ? this.#riders.set(rider, left) : this.#riders.delete(rider)
-    }
-  }
-
-  async #read() {
-    try {
-      for await (const message of this.#stream) await this.#handOver(message)
-    } catch (error) {
-      this.#failed = error
-      for (const { reject } of this.#waiting.values()) reject(error)
-    }
-  }
-
-  async #handOver({ topic, key, value }) {
-    const rider = key?.toString()
-    if (!this.#riders.has(rider)) return // somebody else's: not even decoded
-    const { schemaId, body } = unframe(value)
-    const record = (await this.#registry.reader(schemaId)).fromBuffer(body)
-    const id = topic === QUOTES ? record.request_id : record.ride_id
-    this.#waiting.get(`${topic}|${rider}|${id}`)?.resolve(record)
   }
 }
 

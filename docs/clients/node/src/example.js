@@ -10,6 +10,7 @@ import { Client, NoAnswer } from './client.js'
 import { explain } from './explain.js'
 
 const PINGS_EVERY_MS = 1000
+const LONGEST_MS = 30_000 // the services give no request longer
 
 const OPTIONS = {
   pickup: { type: 'string', default: '40.7580,-73.9855' },
@@ -19,21 +20,20 @@ const OPTIONS = {
 }
 
 async function main() {
-  const values = asked()
-  if (!values) return 2
+  const question = asked()
+  if (!question) return 2
   const bootstrap = process.env.FARETIDE_BOOTSTRAP
   const registryUrl = process.env.FARETIDE_REGISTRY_URL
   if (!bootstrap || !registryUrl) {
     console.error('set FARETIDE_BOOTSTRAP and FARETIDE_REGISTRY_URL, such as localhost:9092 and http://localhost:8081')
     return 2
   }
-  const [pickup, dropoff] = [values.pickup, values.dropoff].map((text) => text.split(',').map(Number))
   const client = await Client.open({ bootstrap, registryUrl, source: 'node-example' })
   const stopped = new Promise((resolve) => ['SIGINT', 'SIGTERM'].forEach((name) => process.once(name, () => resolve(130))))
-  const pinging = setInterval(() => drive(client, pickup).catch(() => {}), PINGS_EVERY_MS)
+  const pinging = setInterval(() => drive(client, question.pickup).catch(() => {}), PINGS_EVERY_MS)
   try {
-    await drive(client, pickup)
-    return await Promise.race([ride(client, pickup, dropoff, values), stopped])
+    await drive(client, question.pickup)
+    return await Promise.race([ride(client, question), stopped])
   } finally {
     clearInterval(pinging)
     await client.close()
@@ -43,10 +43,31 @@ async function main() {
 /** What the command line says; undefined, and why on standard error, if it makes no sense. */
 function asked() {
   try {
-    return parseArgs({ options: OPTIONS }).values
+    const { pickup, dropoff, product, timeout } = parseArgs({ options: OPTIONS }).values
+    return {
+      pickup: place(pickup, '--pickup'),
+      dropoff: place(dropoff, '--dropoff'),
+      product,
+      deadlineMs: milliseconds(timeout, '--timeout')
+    }
   } catch (error) {
     console.error(error.message)
   }
+}
+
+/** Latitude and longitude in degrees. */
+function place(text, option) {
+  const parts = text.split(',')
+  const [lat, lon] = parts.map((part) => (part.trim() ? Number(part) : NaN)) // Number('') is 0
+  if (parts.length === 2 && Math.abs(lat) <= 90 && Math.abs(lon) <= 180) return [lat, lon]
+  throw new Error(`${option} must be LAT,LON in degrees such as 40.7580,-73.9855, got '${text}'`)
+}
+
+/** Seconds as whole milliseconds, which is what a deadline is in. */
+function milliseconds(text, option) {
+  const ms = /^\d+(\.\d{1,3})?$/.test(text) ? Math.round(Number(text) * 1000) : NaN
+  if (ms >= 100 && ms <= LONGEST_MS) return ms
+  throw new Error(`${option} must be 0.1 to ${LONGEST_MS / 1000} seconds with at most three decimals, got '${text}'`)
 }
 
 /** Three idle cars near the pickup say where they are. A ping that got lost is made good by the next one. */
@@ -62,7 +83,7 @@ async function drive(client, [lat, lon]) {
   await Promise.all(cars.map((ping) => client.ping(ping)))
 }
 
-async function ride(client, pickup, dropoff, values) {
+async function ride(client, { pickup, dropoff, product, deadlineMs }) {
   const request = {
     request_id: randomUUID(),
     rider_id: `node-rider-${randomUUID()}`,
@@ -71,9 +92,9 @@ async function ride(client, pickup, dropoff, values) {
     pickup_lon: pickup[1],
     dropoff_lat: dropoff[0],
     dropoff_lon: dropoff[1],
-    product: values.product
+    product
   }
-  const quote = await client.quote(request, { deadlineMs: Number(values.timeout) * 1000 })
+  const quote = await client.quote(request, { deadlineMs })
   console.log(explain(quote))
   if (quote.outcome === 'REFUSED') return 5
   if (quote.outcome === 'EXPIRED') return 6

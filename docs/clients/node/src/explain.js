@@ -2,9 +2,14 @@
 
 const hundredths = (value) => `${(value / 100).toFixed(2)}x`
 
-/** `amountMinor` in the currency's major unit, such as "12.34 USD"; the currency says how many digits it has. */
+// The services count minor units by ISO 4217 (pricing/currencies.py). Intl leaves out what nobody pays in, as of PKR.
+const NO_DIGITS = 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF'
+const THREE_DIGITS = 'BHD IQD JOD KWD LYD OMR TND'
+const DIGITS = new Map([[0, NO_DIGITS], [3, THREE_DIGITS]].flatMap(([n, codes]) => codes.split(' ').map((code) => [code, n])))
+
+/** `amountMinor` in the currency's major unit, such as "12.34 USD"; a currency that is not of the list has two digits. */
 export function money(amountMinor, currency) {
-  const digits = new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits
+  const digits = DIGITS.get(currency) ?? 2
   return `${(amountMinor / 10 ** digits).toFixed(digits)} ${currency}`
 }
 

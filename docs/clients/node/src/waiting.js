@@ -4,14 +4,20 @@
 export class NoAnswer extends Error {}
 
 /**
- * What `answer.promise` resolves to. After `limitMs` it is rejected with the last failure of `send`, or with NoAnswer
- * saying `late`; also while a send hangs, so nothing but the answer is awaited here.
+ * What `answer.promise` resolves to. After `limitMs` it is rejected with NoAnswer saying `late`, or with the last failure of
+ * `send` if none got through; also while a send hangs, so nothing but the answer is awaited here.
  */
 export async function untilAnswered(answer, send, { limitMs, againMs, late }) {
+  let gotThrough = false
   let lastFailure
-  const limit = setTimeout(() => answer.reject(lastFailure ?? new NoAnswer(late)), limitMs)
-  // A send that failed is repeated like one that was not answered; the last failure says why if none gets through.
-  const trySend = () => send().catch((error) => (lastFailure = error))
+  const why = () => (lastFailure && !gotThrough ? lastFailure : new NoAnswer(late))
+  const limit = setTimeout(() => answer.reject(why()), limitMs)
+  // A send that failed is repeated like one that was not answered. Once one got through, no failure is the reason any more.
+  const trySend = () =>
+    send().then(
+      () => (gotThrough = true),
+      (error) => (lastFailure = error)
+    )
   const again = setInterval(trySend, againMs)
   try {
     trySend()

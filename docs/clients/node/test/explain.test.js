@@ -33,3 +33,8 @@ test('a refusal shows its code, a late answer that it is late, a newer outcome i
 test('each currency has its own number of digits', () => {
   assert.deepEqual([money(1234, 'USD'), money(500, 'JPY'), money(1500, 'KWD')], ['12.34 USD', '500 JPY', '1.500 KWD'])
 })
+
+test('digits are those of ISO 4217, by which the services count, whatever people use', () => {
+  const shown = [money(125_000, 'PKR'), money(125_000, 'IDR'), money(1500, 'IQD'), money(500, 'CLP'), money(1234, '')]
+  assert.deepEqual(shown, ['1250.00 PKR', '1250.00 IDR', '1.500 IQD', '500 CLP', '12.34 '])
+})
