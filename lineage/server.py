@@ -9,11 +9,12 @@ Everything under /api but signing in asks for a role. Whatever fails is answered
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import orjson
+import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -36,18 +37,27 @@ WEEK_S = 7 * 86_400
 REFUSED = 4401
 NOT_UNDERSTOOD = 4400
 """WebSocket close codes: no role, and a message that is none of the protocol's."""
+_log = structlog.get_logger(__name__)
 
 
-def make_app(desk: Desk, access: Access) -> Starlette:
-    """The whole application; the desk's tasks run while it does."""
+def make_app(desk: Desk, access: Access, *, failed: Callable[[], None] = lambda: None) -> Starlette:
+    """The whole application; the desk's tasks run while it does.
+
+    `failed` is called if one of them ends by an error, after which no frame would come: the server should end.
+    """
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(desk.watching.run()), tasks.create_task(desk.hub.run())]
-            yield
-            for task in running:
-                task.cancel()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                running = [tasks.create_task(desk.watching.run()), tasks.create_task(desk.hub.run())]
+                yield
+                for task in running:
+                    task.cancel()
+        except* Exception:
+            _log.exception("the live view failed")
+            failed()
+            raise
 
     routes = [
         Route("/api/session", _Session(access), methods=["GET", "POST", "DELETE"]),
