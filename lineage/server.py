@@ -164,7 +164,8 @@ class _Question:
         role = _role(self._access, request)
         if role is None:
             raise HTTPException(401, "sign in first: open the address that `faretide dashboard` printed")
-        said = await _told(self._desk.questions[self._name](dict(request.query_params)))
+        questions = self._desk.questions if role is Role.OPERATOR else self._desk.for_viewers
+        said = await _told(questions[self._name](dict(request.query_params)))
         return _answer(said if role is Role.OPERATOR else self._desk.pseudonyms.hide(said))
 
 
