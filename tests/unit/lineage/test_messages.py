@@ -6,6 +6,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from infra.clients.consumer import Entry
+from infra.clients.errors import ClientError
 from lineage.messages import Wanted, page
 from lineage.pseudonyms import Pseudonyms
 from topics.catalogue import QUOTE_REQUESTS
@@ -73,3 +74,9 @@ async def test_a_viewer_finds_a_pseudonym():
     """What is shown can be asked for."""
     assert await found(key=NAMES.name("ann-smith")) == 1
     assert await found() == 2
+
+
+async def test_a_place_in_a_partition_that_is_not_there_is_refused_at_once():
+    """It is not asked for: the brokers' client would try for 40 s while everyone waits."""
+    with pytest.raises(ClientError, match="partition must be one of"):
+        await found(at=(99, 5))
