@@ -34,6 +34,8 @@ from lineage.state import BOARDS
 
 STATIC = Path(__file__).parent / "static"
 WEEK_S = 7 * 86_400
+MOST_BYTES, SESSION_BYTES = 1 << 20, 4 << 10
+"""Of the body of an operation, and of one that signs in."""
 REFUSED = 4401
 NOT_UNDERSTOOD = 4400
 """WebSocket close codes: no role, and a message that is none of the protocol's."""
@@ -130,7 +132,7 @@ class _Session:
         if request.method == "GET":
             role = _role(self._access, request)
             return _answer({"role": role}, 200 if role else 401)
-        token = str((await _body(request)).get("token", ""))
+        token = str((await _body(request, SESSION_BYTES)).get("token", ""))
         role = self._access.role_by_token(token)
         if role is None:
             raise HTTPException(401, "this token is not one of this dashboard's: `faretide dashboard` prints them")
@@ -140,9 +142,15 @@ class _Session:
         return response
 
 
-async def _body(request: Request) -> dict[str, Any]:
+async def _body(request: Request, most: int = MOST_BYTES) -> dict[str, Any]:
+    """The JSON object of a body of at most so many bytes: more is not kept, whoever sends it."""
+    sent = bytearray()
+    async for piece in request.stream():
+        sent += piece
+        if len(sent) > most:
+            raise HTTPException(413, f"the body must have at most {most:,} bytes")
     try:
-        said = orjson.loads(await request.body())
+        said = orjson.loads(sent)
     except orjson.JSONDecodeError:
         said = None
     if not isinstance(said, dict):
