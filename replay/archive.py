@@ -196,8 +196,11 @@ Alter = Callable[[str, Raw], Raw | None]
 """Of a topic's name and a record of it, what is to stand in its place; None for nothing."""
 
 
-def copied(source: Archive, target: Path, alter: Alter, *, pseudonymised: bool = False) -> None:
-    """Write a file like `source` with each record as `alter` has it. Raises ArchiveError."""
+def copied(source: Archive, target: Path, alter: Alter, **otherwise: Any) -> None:  # noqa: ANN401  fields of About
+    """Write a file like `source` with each record as `alter` has it; `otherwise` are changed fields of its `about`.
+
+    Raises ArchiveError.
+    """
     with zipfile.ZipFile(source.path) as archive:
         texts = {number: archive.read(f"schemas/{number}.json").decode() for number in source.schemas}
     about = source.about
@@ -209,4 +212,4 @@ def copied(source: Archive, target: Path, alter: Alter, *, pseudonymised: bool =
                     if altered is not None:
                         log.append(altered)
         made.schemas(texts)
-        made.about(replace(about, pseudonymised=about.pseudonymised or pseudonymised))
+        made.about(replace(about, **otherwise))

@@ -1,7 +1,7 @@
 """The golden recording comes out as it was recorded, and nothing in it can change without being noticed."""
 
 import zipfile
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import pairwise
 
 import pytest
@@ -93,6 +93,18 @@ def test_a_recording_without_people_comes_out_the_same(tmp_path):
     assert not before & after
 
 
+def test_a_recording_without_people_does_not_name_the_quote_it_was_made_for(tmp_path):
+    """The quote is named by its derived id, by which it stands in the file."""
+    source = Archive.opened(GOLDEN)
+    quote_id = Contracts(source.schemas).decode(QUOTES, next(source.log(QUOTES.name, 0)).value).quote_id
+    named = replace(source, about=replace(source.about, quote_id=quote_id))
+    pseudonymised(named, tmp_path / "nobody.faretide", b"another key")
+    archive = Archive.opened(tmp_path / "nobody.faretide")
+    hidden = Contracts(archive.schemas).decode(QUOTES, next(archive.log(QUOTES.name, 0)).value).quote_id
+    assert archive.about.quote_id == hidden != quote_id
+
+
+@pytest.mark.parametrize("topic", [SURGE, FORECAST_STATE, QUOTES, BOOKING_DECISIONS], ids=lambda topic: topic.name)
 def test_a_truncated_or_altered_file_is_refused_in_a_sentence(tmp_path):
     """Wherever a byte is changed or the file ends."""
     whole = GOLDEN.read_bytes()
