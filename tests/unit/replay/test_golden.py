@@ -132,6 +132,15 @@ def test_a_memory_after_the_last_tick_is_made_again(tmp_path):
     assert (verdict.records, verdict.differ) == (1, 0)
 
 
+def test_a_file_that_unpacks_without_end_is_refused(tmp_path):
+    """A few kilobytes may say to be gigabytes; what is read whole has a bound."""
+    bomb = tmp_path / "bomb.faretide"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("about.json", b" " * (5 << 20) + b"{}")
+    with pytest.raises(ArchiveError, match=r"about\.json must have at most 4,194,304 bytes"):
+        Archive.opened(bomb)
+
+
 def test_a_truncated_or_altered_file_is_refused_in_a_sentence(tmp_path):
     """Wherever a byte is changed or the file ends."""
     whole = GOLDEN.read_bytes()
