@@ -24,6 +24,8 @@ class CityMap:
     history: dict[int, list[tuple[int, list[int]]]] = field(default_factory=dict)
     """(now_ms, multipliers cell-major) of each zone, at most one every five seconds, twenty minutes of them."""
     _cars: dict[int, dict[int, SupplyCellsCounted]] = field(default_factory=dict)
+    _partitions: dict[int, int] = field(default_factory=dict)
+    """In which partition of supply-cells.v1 each zone stands."""
     _moved: set[int] = field(default_factory=set)
 
     def ticked(self, tick: SurgeTicked) -> None:
@@ -38,14 +40,25 @@ class CityMap:
             kept.append((tick.now_ms, tick.multiplier_hundredths))
             del kept[:-HISTORY]
 
-    def counted(self, counts: SupplyCellsCounted) -> None:
-        """Take in one record of supply-cells.v1; only counts of cells say something here."""
+    def counted(self, counts: SupplyCellsCounted, partition: int) -> None:
+        """Take in one record of that partition of supply-cells.v1: counts of cells, or that a source has told all."""
+        if counts.kind is CountKind.SNAPSHOT_COMPLETE:
+            self._completed(counts, partition)
         if counts.kind is not CountKind.CELLS:
             return
+        self._partitions[counts.zone] = partition
         known = self._cars.setdefault(counts.zone, {}).get(counts.source_partition)
         if known is None or _epoch(counts) >= _epoch(known):
             self._cars[counts.zone][counts.source_partition] = counts
             self._moved.add(counts.zone)
+
+    def _completed(self, counts: SupplyCellsCounted, partition: int) -> None:
+        """Forget what earlier epochs of the source counted there: of a zone without cars the new one says nothing."""
+        for zone, by_source in self._cars.items():
+            known = by_source.get(counts.source_partition)
+            if known is not None and self._partitions[zone] == partition and _epoch(known) < _epoch(counts):
+                del by_source[counts.source_partition]
+                self._moved.add(zone)
 
     def changes(self) -> Iterator[tuple[str, Any]]:
         """Board values of the zones that changed since the last call: `zone/…` and `cell/…`."""

@@ -8,6 +8,7 @@ by it; those are given by whoever starts the dashboard, for it writes nothing it
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import orjson
@@ -21,7 +22,7 @@ from lineage.explain import story_of
 from lineage.hub import Hub
 from lineage.kept import Kept
 from lineage.marks import Marks
-from lineage.messages import MOST, Wanted, page
+from lineage.messages import MOST, Seen, Wanted, page
 from lineage.panes import panes_of
 from lineage.past import boards_at
 from lineage.pseudonyms import Pseudonyms
@@ -58,6 +59,8 @@ class Desk:
     operations: Mapping[str, Operation] = field(default_factory=dict)
     marks: Marks = field(init=False)
     questions: Mapping[str, Question] = field(init=False)
+    for_viewers: Mapping[str, Question] = field(init=False)
+    """The same questions for those who are shown pseudonyms: they find people by these alone."""
 
     def __post_init__(self) -> None:
         self.marks = Marks(self.browser)
@@ -72,6 +75,10 @@ class Desk:
             "cell": self._cell,
             "at": self._at,
             "marks": self._marks,
+        }
+        self.for_viewers = self.questions | {
+            "find-quote": self._find_quote_by_pseudonym,
+            "messages": partial(self._messages, seen=self.pseudonyms.hide),
         }
 
     async def _status(self, _asked: Asked) -> Any:  # noqa: ANN401  JSON
@@ -90,11 +97,18 @@ class Desk:
         """Where the quote of that id stands among the newest answers; `place` is null if it does not."""
         told = asked.get("id", "")
         for row in reversed(self.state.answers.rows.values()):
-            if told and told in {row["quote_id"], self.pseudonyms.name(row["quote_id"])}:
+            if told and told == row["quote_id"]:
+                return {"place": row["place"]}
+        return await self._find_quote_by_pseudonym(asked)
+
+    async def _find_quote_by_pseudonym(self, asked: Asked) -> Any:  # noqa: ANN401
+        told = asked.get("id", "")
+        for row in reversed(self.state.answers.rows.values()):
+            if told and told == self.pseudonyms.name(row["quote_id"]):
                 return {"place": row["place"]}
         return {"place": None}
 
-    async def _messages(self, asked: Asked) -> Any:  # noqa: ANN401
+    async def _messages(self, asked: Asked, seen: Seen = lambda entry: entry) -> Any:  # noqa: ANN401
         before = asked.get("before_ms")
         return await page(
             self.browser,
@@ -109,6 +123,7 @@ class Desk:
                 text=asked.get("text", ""),
                 limit=min(max(int(asked.get("limit", "50")), 1), MOST),
             ),
+            seen,
         )
 
     async def _volume(self, asked: Asked) -> Any:  # noqa: ANN401

@@ -5,6 +5,7 @@ what workers really read and wrote; an edge nobody declared is drawn as such. Wh
 outside and known by the `ce_source` of its records.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,8 @@ ALL_SILENT_MS = 20_000
 """When nobody at all reports, machine or broker stand still: so long silence is judged by the last word of anyone."""
 SERVICES = ("supply", "demand", "pricing", "quotes")
 EVERY_SERVICE = "every service"
+SOURCES_KEPT = 20
+SOURCE_CHARACTERS = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,7 @@ class Flows:
     newest: dict[str, Newest] = field(default_factory=dict)
     sources: dict[str, dict[str, int]] = field(default_factory=dict)
     begins: dict[tuple[str, int], int] = field(default_factory=dict)
-    problems: dict[tuple[str, str], list[int]] = field(default_factory=dict)
+    problems: dict[tuple[str, str], deque[int]] = field(default_factory=dict)
     """Append times of the last minute's troubles, by the topic they were about and kind: `refused` or `late`."""
     lasting: Lasting | None = field(default_factory=Lasting)
     """What keeps short faults from being shown; None where one instant is all that is known."""
@@ -57,16 +60,24 @@ class Flows:
         if known is None or newest.appended_ms >= known.appended_ms:
             self.newest[topic] = newest
         if newest.source:
-            self.sources.setdefault(topic, {})[newest.source] = newest.appended_ms
+            # Anybody can write a name of his own at every record: the newest are kept, last heard at the end.
+            heard = self.sources.setdefault(topic, {})
+            source = newest.source[:SOURCE_CHARACTERS]
+            heard.pop(source, None)
+            heard[source] = newest.appended_ms
+            if len(heard) > SOURCES_KEPT:
+                del heard[next(iter(heard))]
 
     def troubled(self, topic: str, kind: str, appended_ms: int) -> None:
         """Take note of a dead letter (`refused`) or a late event (`late`) about a record of `topic`."""
-        times = [*self.problems.get((topic, kind), []), appended_ms]
-        self.problems[topic, kind] = [at_ms for at_ms in times if at_ms > appended_ms - TREND_MS]
+        times = self.problems.setdefault((topic, kind), deque())
+        times.append(appended_ms)
+        while times[0] <= appended_ms - TREND_MS:
+            times.popleft()
 
     def _troubles(self, topics: Iterable[str], kind: str, now_ms: int) -> int:
         """How many of that kind in the last minute, about records of any of `topics`."""
-        return sum(at_ms > now_ms - TREND_MS for topic in topics for at_ms in self.problems.get((topic, kind), []))
+        return sum(at_ms > now_ms - TREND_MS for topic in topics for at_ms in self.problems.get((topic, kind), ()))
 
     def _late_share(self, topics: Iterable[str], now_ms: int) -> float:
         """The largest part of a topic's records of the last minute that was late."""

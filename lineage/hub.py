@@ -77,15 +77,17 @@ class Hub:
         self._snapshots: dict[tuple[str, Role], tuple[int, bytes]] = {}
 
     def snapshot(self, board: str, role: Role) -> bytes:
-        """The whole board as one frame. Encoded once per frame number, however many clients begin together."""
+        """The whole board as one frame, by the clock of now.
+
+        Its values are encoded once per frame number, however many clients begin together.
+        """
         held = self.boards[board]
         self._beat_one(held)
         made = self._snapshots.get((board, role))
         if made is None or made[0] != held.number:
-            frame = {"board": board, "kind": "snapshot", "number": held.number, "now_ms": self._clock_ms()}
-            made = (held.number, self._encode(frame | {"values": held.values}, role))
-            self._snapshots[board, role] = made
-        return made[1]
+            made = self._snapshots[board, role] = (held.number, self._encode(held.values, role))
+        frame = {"board": board, "kind": "snapshot", "number": held.number, "now_ms": self._clock_ms()}
+        return orjson.dumps(frame | {"values": orjson.Fragment(made[1])})
 
     def beat(self) -> None:
         """Offer every client what changed since the last beat."""

@@ -1,5 +1,6 @@
 """Quotes and ticks that the recorder keeps in PostgreSQL, as records again, after the topics forgot them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -83,15 +84,20 @@ class Kept:
             if not await version_of(connection):
                 raise ClientError(f"the database at {self.database.place} has no tables: run `faretide db migrate`")
             rows = await connection.fetch(question, *asked)
-        return [
-            KeptRecord(
-                partition=row["partition"],
-                offset=row["record_offset"],
-                appended_ms=round(row["appended_at"].timestamp() * 1000),
-                record=record_of(topic, orjson.loads(row["record"])),
-            )
-            for row in rows
-        ]
+        try:
+            return [_kept(topic, row) for row in rows]
+        except ValueError as error:
+            raise ClientError(f"a row of {topic.name} at {self.database.place} cannot be read: {error}") from error
+
+
+def _kept(topic: Topic, row: Mapping[str, Any]) -> KeptRecord:
+    """The record of a row. Raises ValueError if it does not have the topic's fields."""
+    return KeptRecord(
+        partition=row["partition"],
+        offset=row["record_offset"],
+        appended_ms=round(row["appended_at"].timestamp() * 1000),
+        record=record_of(topic, orjson.loads(row["record"])),
+    )
 
 
 def kept_of(settings: Settings) -> Kept | None:

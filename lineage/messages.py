@@ -4,7 +4,7 @@ A page is read on request and holds at most `MOST` records; a filter looks at no
 partition, and the answer says how many, so that "nothing found" is never mistaken for "nothing there".
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,9 @@ from topics.catalogue import Topic
 
 MOST = 200
 LOOKED_AT = 2_000
+
+Seen = Callable[[dict[str, Any]], Any]
+"""What somebody is shown of a record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,19 +43,23 @@ class Wanted:
     limit: int = 50
 
 
-async def page(reader: Reader, wanted: Wanted) -> dict[str, Any]:
+async def page(reader: Reader, wanted: Wanted, seen: Seen = lambda entry: entry) -> dict[str, Any]:
     """Records newest first, with how many were looked at and where each partition begins and ends.
+
+    A record matches if what is `seen` of it does: who is shown pseudonyms must not find out ids by asking for them.
 
     Raises ClientError if there is no such partition, UnreachableError.
     """
     begins, ends = await reader.begins_and_ends()
     numbers = [place.partition for place in reader.places[wanted.topic.name]]
-    if wanted.partition not in {-1, *numbers}:
-        raise ClientError(f"partition must be one of {wanted.topic.name}'s 0 to {numbers[-1]}, got {wanted.partition}")
+    # The place, too: asked for a partition that is not there, the brokers' client tries for 40 s while all wait.
+    asked = wanted.partition if wanted.at is None else wanted.at[0]
+    if asked not in {-1, *numbers}:
+        raise ClientError(f"partition must be one of {wanted.topic.name}'s 0 to {numbers[-1]}, got {asked}")
     looked = await _read(reader, wanted, [n for n in numbers if wanted.partition in {-1, n}], ends)
     about = [entry for entry in looked if not wanted.zones or zone_about(entry.record) in wanted.zones]
     entries = [shown_entry(entry) for entry in sorted(about, key=_newest_first)]
-    matching = [entry for entry in entries if _matches(entry, wanted)]
+    matching = [entry for entry in entries if not (wanted.key or wanted.text) or _matches(seen(entry), wanted)]
     return {
         "topic": wanted.topic.name,
         "records": matching[: wanted.limit],

@@ -15,6 +15,8 @@ ID_FIELDS = frozenset(
 PLACE_FIELDS = frozenset({"lat", "lon", "pickup_lat", "pickup_lon", "dropoff_lat", "dropoff_lon"})
 SEALED_FIELDS = frozenset({"raw", "sentence", "traceparent"})
 """May quote a record's content; a viewer is shown that there is something, not what."""
+LETTER_FIELDS = frozenset({"error_class", "value", "headers"})
+"""By these a dead letter is known: elsewhere a `value` is a number."""
 PLACE_DIGITS = 2
 SEALED = "for operators only"
 
@@ -38,11 +40,23 @@ class Pseudonyms:
 
     def hide(self, value: Any) -> Any:  # noqa: ANN401  anything JSON can say
         """A copy of `value` in which no id, no exact place and no raw content is left."""
+        if isinstance(value, Mapping) and value.keys() >= LETTER_FIELDS:
+            return self._hide_letter(value)
         if isinstance(value, Mapping):
             return {name: self._hide_field(str(name), inner) for name, inner in value.items()}
         if isinstance(value, list | tuple):
             return [self.hide(inner) for inner in value]
         return value
+
+    def _hide_letter(self, letter: Mapping[str, Any]) -> dict[str, Any]:
+        """A dead letter without what was refused: its bytes hold anything, ids among it."""
+        sealed = {
+            "value": None if letter["value"] is None else SEALED,
+            "headers": [{"name": header["name"], "value": SEALED} for header in letter["headers"]],
+        }
+        return {
+            name: sealed[name] if name in sealed else self._hide_field(name, inner) for name, inner in letter.items()
+        }
 
     def _hide_field(self, name: str, value: Any) -> Any:  # noqa: ANN401  as above
         if value is None:

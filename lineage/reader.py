@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from agents.runtime import raw_fetch
 from infra.clients.connection import Connection
 from infra.clients.consumer import Decoder, Entry, open_consumer, places_of
 from infra.clients.errors import UnreachableError
@@ -168,6 +169,7 @@ class Reader:
 @asynccontextmanager
 async def open_reader(connection: Connection, ids: SchemaIds) -> AsyncIterator[Reader]:
     """A reader of all topics of the catalogue. Raises UnreachableError, TopicMissingError."""
+    raw_fetch.install()  # anybody can write a record that aiokafka alone would meet again for ever
     async with open_consumer(connection) as consumer:
         places = await places_of(consumer, EVERY_TOPIC)
         consumer.assign([place for held in places.values() for place in held])  # has it know every topic from now on

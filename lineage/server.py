@@ -9,11 +9,12 @@ Everything under /api but signing in asks for a role. Whatever fails is answered
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import orjson
+import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -33,21 +34,32 @@ from lineage.state import BOARDS
 
 STATIC = Path(__file__).parent / "static"
 WEEK_S = 7 * 86_400
+MOST_BYTES, SESSION_BYTES = 1 << 20, 4 << 10
+"""Of the body of an operation, and of one that signs in."""
 REFUSED = 4401
 NOT_UNDERSTOOD = 4400
 """WebSocket close codes: no role, and a message that is none of the protocol's."""
+_log = structlog.get_logger(__name__)
 
 
-def make_app(desk: Desk, access: Access) -> Starlette:
-    """The whole application; the desk's tasks run while it does."""
+def make_app(desk: Desk, access: Access, *, failed: Callable[[], None] = lambda: None) -> Starlette:
+    """The whole application; the desk's tasks run while it does.
+
+    `failed` is called if one of them ends by an error, after which no frame would come: the server should end.
+    """
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(desk.watching.run()), tasks.create_task(desk.hub.run())]
-            yield
-            for task in running:
-                task.cancel()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                running = [tasks.create_task(desk.watching.run()), tasks.create_task(desk.hub.run())]
+                yield
+                for task in running:
+                    task.cancel()
+        except* Exception:
+            _log.exception("the live view failed")
+            failed()
+            raise
 
     routes = [
         Route("/api/session", _Session(access), methods=["GET", "POST", "DELETE"]),
@@ -120,7 +132,7 @@ class _Session:
         if request.method == "GET":
             role = _role(self._access, request)
             return _answer({"role": role}, 200 if role else 401)
-        token = str((await _body(request)).get("token", ""))
+        token = str((await _body(request, SESSION_BYTES)).get("token", ""))
         role = self._access.role_by_token(token)
         if role is None:
             raise HTTPException(401, "this token is not one of this dashboard's: `faretide dashboard` prints them")
@@ -130,9 +142,15 @@ class _Session:
         return response
 
 
-async def _body(request: Request) -> dict[str, Any]:
+async def _body(request: Request, most: int = MOST_BYTES) -> dict[str, Any]:
+    """The JSON object of a body of at most so many bytes: more is not kept, whoever sends it."""
+    sent = bytearray()
+    async for piece in request.stream():
+        sent += piece
+        if len(sent) > most:
+            raise HTTPException(413, f"the body must have at most {most:,} bytes")
     try:
-        said = orjson.loads(await request.body())
+        said = orjson.loads(sent)
     except orjson.JSONDecodeError:
         said = None
     if not isinstance(said, dict):
@@ -154,7 +172,8 @@ class _Question:
         role = _role(self._access, request)
         if role is None:
             raise HTTPException(401, "sign in first: open the address that `faretide dashboard` printed")
-        said = await _told(self._desk.questions[self._name](dict(request.query_params)))
+        questions = self._desk.questions if role is Role.OPERATOR else self._desk.for_viewers
+        said = await _told(questions[self._name](dict(request.query_params)))
         return _answer(said if role is Role.OPERATOR else self._desk.pseudonyms.hide(said))
 
 

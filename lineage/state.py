@@ -43,7 +43,7 @@ class State:
         elif entry.topic is SURGE:
             self.city.ticked(record)
         elif entry.topic is SUPPLY_CELLS:
-            self.city.counted(record)
+            self.city.counted(record, entry.partition)
         elif entry.topic is QUOTES:
             _apply(self.boards["quotes"], self.answers.answered(entry))
         elif entry.topic is LATE_EVENTS:

@@ -20,6 +20,7 @@ from replay.contracts import Contracts
 from replay.control import ControlHistory, NotHeldError
 from replay.outputs import Ticks
 from replay.records import Cursor, Raw, Recent
+from replay.verdict import Unread
 from topics.catalogue import BOOKING_DECISIONS, QUOTE_REQUESTS, QUOTES, RIDE_EVENTS, SURGE, Topic
 from topics.events import QuoteRequested
 from topics.prices import BookingJudged, QuoteAnswered
@@ -68,12 +69,13 @@ class AnswerLog:
         self._events = Recent(self.archive.log(RIDE_EVENTS.name, self.number), 2 * REACH_MS)
         self._quotes = Cursor(self.archive.log(QUOTES.name, self.number))
 
-    def answers(self, *, judge_again: bool) -> Iterator[AnswerAgain]:
+    def answers(self, *, judge_again: bool) -> Iterator[AnswerAgain | Unread]:
         """The effective quotes and, unless only they are wanted, decisions, those that warm up included."""
         if judge_again:
             for raw in self.archive.log(BOOKING_DECISIONS.name, self.number):
                 decision = self.contracts.decode(BOOKING_DECISIONS, raw.value)
                 if decision is None:
+                    yield from self._unread(BOOKING_DECISIONS, raw)
                     continue
                 yield from self._quotes_of(self._quotes.before(raw.appended_ms))
                 yield from self._quotes_of(self._quotes.through(decision.quote_offset))
@@ -87,10 +89,11 @@ class AnswerLog:
 
     # ---- quotes
 
-    def _quotes_of(self, records: Iterator[Raw]) -> Iterator[AnswerAgain]:
+    def _quotes_of(self, records: Iterator[Raw]) -> Iterator[AnswerAgain | Unread]:
         for raw in records:
             quote = self.contracts.decode(QUOTES, raw.value)
             if quote is None:
+                yield from self._unread(QUOTES, raw)
                 continue
             if quote.quote_id in self._seen:
                 self.quote_repeats += 1
@@ -172,6 +175,10 @@ class AnswerLog:
         self._memory.record_decision(own)
         self._memory.forget_before(raw.appended_ms - REACH_MS)
         return AnswerAgain(topic=BOOKING_DECISIONS, raw=raw, recorded=decision, own=own)
+
+    def _unread(self, topic: Topic, raw: Raw) -> Iterator[Unread]:
+        if raw.appended_ms >= self.archive.about.from_ms:
+            yield Unread(topic=topic, raw=raw)
 
     def _is_wanted(self, raw: Raw, zone: int) -> bool:
         about = self.archive.about

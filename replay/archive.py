@@ -29,6 +29,7 @@ from topics.schemas import Schema, parse
 ABOUT = "about.json"
 _DATE = (1980, 1, 1, 0, 0, 0)
 _PIECE = 1 << 20
+_LARGEST_SMALL = 4 << 20
 # What reading a zip raises whose bytes were changed: sizes, methods and flags may be anything then.
 _BROKEN = (
     zipfile.BadZipFile,
@@ -153,13 +154,13 @@ class Archive:
         """The file at `path`, with the hash of every member compared if `check`. Raises ArchiveError."""
         try:
             with zipfile.ZipFile(path) as archive:
-                document = json.loads(archive.read(ABOUT))
+                document = json.loads(_small(archive, ABOUT))
                 _refuse_other_formats(path, document)
                 about = about_of(document)
                 if check:
                     _check(path, archive, document["sha256"])
                 schemas = {
-                    int(name.removeprefix("schemas/").removesuffix(".json")): parse(archive.read(name).decode())
+                    int(name.removeprefix("schemas/").removesuffix(".json")): parse(_small(archive, name).decode())
                     for name in archive.namelist()
                     if name.startswith("schemas/")
                 }
@@ -168,6 +169,14 @@ class Archive:
             raise ArchiveError(f"{path} does not exist") from None
         except _BROKEN as error:
             raise ArchiveError(f"{path} is truncated or altered, or was never such a file: {error}") from None
+
+
+def _small(archive: zipfile.ZipFile, name: str) -> bytes:
+    """A member that is read whole. Raises ValueError if it says to be so large that no recording wrote it."""
+    size = archive.getinfo(name).file_size
+    if size > _LARGEST_SMALL:
+        raise ValueError(f"{name} must have at most {_LARGEST_SMALL:,} bytes, got {size:,}")
+    return archive.read(name)
 
 
 def _refuse_other_formats(path: Path, document: Any) -> None:  # noqa: ANN401  anything JSON holds
@@ -196,8 +205,11 @@ Alter = Callable[[str, Raw], Raw | None]
 """Of a topic's name and a record of it, what is to stand in its place; None for nothing."""
 
 
-def copied(source: Archive, target: Path, alter: Alter, *, pseudonymised: bool = False) -> None:
-    """Write a file like `source` with each record as `alter` has it. Raises ArchiveError."""
+def copied(source: Archive, target: Path, alter: Alter, **otherwise: Any) -> None:  # noqa: ANN401  fields of About
+    """Write a file like `source` with each record as `alter` has it; `otherwise` are changed fields of its `about`.
+
+    Raises ArchiveError.
+    """
     with zipfile.ZipFile(source.path) as archive:
         texts = {number: archive.read(f"schemas/{number}.json").decode() for number in source.schemas}
     about = source.about
@@ -209,4 +221,4 @@ def copied(source: Archive, target: Path, alter: Alter, *, pseudonymised: bool =
                     if altered is not None:
                         log.append(altered)
         made.schemas(texts)
-        made.about(replace(about, pseudonymised=about.pseudonymised or pseudonymised))
+        made.about(replace(about, **otherwise))

@@ -6,10 +6,11 @@ it at that multiplier and wait (`pricing.conversion`). Riders who would have ask
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,9 +22,11 @@ from replay.outputs import made
 from replay.records import Raw
 from replay.verdict import differing
 from topics.catalogue import QUOTES, SURGE
-from topics.prices import QuoteAnswered, QuoteOutcome, SurgeTicked
+from topics.prices import FareLine, QuoteAnswered, QuoteOutcome, SurgeTicked
 
 TOP = 20
+LINES = frozenset({"breakdown", "driver_pay"})
+"""Amounts line by line: they move where `amount_minor` does, so its tolerance is theirs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +92,12 @@ class Comparison:
         return not (self.changed or self.ticks_changed or self.counts_changed or self.unmatched)
 
     @property
+    def currency(self) -> str:
+        """The currency of every priced quote; empty if there are several or none."""
+        found = {*self.before.revenue_minor, *self.after.revenue_minor}
+        return found.pop() if len(found) == 1 else ""
+
+    @property
     def top(self) -> list[Mover]:
         """The quotes whose amount moved most."""
         return sorted(self.changed, key=lambda one: (-abs(one.change_minor), one.quote_id))[:TOP]
@@ -127,11 +136,22 @@ class Comparison:
         named = (name for name in differing(before, after) if name not in self.ignored)
         return [name for name in named if not self._is_tolerated(name, before, after)]
 
-    def _is_tolerated(self, name: str, before: object, after: object) -> bool:
+    def _is_tolerated(self, name: str, before: Any, after: Any) -> bool:  # noqa: ANN401  two records of one topic
+        if name in LINES and "amount_minor" in self.tolerances:
+            return _farthest(getattr(before, name), getattr(after, name)) <= self.tolerances["amount_minor"]
         if name not in self.tolerances:
             return False
         old, new = (np.atleast_1d(np.array(getattr(one, name), np.int64)) for one in (before, after))
         return old.shape == new.shape and bool(np.all(np.abs(new - old) <= self.tolerances[name]))
+
+
+def _farthest(before: Iterable[FareLine], after: Iterable[FareLine]) -> int:
+    """The most that the amount of one code differs by; a line that is missing is nothing to pay."""
+    sums = [Counter[str](), Counter[str]()]
+    for lines, summed in zip((before, after), sums, strict=True):
+        for line in lines:
+            summed[line.code] += line.amount_minor
+    return max((abs(sums[1][code] - sums[0][code]) for code in {*sums[0], *sums[1]}), default=0)
 
 
 def accepted(quote: QuoteAnswered) -> float:

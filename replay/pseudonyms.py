@@ -61,6 +61,10 @@ class Pseudonyms:
         """The pseudonym of one id; nothing stays nothing."""
         return blake2b(identity.encode(), key=self.key, digest_size=16).hexdigest() if identity else ""
 
+    def quote_id(self, quote_id: str) -> str:
+        """The quote id derived from the replaced request's, of a quote that is held; the pseudonym of any other."""
+        return self._quotes.get(quote_id) or self.name(quote_id)
+
     def alter(self, name: str, raw: Raw) -> Raw | None:
         """The record without people; of one that nobody can read the place is left. Raises ArchiveError."""
         topic = topic_named(name)
@@ -88,13 +92,13 @@ class Pseudonyms:
         return self._event(altered) if topic is RIDE_EVENTS else self._decision(record, altered)
 
     def _event(self, event: RideEventHappened) -> RideEventHappened:
-        quote_id = None if event.quote_id is None else self._quote_id(event.quote_id)
+        quote_id = None if event.quote_id is None else self.quote_id(event.quote_id)
         driver_id = None if event.driver_id is None else self.name(event.driver_id)
         event_id, ride_id = self.name(event.event_id), self.name(event.ride_id)
         return replace(event, event_id=event_id, ride_id=ride_id, quote_id=quote_id, driver_id=driver_id)
 
     def _decision(self, recorded: BookingJudged, altered: BookingJudged) -> BookingJudged:
-        quote_id = self._quote_id(recorded.quote_id)
+        quote_id = self.quote_id(recorded.quote_id)
         event_id = self._events.get((recorded.rider_id, recorded.acceptance_offset), "") if recorded.refusal else ""
         return replace(
             altered,
@@ -102,9 +106,6 @@ class Pseudonyms:
             ride_id=self.name(recorded.ride_id),
             decision_id=decision_id_of(quote_id, event_id),
         )
-
-    def _quote_id(self, quote_id: str) -> str:
-        return self._quotes.get(quote_id) or self.name(quote_id)
 
     def _refuse_other_schemas(self, topic: Topic, raw: Raw) -> None:
         """A field that this version does not know might name somebody."""
@@ -119,4 +120,5 @@ class Pseudonyms:
 
 def pseudonymised(source: Archive, target: Path, key: bytes) -> None:
     """Write a file like `source` without people. Raises ArchiveError."""
-    copied(source, target, Pseudonyms(source, key).alter, pseudonymised=True)
+    names = Pseudonyms(source, key)
+    copied(source, target, names.alter, pseudonymised=True, quote_id=names.quote_id(source.about.quote_id))

@@ -29,7 +29,7 @@ from replay.memories import MemoryAgain, MemoryLog
 from replay.outputs import OutputLog, Ticks, made
 from replay.records import Raw
 from replay.ticks import TickAgain, TickLog
-from replay.verdict import Judge, TopicVerdict
+from replay.verdict import Judge, TopicVerdict, Unread
 from topics.catalogue import BOOKING_DECISIONS, FORECAST_STATE, QUOTES, SURGE, Topic
 from windows.epochs import Epoch
 from windows.hexagons import zone_key
@@ -131,6 +131,9 @@ def _zone_partition(task: tuple[Order, int]) -> tuple[int, list[TopicVerdict], f
         OutputLog(order.outputs, FORECAST_STATE.name, number) as remembered,
     ):
         for again in log.outputs():
+            if isinstance(again, Unread):
+                (ticks if again.topic is SURGE else memories).unread(again.raw.offset)
+                continue
             key = zone_key(again.recorded.zone)
             if isinstance(again, MemoryAgain):
                 _judged(memories, FORECAST_STATE, contracts, again, key, remembered)
@@ -153,6 +156,9 @@ def _rider_partition(task: tuple[Order, int]) -> list[TopicVerdict]:
         OutputLog(order.outputs, BOOKING_DECISIONS.name, number) as decided,
     ):
         for again in log.answers(judge_again=order.is_compared):
+            if isinstance(again, Unread):
+                (quotes if again.topic is QUOTES else decisions).unread(again.raw.offset)
+                continue
             if again.own is None and not again.problem:
                 continue
             key = again.recorded.rider_id.encode()

@@ -16,6 +16,7 @@ from replay.control import ControlHistory, NotHeldError
 from replay.counts import PartitionCounts
 from replay.memories import MemoryAgain, MemoryLog
 from replay.records import Raw, Recent
+from replay.verdict import Unread
 from topics.catalogue import FORECAST_STATE, SURGE
 from topics.control import ForecastStateKept
 from topics.prices import SurgeTicked
@@ -68,11 +69,13 @@ class TickLog:
     def __post_init__(self) -> None:
         self._kept = Recent(self.archive.log(FORECAST_STATE.name, self.number), MEMORIES_KEPT_MS)
 
-    def outputs(self) -> Iterator[TickAgain | MemoryAgain]:
+    def outputs(self) -> Iterator[TickAgain | MemoryAgain | Unread]:
         """The effective ticks, those that warm up included, in order of offset, and the memories made between them."""
         for raw in self.archive.log(SURGE.name, self.number):
             tick = self.contracts.decode(SURGE, raw.value, as_arrays=True)
             if tick is None:
+                if raw.appended_ms >= self.archive.about.from_ms:
+                    yield Unread(topic=SURGE, raw=raw)
                 continue
             epoch = Epoch(tick.epoch_generation, tick.epoch_started_ms)
             if epoch < self._epoch:
@@ -88,6 +91,8 @@ class TickLog:
                 again = self._again(raw, tick)
             self._remember(raw.offset, again.own or tick)
             yield again
+        if self.memories is not None:
+            yield from self.memories.after_all()
 
     def _is_wanted(self, raw: Raw, tick: SurgeTicked) -> bool:
         return raw.appended_ms >= self.archive.about.from_ms and (not self.zones or tick.zone in self.zones)

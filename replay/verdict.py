@@ -6,10 +6,19 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from replay.records import Raw
+from topics.catalogue import Topic
 
 NUMERIC = ("_hundredths", "_minor", "_milli", "_micro", "_s", "_ms", "_m", "_before", "_after")
 TOLD = 20
 _SUMMED = ("records", "decisions_differ", "numbers_differ", "not_made", "not_recorded", "repeats", "zombies")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """A recorded output that cannot be read: what it names to be made of is not known."""
+
+    topic: Topic
+    raw: Raw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +107,10 @@ class Judge:
         self.verdict.records += 1
         self.verdict.not_made += 1
         self._tell(offset, [], problem)
+
+    def unread(self, offset: int) -> None:
+        """Note a recorded output that cannot be read: a service would not have written it."""
+        self.not_made(offset, "what was recorded cannot be read")
 
     def not_recorded(self, offset: int, key: bytes | None, value: bytes) -> None:
         """Note a record that was made and stands nowhere; `offset` is the one it follows."""

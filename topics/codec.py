@@ -127,7 +127,9 @@ def _body(writer: _Writer, said: dict[str, Any]) -> bytes:
 def record_of(topic: Topic, said: dict[str, Any]) -> Any:  # noqa: ANN401  the topic's record class
     """The record of a dict of its fields, enums by name, as JSON keeps them; the dict is used up.
 
-    Raises ValueError if a field is missing, unknown or no member of its enum.
+    Fields that were not known when it was kept take their defaults.
+
+    Raises ValueError if a field without a default is missing, or one is unknown or no member of its enum.
     """
     try:
         return _record_form(topic.record)(said)
@@ -175,9 +177,11 @@ def _record_form(record: type[Any]) -> Convert:
 
     def convert(said: dict[str, Any]) -> Any:  # noqa: ANN401
         for name, members in enums:
-            said[name] = members[said[name]]
+            if name in said:
+                said[name] = members[said[name]]
         for name, inner in nested:
-            said[name] = [inner(item) for item in said[name]]
+            if name in said:
+                said[name] = [inner(item) for item in said[name]]
         return record(**said)
 
     return convert

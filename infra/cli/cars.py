@@ -131,8 +131,10 @@ async def read_entries(
     connection: "Connection", topic: "Topic", ids: "SchemaIds", since_ms: int
 ) -> "AsyncIterator[Entry]":
     """Entries from `since_ms` to the topic's end that could be decoded."""
+    from agents.runtime import raw_fetch
     from infra.clients.consumer import tail
 
+    raw_fetch.install()  # anybody can write a record that aiokafka alone would meet again for ever
     async for entry in tail(connection, topic, ids, start=since_ms, follow=False):
         if entry.record is not None:
             yield entry

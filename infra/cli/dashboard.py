@@ -94,6 +94,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 async def _serve(settings: "Settings", connection: "Connection", access: "Access", listening: socket.socket) -> None:
+    """Serve until asked to stop. Raises CommandError if the live view fails, since its page would stand still."""
     from uvicorn import Server
 
     from infra.cli.dashboard_operations import Operations
@@ -102,7 +103,16 @@ async def _serve(settings: "Settings", connection: "Connection", access: "Access
     from lineage.server import make_app
 
     async with open_desk(connection, kept_of(settings), Operations(settings, connection).by_name()) as desk:
-        await Server(served(make_app(desk, access))).serve([listening])
+        failed = False
+
+        def end() -> None:
+            nonlocal failed
+            failed = server.should_exit = True
+
+        server = Server(served(make_app(desk, access, failed=end)))
+        await server.serve([listening])
+    if failed:
+        raise CommandError("the live view failed: the log above says where")
 
 
 def served(app: "ASGIApp") -> "uvicorn.Config":

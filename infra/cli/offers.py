@@ -134,6 +134,7 @@ def opened(file: Path, mode: str) -> Iterator[TextIO]:
 
 
 async def _of_topics(since_ms: int) -> "Offers":
+    from agents.runtime import raw_fetch
     from infra.cli.session import open_session
     from infra.clients.consumer import tail
     from infra.clients.registry import Registry
@@ -142,6 +143,7 @@ async def _of_topics(since_ms: int) -> "Offers":
     from topics.catalogue import QUOTES, RIDE_EVENTS
 
     connection = open_session("train").connection
+    raw_fetch.install()  # anybody can write a record that aiokafka alone would meet again for ever
     until_ms = time.time_ns() // 1_000_000
     read: dict[str, list[Any]] = {}
     async with Registry(connection) as registry:

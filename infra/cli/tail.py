@@ -54,12 +54,14 @@ def command(
 
 
 async def _tail(topic: "Topic", start: "Start", limit: int, partition: int, *, follow: bool, as_json: bool) -> None:
+    from agents.runtime import raw_fetch
     from infra.cli.session import open_session
     from infra.clients.consumer import tail
     from infra.clients.registry import Registry
     from infra.clients.schema_ids import SchemaIds
 
     connection = open_session("tail").connection
+    raw_fetch.install()  # anybody can write a record that aiokafka alone would meet again for ever
     async with Registry(connection) as registry:
         ids = SchemaIds(registry)
         chosen = None if partition < 0 else partition

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from agents.runtime import raw_fetch
 from infra.cli.live.recent import Budget, Ends
 from infra.cli.live.rows import Sight
 from infra.cli.live.seen import Seen
@@ -60,6 +61,7 @@ class Watch:
 
     async def run(self) -> None:
         """Read until cancelled, from what is the end now. Raises UnreachableError, TopicMissingError."""
+        raw_fetch.install()  # anybody can write a record that aiokafka alone would meet again for ever
         async with Registry(self.connection) as registry, open_consumer(self.connection) as consumer:
             ids = SchemaIds(registry)
             decoders = {topic.name: Decoder(topic, ids) for topic in (*WATCHED, DRIVER_PINGS)}

@@ -348,8 +348,15 @@ async def test_a_person_is_erased_from_every_table(database):
                 f"SELECT '2026-01-01', 't', 0, n, now(), '{{}}', 'rider-' || n, '{{\"driver_id\": \"x\"}}'{values} "
                 "FROM generate_series(1, 2) AS n"
             )
+        await connection.execute(
+            "INSERT INTO quotes (day, topic, partition, record_offset, appended_at, headers, record_key, "
+            "unreadable_value, unreadable_reason) "
+            "SELECT '2026-01-01', 't', 1, n, now(), '{}', key, key, 'it holds NUL' "
+            "FROM unnest($1::bytea[]) WITH ORDINALITY AS given(key, n)",
+            [b"rider-1", b"rider-10"],
+        )
         touched = await erase(connection, "rider", "rider-1")
-        assert touched == {"quotes": 1, "booking_decisions": 1, "ride_events": 1, "dead_letters": 0, "redrives": 1}
+        assert touched == {"quotes": 2, "booking_decisions": 1, "ride_events": 1, "dead_letters": 0, "redrives": 1}
         assert (await erase(connection, "driver", "driver-2"))["ride_events"] == 1
         left = await connection.fetch("SELECT rider_id, driver_id, record FROM ride_events")
         assert [(row["rider_id"], row["driver_id"]) for row in left] == [("rider-2", None)]

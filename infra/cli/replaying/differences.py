@@ -4,13 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from infra.cli.exits import CommandError, ExitCode
+from infra.cli.live.wording import money
 from infra.cli.output import say, say_json, say_table
+from infra.cli.replaying.amounts import moved
 
 if TYPE_CHECKING:
     from replay.archive import Archive
@@ -257,19 +260,29 @@ def _tell(comparison: "Comparison", said: dict[str, Any]) -> None:
             else ""
         )
     )
-    for name, unit in (("amount_quantiles_minor", 100), ("multiplier_quantiles_hundredths", 100)):
-        if said[name]:
-            sizes = "  ".join(f"{float(head):.0%} {size / unit:+.2f}" for head, size in said[name].items())
-            say(f"{name.split('_', maxsplit=1)[0]} where it changes: {sizes}")
+    _tell_sizes("amount", said["amount_quantiles_minor"], lambda size: moved(size, comparison.currency))
+    _tell_sizes("multiplier", said["multiplier_quantiles_hundredths"], lambda size: f"{size / 100:+.2f}")
     rows = [
-        (f"faretide explain {one.quote_id}", one.before_minor / 100, one.after_minor / 100, ", ".join(one.fields))
+        (
+            f"faretide explain {one.quote_id}",
+            money(one.before_minor, one.currency),
+            money(one.after_minor, one.currency),
+            ", ".join(one.fields),
+        )
         for one in comparison.top
     ]
     if rows:
         say_table(("quote", "before", "after", "fields"), rows, title="moved most")
     for name in ("before", "after"):
         one = said["estimate"][name]
-        money = ", ".join(f"{minor / 100:,.2f} {currency}" for currency, minor in one["revenue_minor"].items())
-        say(f"{name}: {one['quotes']:,} priced, {one['accepted']:,.1f} expected to be taken, for {money or 'nothing'}")
+        paid = ", ".join(money(minor, currency) for currency, minor in one["revenue_minor"].items())
+        say(f"{name}: {one['quotes']:,} priced, {one['accepted']:,.1f} expected to be taken, for {paid or 'nothing'}")
     for sentence in ASSUMED:
         say(f"assumed: {sentence}")
+
+
+def _tell_sizes(name: str, sizes: dict[str, int], text: Callable[[int], str]) -> None:
+    """How much something moves where it moves at all."""
+    if sizes:
+        told = "  ".join(f"{float(head):.0%} {text(size)}" for head, size in sizes.items())
+        say(f"{name} where it changes: {told}")

@@ -6,6 +6,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from infra.cli.live.wording import money
+from infra.cli.replaying.amounts import moved
 from infra.cli.written import write_whole
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ th, td { text-align: left; padding: .25rem .6rem; border-bottom: 1px solid var(-
 th { font-weight: 600; } td.n, th.n { text-align: right; white-space: nowrap; }
 .up { color: var(--up); } .down { color: var(--down); } code { font-size: .85em; overflow-wrap: anywhere; }
 """
-_MONEY = 100
+_HUNDREDTHS = 100
 
 
 def write_page(file: Path, comparison: "Comparison", said: dict[str, Any], about: str, dashboard: str = "") -> None:
@@ -37,14 +39,14 @@ def write_page(file: Path, comparison: "Comparison", said: dict[str, Any], about
 
 def page_of(comparison: "Comparison", said: dict[str, Any], about: str, dashboard: str = "") -> str:
     """The page; `about` says what was run and what was otherwise, `dashboard` is where quotes are explained."""
-    pictures = _picture(comparison.amounts.sizes, "change of a quote's price, in money") + _picture(
-        comparison.prices.sizes, "change of a multiplier"
+    pictures = _picture(comparison.amounts.sizes, 1, "change of a quote's price, in minor units") + _picture(
+        comparison.prices.sizes, _HUNDREDTHS, "change of a multiplier"
     )
     parts = [
         f"<h1>What changes</h1><p>{escape(about)}</p>",
         _cards(comparison, said),
         f'<div class="pictures">{pictures}</div>' if pictures else "<p>No price changes.</p>",
-        _quantiles(said),
+        _quantiles(said, comparison.currency),
         _movers(comparison, dashboard),
         _estimate(comparison),
         "<h2>Assumed</h2><ul>" + "".join(f"<li>{escape(one)}</li>" for one in said["assumed"]) + "</ul>",
@@ -80,15 +82,15 @@ def _part(before: float, after: float) -> str:
     return f"{(after - before) / before:+.2%}" if before else "none"
 
 
-def _quantiles(said: dict[str, Any]) -> str:
+def _quantiles(said: dict[str, Any], currency: str) -> str:
     """How much prices move where they move at all."""
-    named = {"price": said["amount_quantiles_minor"], "multiplier": said["multiplier_quantiles_hundredths"]}
-    kept = {name: sizes for name, sizes in named.items() if sizes}
-    if not kept:
+    amounts, multipliers = said["amount_quantiles_minor"], said["multiplier_quantiles_hundredths"]
+    rows = [["price", *(_sided(size, moved(size, currency)) for size in amounts.values())]] if amounts else []
+    if multipliers:
+        rows.append(["multiplier", *(_sided(size, f"{size / _HUNDREDTHS:+.2f}") for size in multipliers.values())])
+    if not rows:
         return ""
-    heads = next(iter(kept.values()))
-    rows = [[name, *(_signed(size / _MONEY) for size in sizes.values())] for name, sizes in kept.items()]
-    columns = ["where it changes", *(f"{float(head):.0%}" for head in heads)]
+    columns = ["where it changes", *(f"{float(head):.0%}" for head in amounts or multipliers)]
     return "<h2>Quantiles of the change</h2>" + _table(columns, rows)
 
 
@@ -99,12 +101,11 @@ def _movers(comparison: "Comparison", dashboard: str) -> str:
         if dashboard:
             link = f"{dashboard.rstrip('/')}/quotes/{one.place}"
             told = f'<a href="{escape(link, quote=True)}">{told}</a>'
-        money = (one.before_minor, one.after_minor)
         rows.append(
             [
                 told,
-                *(f"{minor / _MONEY:,.2f}" for minor in money),
-                f"{_signed(one.change_minor / _MONEY)} {escape(one.currency)}",
+                *(escape(money(minor, one.currency)) for minor in (one.before_minor, one.after_minor)),
+                _sided(one.change_minor, moved(one.change_minor, one.currency)),
                 escape(", ".join(one.fields)),
             ]
         )
@@ -117,16 +118,16 @@ def _estimate(comparison: "Comparison") -> str:
             name,
             f"{one.quotes:,}",
             f"{one.accepted:,.1f}",
-            escape(", ".join(f"{minor / _MONEY:,.2f} {currency}" for currency, minor in one.revenue_minor.items())),
+            escape(", ".join(money(minor, currency) for currency, minor in one.revenue_minor.items())),
         ]
         for name, one in (("before", comparison.before), ("after", comparison.after))
     ]
     return "<h2>Estimate</h2>" + _table(["", "quotes priced", "taken", "revenue"], rows)
 
 
-def _signed(size: float) -> str:
+def _sided(size: int, text: str) -> str:
     side = "up" if size > 0 else "down"
-    return f'<span class="{side}">{size:+.2f}</span>' if size else "0.00"
+    return f'<span class="{side}">{escape(text)}</span>' if size else escape(text)
 
 
 def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -141,9 +142,9 @@ def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return f"<table><tr>{head}</tr>{body}</table>"
 
 
-def _picture(sizes: "Counter[int]", label: str) -> str:
+def _picture(sizes: "Counter[int]", unit: int, label: str) -> str:
     """How often a price changes by how much, as SVG; nothing if none does."""
-    changed = {size / _MONEY: times for size, times in sizes.items() if size}
+    changed = {size / unit: times for size, times in sizes.items() if size}
     if not changed:
         return ""
     from matplotlib.figure import Figure

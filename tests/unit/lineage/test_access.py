@@ -1,10 +1,14 @@
 """Who may see what."""
 
+from dataclasses import replace
+
 import pytest
 
 from infra.cli.dashboard import served
 from lineage.access import SECURITY_HEADERS, Access, Role, same_origin
 from lineage.pseudonyms import SEALED, Pseudonyms
+from lineage.shown import shown
+from topics.ledger import DeadLettered, Header
 
 ACCESS = Access(operator_token="op", viewer_token="look", proxies=frozenset({"10.0.0.1"}))
 USER = {"x-forwarded-user": "ann"}
@@ -82,6 +86,28 @@ def test_no_id_survives_at_any_depth_and_the_same_id_keeps_its_name():
     assert hidden["record"]["rider_id"] == hidden["key"]
     assert hidden["raw"] == SEALED
     assert hidden["id"] is None
+
+
+def test_of_a_dead_letter_the_refused_bytes_are_sealed():
+    """Whoever may not see people sees that a record was refused and why, not what it held."""
+    letter = DeadLettered(
+        topic="driver-pings.v1",
+        partition=0,
+        offset=3,
+        timestamp_ms=1,
+        key=b"driver-77",
+        value=b'{"driver_id":"driver-77"}',
+        headers=[Header(name="ce_id", value=b"driver-77")],
+        error_class="Undecodable",
+        rule="confluent-frame",
+        sentence="it names driver-77",
+        service="supply",
+        now_ms=1,
+    )
+    hidden = Pseudonyms(b"key").hide({"record": shown(letter)})["record"]
+    assert (hidden["value"], hidden["headers"]) == (SEALED, [{"name": "ce_id", "value": SEALED}])
+    assert hidden["rule"] == "confluent-frame"
+    assert Pseudonyms(b"key").hide(shown(replace(letter, value=None)))["value"] is None
 
 
 def test_another_key_gives_other_names():

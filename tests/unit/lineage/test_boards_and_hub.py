@@ -125,6 +125,18 @@ async def test_a_viewer_is_sent_no_id_and_an_operator_is():
     assert seen[1]["changed"]["quote/0@1"]["amount_minor"] == 800
 
 
+@pytest.mark.parametrize("role", list(Role))
+def test_a_snapshot_says_the_time_it_is_sent_at(role):
+    """Its values may be as old as the last change; the page tells ages by the server's clock."""
+    clock = iter([1, 3_600_001])
+    hub = Hub([Board("quotes")], Pseudonyms(b"key"), clock_ms=lambda: next(clock))
+    hub.boards["quotes"].values["quote/0@1"] = {"rider_id": "ann"}
+    first, later = (orjson.loads(hub.snapshot("quotes", role)) for _ in range(2))
+    assert (first.pop("now_ms"), later.pop("now_ms")) == (1, 3_600_001)
+    assert first == later
+    assert (later["values"]["quote/0@1"]["rider_id"] == "ann") is (role is Role.OPERATOR)
+
+
 def test_a_board_becomes_what_it_is_given():
     """Keys that are no longer there leave, equal values do not move."""
     board = Board("lineage")

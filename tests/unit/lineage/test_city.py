@@ -1,5 +1,7 @@
 """The map: each car counted once, where it is."""
 
+from dataclasses import replace
+
 from lineage.city import CityMap
 from topics.counts import CountKind, SupplyCellsCounted
 from windows.hexagons import cells_of_zone, zones_reached
@@ -33,7 +35,7 @@ def test_cars_of_all_source_partitions_add_up_and_the_halo_copy_does_not():
     """The neighbour's record names the same cell; it is counted at home only."""
     city = CityMap()
     for counts in (supply(0, idle=3), supply(1, idle=4), supply(0, zone=OTHER_ZONE, idle=7)):
-        city.counted(counts)
+        city.counted(counts, 0)
     assert city.cars_of(ZONE) == {BORDER: (7, 4)}
     assert city.cars_of(OTHER_ZONE) == {}
 
@@ -41,7 +43,20 @@ def test_cars_of_all_source_partitions_add_up_and_the_halo_copy_does_not():
 def test_counts_are_absolute_and_a_zombies_are_ignored():
     """The newest record of a source partition replaces its last one, unless its writer's time is over."""
     city = CityMap()
-    city.counted(supply(0, idle=9, epoch=2))
-    city.counted(supply(0, idle=5, epoch=2))
-    city.counted(supply(0, idle=100, epoch=1))
+    city.counted(supply(0, idle=9, epoch=2), 0)
+    city.counted(supply(0, idle=5, epoch=2), 0)
+    city.counted(supply(0, idle=100, epoch=1), 0)
     assert city.cars_of(ZONE)[BORDER][0] == 5
+
+
+def test_cars_that_a_new_epoch_does_not_name_leave_the_map_when_it_has_told_all():
+    """A worker that starts says nothing of a zone that has emptied; the other partitions' zones are not told yet."""
+    city = CityMap()
+    city.counted(supply(0, idle=7, epoch=1), 3)
+    city.counted(supply(1, idle=4, epoch=1), 3)
+    told_all = replace(supply(0, zone=0, epoch=2), kind=CountKind.SNAPSHOT_COMPLETE, cells=[], idle=[], busy=[])
+    city.counted(told_all, 2)
+    assert city.cars_of(ZONE)[BORDER][0] == 11
+    city.counted(told_all, 3)
+    assert city.cars_of(ZONE)[BORDER][0] == 4
+    assert ZONE in city._moved

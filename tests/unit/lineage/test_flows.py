@@ -5,7 +5,7 @@ import pytest
 from lineage.audit import Audit
 from lineage.badges import ServiceHealth, TopicHealth, badges_of_service, badges_of_topic
 from lineage.ends import Ends
-from lineage.flows import Flows
+from lineage.flows import SOURCE_CHARACTERS, SOURCES_KEPT, Flows, Newest
 from lineage.lasting import Lasting
 from topics.catalogue import DRIVER_PINGS, EVERY_TOPIC, SUPPLY_CELLS
 from topics.ledger import PartitionCount, TelemetrySampled
@@ -186,3 +186,25 @@ def test_the_books_show_every_record_lost_or_counted_twice(taken, missing):
         audit.told(sample(second, offset=99 + second * 10, records=records))
     row = audit.rows(Ends())["audit/supply/driver-pings.v1"]
     assert (row["moved"], row["missing"]) == (30, missing)
+
+
+def test_a_producer_with_a_new_name_at_every_record_takes_no_room():
+    """The newest names are kept, and not the whole of a long one."""
+    flows = Flows()
+    for number in range(1000):
+        flows.saw(DRIVER_PINGS.name, Newest(at_ms=1, appended_ms=number, source=f"device-{number}" + "x" * 1000))
+        flows.saw(DRIVER_PINGS.name, Newest(at_ms=1, appended_ms=number, source="app"))
+    sources = flows.values(START_MS)["node/driver-pings.v1"]["sources"]
+    assert len(sources) == SOURCES_KEPT
+    assert {"app", ("device-999" + "x" * 1000)[:SOURCE_CHARACTERS]} <= set(sources)
+
+
+def test_a_dead_letter_among_many_costs_no_copy_of_the_others():
+    """While a producer is broken there are thousands a minute; those of the last minute count."""
+    flows = Flows()
+    flows.troubled(DRIVER_PINGS.name, "refused", START_MS)
+    held = flows.problems[DRIVER_PINGS.name, "refused"]
+    for at_ms in (START_MS + 30_000, START_MS + 59_999, START_MS + 60_000):
+        flows.troubled(DRIVER_PINGS.name, "refused", at_ms)
+    assert flows.problems[DRIVER_PINGS.name, "refused"] is held
+    assert list(held) == [START_MS + 30_000, START_MS + 59_999, START_MS + 60_000]

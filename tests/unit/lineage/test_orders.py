@@ -69,3 +69,12 @@ def test_every_answer_carries_the_security_headers(client):
     answer = client.post("/api/redrive", json={})
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert answer.headers["x-frame-options"] == "DENY"
+
+
+@pytest.mark.parametrize(("path", "most"), [("/api/session", 4 << 10), ("/api/redrive", 1 << 20)])
+def test_a_body_that_is_too_large_is_refused(client, path, most):
+    """Whoever may try to sign in could fill the memory: that is anybody."""
+    headers, said = {"authorization": "Bearer operate"}, b'{"token": "operate", "letters": ["a"]}'
+    assert client.post(path, content=said.ljust(most), headers=headers).status_code == 200
+    answer = client.post(path, content=said.ljust(most + 1), headers=headers)
+    assert (answer.status_code, answer.json()) == (413, {"sentence": f"the body must have at most {most:,} bytes"})

@@ -1,7 +1,7 @@
 """The golden recording comes out as it was recorded, and nothing in it can change without being noticed."""
 
 import zipfile
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import pairwise
 
 import pytest
@@ -17,6 +17,7 @@ from topics.catalogue import (
     BOOKING_DECISIONS,
     CITY_DEMAND,
     DEMAND_CELLS,
+    FORECAST_STATE,
     MARKETS,
     MODELS,
     PRICING_POLICY,
@@ -91,6 +92,53 @@ def test_a_recording_without_people_comes_out_the_same(tmp_path):
     )
     assert len(before) == len(after)
     assert not before & after
+
+
+def test_a_recording_without_people_does_not_name_the_quote_it_was_made_for(tmp_path):
+    """The quote is named by its derived id, by which it stands in the file."""
+    source = Archive.opened(GOLDEN)
+    quote_id = Contracts(source.schemas).decode(QUOTES, next(source.log(QUOTES.name, 0)).value).quote_id
+    named = replace(source, about=replace(source.about, quote_id=quote_id))
+    pseudonymised(named, tmp_path / "nobody.faretide", b"another key")
+    archive = Archive.opened(tmp_path / "nobody.faretide")
+    hidden = Contracts(archive.schemas).decode(QUOTES, next(archive.log(QUOTES.name, 0)).value).quote_id
+    assert archive.about.quote_id == hidden != quote_id
+
+
+@pytest.mark.parametrize("topic", [SURGE, FORECAST_STATE, QUOTES, BOOKING_DECISIONS], ids=lambda topic: topic.name)
+def test_a_recorded_output_that_cannot_be_read_is_a_difference(tmp_path, topic):
+    """It cannot be what the rules make, so it is not passed over."""
+    source = Archive.opened(GOLDEN)
+    last = [(topic.name, list(source.log(topic.name, n))[-1]) for n in source.about.numbers(topic.name)]
+
+    def cut(name, raw):
+        return raw._replace(value=raw.value[:-3]) if (name, raw) in last else raw
+
+    copied(source, tmp_path / "cut.faretide", cut)
+    told = ran(tmp_path / "cut.faretide", tmp_path / "outputs").topics[topic.name].differences
+    assert [one.problem for one in told if one.problem] == ["what was recorded cannot be read"] * len(last)
+
+
+def test_a_memory_after_the_last_tick_is_made_again(tmp_path):
+    """A worker may end between the two: nothing recorded goes without being compared."""
+    source = Archive.opened(GOLDEN)
+    memory = list(source.log(FORECAST_STATE.name, 2))[-1]
+
+    def until_memory(name, raw):
+        return None if name == SURGE.name and raw.appended_ms > memory.appended_ms else raw
+
+    copied(source, tmp_path / "ended.faretide", until_memory)
+    verdict = ran(tmp_path / "ended.faretide", tmp_path / "outputs").topics[FORECAST_STATE.name]
+    assert (verdict.records, verdict.differ) == (1, 0)
+
+
+def test_a_file_that_unpacks_without_end_is_refused(tmp_path):
+    """A few kilobytes may say to be gigabytes; what is read whole has a bound."""
+    bomb = tmp_path / "bomb.faretide"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("about.json", b" " * (5 << 20) + b"{}")
+    with pytest.raises(ArchiveError, match=r"about\.json must have at most 4,194,304 bytes"):
+        Archive.opened(bomb)
 
 
 def test_a_truncated_or_altered_file_is_refused_in_a_sentence(tmp_path):
