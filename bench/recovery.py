@@ -61,8 +61,7 @@ async def _measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
         asking(ask, REQUESTS_PER_S),
         heard(running) as log,
     ):
-        partitions = running.settings.driver_partitions
-        begun_s, begun_pings = time.monotonic(), await log.appended(DRIVER_PINGS.name, partitions)
+        begun_s, begun_pings = time.monotonic(), await _pings(running)
         await _settled(log)
         rounds, facts = 1 if quick else ROUNDS, dict(FACTS)
         fresh = [await _round(workers, log) for _ in range(rounds)]
@@ -77,7 +76,7 @@ async def _measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
             facts |= {
                 f"{name}_mb": f"{halfway[name]:.0f} halfway, {then[name]:.0f} after the hour" for name in SERVICES
             }
-        pings = await log.appended(DRIVER_PINGS.name, partitions) - begun_pings
+        pings = await _pings(running) - begun_pings
         facts["pings_per_s"] = f"{pings / (time.monotonic() - begun_s):,.0f} reached"
     return JobResult(
         job="recovery",
@@ -110,8 +109,7 @@ def _resident_mb(workers: Workers) -> dict[str, float]:
 class Log:
     """When each place was last written to, and every silence since the newest kill."""
 
-    def __init__(self, schema_id: int, consumer: Any) -> None:  # noqa: ANN401  # aiokafka ships no types
-        self._consumer = consumer
+    def __init__(self, schema_id: int) -> None:
         self._ticks = ObjectCodec(SURGE, schema_id)
         self._written_ms: defaultdict[str, dict[Hashable, deque[int]]] = defaultdict(dict)
         self.reads_epochs = False  # of ticks, which costs as much as to make them
@@ -145,11 +143,6 @@ class Log:
         """Expect every lively place of the service to be written to again."""
         self._before, self._service, self._killed_ms = self.lively(service, at_ms), service, at_ms
         self.silence_ms, self.after_kill_ms = {}, {}
-
-    async def appended(self, topic: str, partitions: int) -> int:
-        """Records ever appended to a topic."""
-        ends = await self._consumer.end_offsets([TopicPartition(topic, number) for number in range(partitions)])
-        return sum(ends.values())
 
     def last_ms(self, service: str) -> dict[Hashable, int]:
         """When each place of the service was last written to."""
@@ -236,6 +229,18 @@ async def _complete(workers: Workers, log: Log, service: str) -> None:
         await asyncio.sleep(0.1)
 
 
+async def _pings(running: Servers) -> int:
+    """How many were ever appended."""
+    consumer: Any = kafka_consumer(running.connection.kafka(), group_id=None)
+    await consumer.start()
+    try:
+        places = [TopicPartition(DRIVER_PINGS.name, number) for number in range(running.settings.driver_partitions)]
+        ends = await consumer.end_offsets(places)
+    finally:
+        await consumer.stop()
+    return sum(ends.values())
+
+
 async def _lively(log: Log, service: str) -> None:
     """Wait until the service writes to some of its places often enough to be watched: most zones are calm."""
     until_s = time.monotonic() + WITHIN_S
@@ -260,7 +265,7 @@ async def _settled(log: Log) -> None:
 async def heard(running: Servers) -> AsyncIterator[Log]:
     """Read every output topic from its end while the block lasts."""
     consumer: Any = kafka_consumer(running.connection.kafka(), group_id=None, fetch_max_wait_ms=50)
-    log = Log(running.schema_ids[SURGE.name], consumer)
+    log = Log(running.schema_ids[SURGE.name])
     await consumer.start()
     counts = {QUOTES.name: running.settings.rider_partitions}
     consumer.assign(
