@@ -182,6 +182,7 @@ async def _takeover(workers: Workers, log: Log) -> dict[str, float]:
     workers.start(["pricing-1"])
     await _two_epochs(log)
     log.reads_epochs, epoch_of = False, dict(log.epoch_of)
+    await _both_lively(log, epoch_of)
     log.killed("pricing", await asyncio.to_thread(workers.lose, "pricing-0"))
     await _complete(workers, log, "pricing")
     silences, waits = (_longest_by_epoch(epoch_of, found) for found in (log.silence_ms, log.after_kill_ms))
@@ -216,6 +217,15 @@ async def _two_epochs(log: Log) -> None:
             await asyncio.sleep(BEFORE_MS / 1000)
             return
     raise RuntimeError(f"two PRICING workers must share the zones within {WITHIN_S:.0f} s, got {set(lively)}")
+
+
+async def _both_lively(log: Log, epoch_of: Mapping[Hashable, tuple[int, int]]) -> None:
+    """Wait until zones of either worker tick often enough to be watched."""
+    until_s = time.monotonic() + WITHIN_S
+    while len({epoch_of.get(zone) for zone in log.lively("pricing", time.time() * 1000)}) < 2:
+        if time.monotonic() > until_s:
+            raise RuntimeError("zones of both PRICING workers must tick often before one of them is killed")
+        await asyncio.sleep(0.1)
 
 
 async def _complete(workers: Workers, log: Log, service: str) -> None:

@@ -24,6 +24,9 @@ from topics.wire import schema_id
 _log = structlog.get_logger(__name__)
 
 
+FETCH_WAIT_MS = 250
+"""What is new comes at once; how long the broker waits for it says only how often it is asked in vain."""
+
 Learn = Callable[[Any, int], None]
 """Takes in a record and its offset. Raises ValueError if the record makes no sense."""
 
@@ -38,7 +41,11 @@ class Control:
         self._topics = {topic.name: topic for topic in learn}
         self._learn = {topic.name: take for topic, take in learn.items()}
         self._reader = BroadcastReader(
-            worker.bootstrap, self._receive, client_id=f"{worker.name}-control", security=worker.security
+            worker.bootstrap,
+            self._receive,
+            client_id=f"{worker.name}-control",
+            fetch_wait_ms=FETCH_WAIT_MS,
+            security=worker.security,
         )
         self._reader.follow_topics({name: worker.partitions[name] for name in self._topics}, Beginning())
         app.alongside(self._reader.run)

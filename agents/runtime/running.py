@@ -26,6 +26,7 @@ def run(app: faust.App) -> None:
 
     Raises what kept the worker from starting, for example KafkaConnectionError.
     """
+    gc.set_threshold(*COLLECT_AFTER)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_signal(app))
 
@@ -53,7 +54,6 @@ async def serve(app: faust.App, stop: asyncio.Event) -> None:
             starting.result()
             gc.collect()
             gc.freeze()  # what exists now lives as long as the process: full collections need not look at it
-            gc.set_threshold(*COLLECT_AFTER)
             await stopping
     finally:
         stopping.cancel()

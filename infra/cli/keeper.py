@@ -116,6 +116,7 @@ class Keeper:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
             die_with(keeper)
+            os.setsid()  # so that its rank (`infra.scheduling`) is its own
             self.work()
             code = 0
         except SystemExit as ended:

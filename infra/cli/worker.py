@@ -65,7 +65,7 @@ def kept(
     """Keep a worker running until it ends for good, and return its exit code; `first` is called in each new one."""
     from agents.runtime.membership import is_member
     from agents.runtime.settings import WorkerSettings
-    from agents.services import run
+    from agents.services import rehearse, run
 
     def work() -> None:
         try:
@@ -85,6 +85,7 @@ def kept(
         group = WorkerSettings(bootstrap=worker.bootstrap).group_prefix + service
         return asyncio.run(is_member(worker.bootstrap, group, worker.name, security=worker.security))
 
+    rehearse(service, settings, worker)
     return Keeper(work, told, pauses_s, replaced).keep()
 
 

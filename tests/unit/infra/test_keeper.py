@@ -65,6 +65,15 @@ def test_a_killed_worker_is_there_again_with_all_that_was_loaded(keeper):
     assert second != first
 
 
+def test_each_worker_leads_a_session(keeper):
+    """So that the rank it takes among others is its own, and not inherited by the next one."""
+    kept = keeper("os.write(1, f'leads {os.getsid(0) == os.getpid()}\\n'.encode()); time.sleep(60)")
+    for _ in range(2):
+        worker, _ = next_worker(kept)
+        assert next(line for line in kept.stdout if line.startswith("leads")) == "leads True\n"
+        os.kill(worker, signal.SIGKILL)
+
+
 @pytest.mark.parametrize("code", [0, 1, 2, 75, 77])
 def test_a_worker_that_ends_for_good_takes_the_keeper_with_it(keeper, code):
     """Done, wrong settings, replaced by another, denied: whoever started the keeper learns which."""

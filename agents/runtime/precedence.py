@@ -1,0 +1,58 @@
+"""A worker with partitions to read again goes before others on full cores, where it may, until it has caught up.
+
+    start ── first ──> caught up to its commits ── as others ──> partitions go or come ── first ──> …
+
+What it owes is bounded by the rewind, so nobody waits long for it; what came while nobody read is worked off in turn.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+from faust.types import TP
+
+from agents.runtime.app import WorkerApp
+from agents.runtime.rewind import Span
+from infra.scheduling import own_niceness, rank
+from windows.epochs import Epoch
+
+FIRST = -5
+"""Three times the weight of others (Linux). PRICING took 8.8 s for a restart on two full cores, 4.5 s with it."""
+LOOK_EVERY_S = 10.0
+
+
+class Precedence:
+    """When the worker goes first; `niceness` is how it ranks else, beside what its process was started with."""
+
+    def __init__(self, app: WorkerApp, niceness: int) -> None:
+        self._app, self._own, self._niceness = app, own_niceness(), niceness
+        self._goes_first = False
+
+    async def began(self, _epoch: Epoch, _spans: Mapping[TP, Span]) -> None:
+        """There is something to read again."""
+        self._go_first()
+
+    async def lost(self, _partitions: set[TP]) -> None:
+        """Others are about to come, or the same again."""
+        self._go_first()
+
+    async def watch(self) -> None:
+        """Go first from the start, and rank with others whenever all is read, until the worker stops."""
+        self._go_first()
+        while not self._app.should_stop:
+            await asyncio.sleep(LOOK_EVERY_S)
+            spans = self._app.spans
+            if self._goes_first and spans and all(self._app.caught_up(tp) for tp in spans):
+                self._goes_first = False
+                rank(self._own + self._niceness)
+
+    def _go_first(self) -> None:
+        self._goes_first = True
+        rank(self._own + FIRST)
+
+
+def watch_precedence(app: WorkerApp, niceness: int) -> None:
+    """Have the worker go first when it should; to be called before its service listens, which reads much back."""
+    precedence = Precedence(app, niceness)
+    app.on_began(precedence.began)
+    app.on_lost(precedence.lost)
+    app.alongside(precedence.watch)

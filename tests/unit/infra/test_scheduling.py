@@ -1,0 +1,62 @@
+"""A process ranks among others with all its threads and its session: real processes, asked of the kernel."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="niceness of threads and sessions is Linux's")
+
+REPOSITORY = Path(__file__).parents[3]
+SCRIPT = """
+import os, threading
+from infra.scheduling import SESSION, rank
+if {leads}:
+    os.setsid()
+done = threading.Event()
+threading.Thread(target=done.wait).start()
+if {anybody} and os.getuid() == 0:
+    os.setuid(65534)
+rank({niceness})
+ranks = {{os.getpriority(os.PRIO_PROCESS, int(thread)) for thread in os.listdir("/proc/self/task")}}
+done.set()
+print(sorted(ranks), SESSION.read_text().split()[-1] if SESSION.exists() else "-")
+"""
+
+
+def said(niceness, *, leads=True, anybody=False):
+    """Niceness of all threads, and of the session: "-" where the kernel knows none. `anybody` has no rights."""
+    script = SCRIPT.format(leads=leads, anybody=anybody, niceness=niceness)
+    command = [sys.executable, "-c", script]
+    answered = subprocess.run(command, check=False, capture_output=True, text=True, cwd=REPOSITORY, timeout=30)
+    assert answered.returncode == 0, answered.stderr
+    return answered.stdout.strip().rsplit(" ", 1)
+
+
+def test_threads_and_the_session_rank_behind():
+    """Also a thread that was there before."""
+    ranks, session = said(7)
+    assert ranks == "[7]"
+    assert session in {"7", "-"}
+
+
+def test_a_session_of_others_is_left_alone():
+    """What a shell or a parent leads holds more than this process."""
+    ranks, session = said(7, leads=False)
+    assert ranks == "[7]"
+    assert session != "7"
+
+
+def test_without_the_right_to_go_first_it_ranks_as_before():
+    """And says nothing of it: that is the usual case."""
+    assert said(-5, anybody=True)[0] == "[0]"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="takes the right to go before others")
+def test_with_the_right_it_goes_first():
+    """Threads and session."""
+    ranks, session = said(-5)
+    assert ranks == "[-5]"
+    assert session in {"-5", "-"}
