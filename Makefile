@@ -37,7 +37,8 @@ run: $(VENV)/.run ## Start broker, registry, Postgres, services and the city; Ct
 
 test: check ## Everything CI runs: the checks, then all tests, broker tests included
 	$(BIN)/python -m pytest -n auto -m "not broker" $(ARGS)
-	$(BIN)/python -m pytest -m broker $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "broker and not alone" $(ARGS)
+	$(BIN)/python -m pytest -m alone $(ARGS)
 
 check: $(VENV)/.dev ## Format, lint, types, layers
 	$(BIN)/ruff format --check .
@@ -48,8 +49,9 @@ check: $(VENV)/.dev ## Format, lint, types, layers
 unit: $(VENV)/.dev ## Tests that need no broker
 	$(BIN)/python -m pytest -n auto -m "not broker" $(ARGS)
 
-broker: $(VENV)/.dev ## Tests on a real broker, registry and Postgres
-	$(BIN)/python -m pytest -m broker $(ARGS)
+broker: $(VENV)/.dev ## Tests on a real broker, registry and Postgres; those of whole services one after the other
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "broker and not alone" $(ARGS)
+	$(BIN)/python -m pytest -m alone $(ARGS)
 
 golden: $(VENV)/.dev ## Write what this code makes of the recordings in tests/golden into them, for review
 	$(BIN)/python -m tests.golden.renew

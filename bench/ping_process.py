@@ -1,12 +1,11 @@
 """A fleet that pings, in a process of its own, so that its work delays nobody who is measured.
 
-Elsewhere it would be other machines. Here it shares the cores of those it burdens, and gives way to them: what it owes
-meanwhile it sends as soon as it can, so the rate is kept or the page says by how much it was missed.
+Elsewhere it would be other machines; here it shares the cores with those it burdens. What it could not send in time it
+sends as soon as it can, so the rate is kept or the page says by how much it was missed.
 """
 
 import asyncio
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -21,8 +20,6 @@ SMOOTH_STEP_S = 0.02
 """Apps do not ping together: short steps keep the fleet from being a burst every tenth of a second."""
 UNTIL_KILLED_S = 4 * 3_600.0
 """Longer than any bench; one that lost its fleet on the way says so."""
-GIVES_WAY = 5
-"""Niceness: a third of the weight of a process that asks for as much."""
 
 
 async def _ping(said: dict[str, str | int | float | dict[str, int]]) -> None:
@@ -36,5 +33,4 @@ async def _ping(said: dict[str, str | int | float | dict[str, int]]) -> None:
 
 
 if __name__ == "__main__":
-    os.nice(GIVES_WAY)
     asyncio.run(_ping(json.loads(sys.argv[1])))

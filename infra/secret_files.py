@@ -10,7 +10,10 @@ from pathlib import Path
 
 FILE_SUFFIX = "_FILE"
 DASHBOARD_TOKEN = "FARETIDE_DASHBOARD_TOKEN"  # noqa: S105  the variable's name, not a token
-"""Read by `faretide dashboard` alone, so it is no setting."""
+VIEWER_TOKEN = "FARETIDE_DASHBOARD_VIEWER_TOKEN"  # noqa: S105  as above
+BUNDLE_KEY = "FARETIDE_BUNDLE_KEY"
+OF_ONE_COMMAND = frozenset({DASHBOARD_TOKEN, VIEWER_TOKEN, BUNDLE_KEY})
+"""Variables that one command reads, so they are no settings; its arguments are there for all to see."""
 
 
 class SecretFileError(Exception):

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from infra.secret_files import DASHBOARD_TOKEN, FILE_SUFFIX, SecretFileError, secrets_in_files
+from infra.secret_files import FILE_SUFFIX, OF_ONE_COMMAND, SecretFileError, secrets_in_files
 
 ENVIRONMENT_PREFIX = "FARETIDE_"
 LIKE_A_SETTING = 0.85
@@ -258,7 +258,7 @@ def _misspelt(variables: Iterable[str]) -> list[str]:
     ['FARETIDE_BOOTSTRP: is no setting, did you mean FARETIDE_BOOTSTRAP?']
     """
     known = {variable_of(name) for name in Settings.model_fields}
-    known |= {variable_of(name) + FILE_SUFFIX for name in secret_settings()} | {DASHBOARD_TOKEN}
+    known |= {variable_of(name) + FILE_SUFFIX for name in secret_settings()} | OF_ONE_COMMAND
     names = {name.removeprefix(ENVIRONMENT_PREFIX): name for name in known}
     said = []
     for variable in sorted(set(variables) - known):

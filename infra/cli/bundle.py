@@ -1,6 +1,7 @@
 """`faretide bundle`: traffic in one file, to be sent to whoever is to look at it, or kept as a test."""
 
 import asyncio
+import os
 import secrets
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +13,7 @@ from infra.cli.exits import CommandError, ExitCode
 from infra.cli.output import say, say_json
 from infra.cli.replay import AsJson, Cell, From, FromEvents, QuoteId, To, Yes, Zone
 from infra.cli.written import writable_file
+from infra.secret_files import BUNDLE_KEY
 
 EXAMPLES = (
     "faretide bundle create --quote 5f3a0c9d41e27b86a0d7c3f1e9b24c58 why.faretide",
@@ -22,7 +24,10 @@ NewFile = Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A bundle.")]
 Pseudonymise = Annotated[bool, typer.Option("--pseudonymise", help="Replace ids by a keyed hash.")]
 PseudonymKey = Annotated[
-    str, typer.Option("--key", metavar="TEXT", help="Key of the hash; by default a new one that is not kept.")
+    str,
+    typer.Option(
+        "--key", metavar="TEXT", help=f"Key of the hash; by default ${BUNDLE_KEY}, else a new one that is not kept."
+    ),
 ]
 
 
@@ -61,7 +66,7 @@ def create_command(
                 say("nothing was done")
                 return
             if pseudonymise:
-                pseudonymised(Archive.opened(copied), file, _key_of(key))
+                pseudonymised(Archive.opened(copied), file, _key_of(key or os.environ.get(BUNDLE_KEY, "")))
         about = Archive.opened(file).about
     except ArchiveError as error:
         raise CommandError(str(error)) from None

@@ -14,7 +14,7 @@ import typer
 
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.output import say, say_json
-from infra.secret_files import DASHBOARD_TOKEN
+from infra.secret_files import DASHBOARD_TOKEN, VIEWER_TOKEN
 
 if TYPE_CHECKING:
     import uvicorn
@@ -40,7 +40,10 @@ def command(
         str, typer.Option(help=f"Token of operators; by default ${DASHBOARD_TOKEN}, else a new one each start.")
     ] = "",
     viewer_token: Annotated[
-        str, typer.Option(help="Token of viewers, who see pseudonyms in place of people; by default nobody is one.")
+        str,
+        typer.Option(
+            help=f"Token of viewers, who see pseudonyms for people; by default ${VIEWER_TOKEN}, else nobody is one."
+        ),
     ] = "",
     trust_proxy: Annotated[
         list[str] | None,
@@ -64,14 +67,14 @@ def command(
     configure("dashboard", settings.log_format, settings.log_level, pseudonym_key=settings.log_key.get_secret_value())
     access = Access(
         operator_token=token or os.environ.get(DASHBOARD_TOKEN, "") or secrets.token_urlsafe(16),
-        viewer_token=viewer_token,
+        viewer_token=viewer_token or os.environ.get(VIEWER_TOKEN, ""),
         proxies=frozenset(trust_proxy or ()),
     )
     listening = _listen(host, port)
     address = f"http://{host}:{listening.getsockname()[1]}/"
     addresses = {"operator": f"{address}#token={access.operator_token}"}
-    if viewer_token:
-        addresses["viewer"] = f"{address}#token={viewer_token}"
+    if access.viewer_token:
+        addresses["viewer"] = f"{address}#token={access.viewer_token}"
     if as_json:
         say_json(addresses)
     else:

@@ -60,7 +60,7 @@ class Progress:
 
 
 Seeds = Annotated[int, typer.Option(min=1, help="How many seeds, each the same people under every policy.")]
-FirstSeed = Annotated[int, typer.Option(min=0, help="The first seed.")]
+FirstSeed = Annotated[int, typer.Option(min=0, max=2**62, help="The first seed.")]
 Drivers = Annotated[int, typer.Option(min=50, help="Cars on the road at usual earnings.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The results as one JSON document.")]
 Runs = Annotated[
@@ -70,6 +70,7 @@ Runs = Annotated[
         metavar="DIR",
         help="Keep each run here and play none that is kept: to go on after a stop, or to share seeds between "
         "processes. Empty it when the code changes.",
+        callback=writable_directory,
     ),
 ]
 Report = Annotated[Path | None, typer.Option(help="Directory for the report.", callback=writable_directory)]
@@ -117,14 +118,15 @@ def command(
         refuse_before(context)
         return
     if tune:
-        refuse_beside(context, "--tune", "drivers", "people", "model", "as_json")
+        refuse_beside(context, "--tune", "drivers", "people", "as_json")
     from simulation.lockstep.people import PEOPLE, world_with
     from simulation.lockstep.scenarios import SCENARIOS
     from simulation.lockstep.trials import POLICIES, differences, trials
 
     if people not in PEOPLE:
         raise CommandError(f"--people must be one of {', '.join(PEOPLE)}, got {people!r}", ExitCode.USAGE)
-    world = world_with(people, replace(world_of(drivers), further=tuple(_model(file) for file in model or ())))
+    usual = world_of(drivers)
+    world = world_with(people, replace(usual, further=tuple(_model(file, usual) for file in model or ())))
     if tune:
         _tune(world)
         return
@@ -156,7 +158,7 @@ def command(
 
 def misfits_command(
     *,
-    seeds: Seeds = 8,
+    seeds: Annotated[int, typer.Option(min=2, help="How many seeds; one has no differences.")] = 8,
     first_seed: FirstSeed = 1,
     drivers: Drivers = 1_000,
     runs: Runs = None,
@@ -239,12 +241,24 @@ def world_of(drivers: int) -> "World":
     )
 
 
-def _model(file: Path) -> "ModelAnnounced":
+def _model(file: Path, world: "World") -> "ModelAnnounced":
+    """The model in the file. Raises CommandError if it is none, or not one of the city's market."""
     from infra.cli.replaying.differences import model_in
+    from pricing.behaviour_models import KINDS, small_choice
+    from pricing.demand_model import model_of
+    from pricing.model_coverage import usable_in
+    from pricing.models import Choice
 
     if not file.is_file():
         raise CommandError(f"--model must be a file that `faretide train` wrote, {file} is none", ExitCode.USAGE)
-    return model_in(file, 0)
+    made, market = model_in(file, 0), world.compiled
+    if made.name in KINDS:
+        fallback = small_choice(made, 0).usable_in(market.name).fallback
+    else:
+        fallback = usable_in(Choice(model_of(made), 0, ""), market).fallback
+    if fallback:
+        raise CommandError(f"--model {file} cannot price {market.name}: {fallback}", ExitCode.USAGE)
+    return made
 
 
 def _tune(world: "World") -> None:

@@ -60,7 +60,8 @@ class Ratio:
             self._asked.popleft()
         counts = np.zeros((self._cells.size, self._products))
         for asked in self._asked:
-            np.add.at(counts, (asked.cell, asked.product), 1.0)
+            lately = asked.at_ms >= now_ms - WINDOW_MS  # the first sight after a silence tells of all of it
+            np.add.at(counts, (asked.cell[lately], asked.product[lately]), 1.0)
         return counts
 
     def _zone(

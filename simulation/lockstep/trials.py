@@ -1,11 +1,11 @@
 """Runs of scenarios under policies, and how policies differ on the same people.
 
 Every policy of a seed meets the same riders and the same drivers, so differences are taken seed by seed and their
-intervals are Student's over seeds: much narrower than those of two independent samples.
+intervals are Student's over seeds: where two policies are alike, much narrower than those of two independent samples.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from simulation.lockstep.fitted import FITTED, RatioRule
 from simulation.lockstep.ground import Ground
 from simulation.lockstep.kept_runs import kept_or_played
 from simulation.lockstep.outcome import Outcome, outcome_of
-from simulation.lockstep.pricers import Fixed, Pricer
+from simulation.lockstep.pricers import TICK_MS, Fixed, Pricer
 from simulation.lockstep.ratio import Ratio
 from simulation.lockstep.riders import draw_riders
 from simulation.lockstep.scenarios import Scenario
@@ -58,6 +58,14 @@ class World:
         return market_of(self.market, 0)
 
     @property
+    def rules(self) -> PricingPolicySet:
+        """The policy as it applies here, where ticks are half a minute apart: none is stale before the next one.
+
+        The service's are five seconds apart at most. Word for word each tick here would begin with a step down.
+        """
+        return replace(self.policy, stale_hold_ms=max(self.policy.stale_hold_ms, TICK_MS))
+
+    @property
     def cap_hundredths(self) -> int:
         """The highest cap of any jurisdiction."""
         return max(cap.cap_hundredths for cap in self.policy.caps)
@@ -83,7 +91,7 @@ def pricer_of(name: str, world: World, scenario: Scenario) -> Pricer:
                 zones=world.ground.zones,
                 cells=world.ground.cells,
                 market=world.market,
-                policy=world.policy,
+                policy=world.rules,
                 models=(world.model, *world.further),
             )
     raise ValueError(f"policy must be one of {', '.join(POLICIES)}, got {name!r}")
@@ -91,7 +99,7 @@ def pricer_of(name: str, world: World, scenario: Scenario) -> Pricer:
 
 def ratio_with(rule: RatioRule, world: World) -> Pricer:
     """The ratio policy with another rule: for whoever tunes it."""
-    return Ratio(world.ground, world.market, world.policy, rule)
+    return Ratio(world.ground, world.market, world.rules, rule)
 
 
 def town_after(world: World, scenario: Scenario, pricer: Pricer, seed: int) -> Town:
@@ -141,8 +149,8 @@ def trials(
 
 
 def _models_of(world: World) -> str:
-    """The further models, for the name of a run."""
-    return "".join(f"+{model.name}-{model.version}" for model in world.further)
+    """The further models, for the name of a run: by their content, since files of one name differ."""
+    return "".join(f"+{model.name}-{model.sha256[:12]}" for model in world.further)
 
 
 def means(outcomes: list[Outcome]) -> dict[str, float]:

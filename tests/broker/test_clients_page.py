@@ -20,7 +20,7 @@ from tests.broker import kafka, services
 from tests.unit.simulation.cities import history
 from topics.catalogue import DRIVER_PINGS
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.broker, pytest.mark.alone, pytest.mark.timeout(300)]
 
 PAGE = kafka.ROOT / "docs" / "clients.md"
 

@@ -16,7 +16,7 @@ from tests.broker import services
 from topics.catalogue import DRIVER_PINGS, QUOTE_REQUESTS, RIDE_EVENTS
 from topics.partitioners import Partitioner, partition_of
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.broker, pytest.mark.alone, pytest.mark.timeout(300)]
 
 SOURCE = Path(__file__).parents[2] / "docs" / "clients"
 OLDEST = (20, 19)

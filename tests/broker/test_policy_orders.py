@@ -18,7 +18,7 @@ from infra.clients.schema_ids import SchemaIds
 from tests.broker import kafka, services
 from topics.catalogue import MARKETS, PRICING_POLICY
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.broker, pytest.mark.alone, pytest.mark.timeout(300)]
 
 NEW_YORK = ((40.7580, -73.9855), (40.7033, -74.0170))
 LONDON = ((51.5079, -0.1283), (51.5054, -0.0235))

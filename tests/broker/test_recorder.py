@@ -17,7 +17,7 @@ from tests.broker import kafka
 from tests.broker.recorder_load import prepared_load
 from tests.broker.services import Workers, partitions, prepared
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.alone]
 
 RECORDER = "recorder-0"
 AWAY_S = 3.0

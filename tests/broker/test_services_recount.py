@@ -9,7 +9,7 @@ from tests.broker.services_load import loading
 from tests.broker.services_seen import seen
 from tests.broker.services_settling import settled
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.broker, pytest.mark.alone, pytest.mark.timeout(300)]
 
 LOAD_S = 8.0
 FEWEST, FEWEST_ASKED = 10, 3

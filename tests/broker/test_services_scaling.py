@@ -19,7 +19,7 @@ from tests.broker.services_settling import settled
 from topics.catalogue import DEMAND_CELLS, SUPPLY_CELLS, SURGE
 from topics.counts import CountKind
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.broker, pytest.mark.alone, pytest.mark.timeout(300)]
 
 PARTITIONS = 4
 SHARED_LIMIT_S = 120.0

@@ -12,7 +12,7 @@ from tests.browser.conftest import Running, until
 from tests.browser.reading import figure, number, shown
 from tests.browser.topics_read import cells_priced, kept, newest, publish_rubbish, record_at
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.broker, pytest.mark.alone, pytest.mark.timeout(400)]
 OpenPage = Callable[..., Any]
 HEALTHY_S = 60.0
 VIEWS = ("/lineage", "/lineage?as=table", "/lineage/pricing", "/map", "/map?as=table", "/quotes", "/messages/quotes.v1")

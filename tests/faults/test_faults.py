@@ -34,6 +34,7 @@ def stack():
 
 
 @pytest.mark.broker
+@pytest.mark.alone
 @pytest.mark.timeout(300)
 async def test_kills_under_load_leave_no_trace(stack, tmp_path):
     """After kills of every service and of the broker all counts, quotes, decisions, panes and rows are exact."""

@@ -86,6 +86,7 @@ def _compared(
     file: Path, otherwise: Otherwise, tolerances: dict[str, int], *, from_events: bool, processes: int
 ) -> "Comparison":
     from replay.archive import Archive
+    from replay.change import UNCHANGED
     from replay.compare import compared
     from replay.contracts import Contracts
     from replay.flushes import COUNTED
@@ -94,6 +95,7 @@ def _compared(
 
     archive = Archive.opened(file)
     topics = (SURGE, QUOTES, *COUNTED) if from_events else (SURGE, QUOTES)
+    change = UNCHANGED if otherwise.code is not None else change_of(otherwise, archive)  # refused before all is run
     with TemporaryDirectory(prefix="faretide-replay-") as place:
         before, after = Path(place) / "before", Path(place) / "after"
         first = run(Order(file=file, outputs=before, is_compared=False, from_events=from_events), processes=processes)
@@ -106,7 +108,7 @@ def _compared(
                 Order(
                     file=file,
                     outputs=after,
-                    change=change_of(otherwise, archive),
+                    change=change,
                     is_compared=False,
                     known_anew=first.anew,
                     from_events=from_events,
@@ -126,7 +128,7 @@ def _compared(
 
 def change_of(otherwise: Otherwise, archive: "Archive") -> "Change":
     """What the options mean for this recording. Raises CommandError, NotHeldError."""
-    from pricing.policy import policy_of
+    from pricing.policy import built_in_policy, policy_of
     from replay.change import Change, settings_of
     from replay.contracts import Contracts
     from replay.control import ControlHistory
@@ -140,8 +142,7 @@ def change_of(otherwise: Otherwise, archive: "Archive") -> "Change":
             return Change(model=ControlHistory(archive, Contracts(archive.schemas)).announced(otherwise.model))
         else:
             return Change(model=model_in(Path(otherwise.model), archive.about.from_ms))
-        if change.policy is not None:
-            policy_of(change.policy, 0)
+        policy_of(change.policy or change.rules(built_in_policy("").rules), 0)
     except ValueError as error:
         raise CommandError(str(error), ExitCode.USAGE) from None
     return change

@@ -67,6 +67,7 @@ def test_a_variable_that_is_nearly_a_setting_is_not_ignored(monkeypatch):
     """Whoever misspells a name must not run with the default; what a platform injects passes."""
     monkeypatch.setenv("FARETIDE_PORT_8080_TCP_ADDR", "10.0.0.1")
     monkeypatch.setenv("FARETIDE_DASHBOARD_TOKEN", "x" * 32)
+    monkeypatch.setenv("FARETIDE_DASHBOARD_VIEWER_TOKEN", "y" * 32)
     read_settings()
     monkeypatch.setenv("FARETIDE_KAFKA_PASWORD_FILE", "/run/secrets/kafka")
     monkeypatch.setenv("FARETIDE_ZONE_PARTITION", "12")

@@ -72,6 +72,14 @@ def test_another_policy_is_told_with_every_changed_quote_and_a_page(tmp_path, ca
     assert "<svg" in page.read_text()
 
 
+def test_a_setting_that_makes_no_sense_is_refused_before_anything_is_run(monkeypatch):
+    """As a wrong command, not as a difference."""
+    monkeypatch.setattr("replay.run.run", None)
+    with pytest.raises(CommandError, match="wait_target_s") as raised:
+        told(GOLDEN, Otherwise(settings=("wait_target_s=-1",)), {}, as_json=True, html=None)
+    assert raised.value.code is ExitCode.USAGE
+
+
 def test_the_code_of_this_checkout_changes_nothing_and_another_place_is_refused(tmp_path, capsys):
     """Its own process, the same outputs; a directory without the code is named."""
     told(GOLDEN, Otherwise(code=ROOT), {}, as_json=True, html=None)

@@ -9,11 +9,12 @@ import pytest
 from infra.cli.output import to_json
 from infra.cli.simulate import world_of
 from simulation.fleet import CarState
+from simulation.lockstep.fitted import RatioRule
 from simulation.lockstep.ground import new_york
-from simulation.lockstep.pricers import Fixed
+from simulation.lockstep.pricers import TICK_MS, Asked, Fixed, Fleet, Sight
 from simulation.lockstep.scenarios import SCENARIOS
 from simulation.lockstep.supply_minutes import Counting, counted
-from simulation.lockstep.trials import differences, pricer_of, town_after, trial, trials
+from simulation.lockstep.trials import differences, pricer_of, ratio_with, town_after, trial, trials
 
 SMALL = 150
 
@@ -118,3 +119,36 @@ def test_an_outage_brings_prices_down_and_never_up():
     before = prices[39.5]
     assert all((prices[minute] <= before).all() for minute in (41.0, 45.0))
     assert (prices[60.0] == 100).all()
+
+
+def sight(now_ms, at_ms):
+    """No car anywhere, and in every cell riders who asked for the first product at each of these instants."""
+    cells = world().ground.cells.size
+    none = np.zeros(cells, np.int64)
+    fleet = Fleet(idle=np.zeros((cells, 3), np.int64), stood=none, busy=none, soon_free=none)
+    at_ms = np.repeat(np.array(at_ms, np.int64), cells)
+    cell = np.tile(np.arange(cells), at_ms.size // cells)
+    asked = Asked(at_ms=at_ms, cell=cell, product=np.zeros(cell.size, np.int64))
+    return Sight(now_ms=now_ms, fleet=lambda: fleet, asked=lambda: asked)
+
+
+def test_a_rise_goes_on_from_tick_to_tick():
+    """The next tick is in time although it is half a minute away: no price begins it with a step down."""
+    pricer = ratio_with(RatioRule(free=0.0, slope=5.0), world())
+    ticks = [10 * TICK_MS + number * TICK_MS for number in range(5)]
+    highest = [int(pricer.price(sight(now_ms, [now_ms])).max()) for now_ms in ticks]
+    assert highest[0] == 100
+    assert highest[-1] == 160
+
+
+def test_the_first_sight_after_a_silence_is_not_all_of_the_last_five_minutes():
+    """A ratio rule counts who asked lately, though it hears of all at once."""
+    now_ms, rule = 100 * TICK_MS, RatioRule(free=2.0, slope=0.003)
+    minutes = list(range(now_ms - 26 * 60_000, now_ms, 60_000))
+    prices = []
+    for heard in (minutes, minutes[-5:]):
+        pricer = ratio_with(rule, world())
+        pricer.price(sight(now_ms - TICK_MS, []))
+        prices.append(pricer.price(sight(now_ms, heard)))
+    assert np.array_equal(*prices)
+    assert prices[0].max() < 115, "the limit of a tick would hide the difference"
