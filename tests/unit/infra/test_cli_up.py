@@ -12,6 +12,7 @@ import pytest
 from infra.cli import processes, reporting, up
 from infra.cli.exits import CommandError
 from infra.cli.machine import Steps, machine
+from infra.clients import admin, registry
 from infra.clients.errors import UnreachableError
 from infra.embedded import stack
 from infra.embedded.ownership import Ownership
@@ -191,3 +192,31 @@ def test_all_is_stopped_in_order_though_nobody_hears_of_it(tmp_path, monkeypatch
         (tmp_path / "endpoints.json").write_text("")
     assert "services" in stopped
     assert FakeStack.stopped
+
+
+async def test_topics_that_differ_from_the_settings_end_the_preparation(monkeypatch):
+    """Every worker would end with that sentence, and a minute later nobody would know why nothing is ready."""
+
+    class Server:
+        def __init__(self, *_arguments):
+            pass
+
+        async def __aenter__(self):
+            return self
+
+        async def __aexit__(self, *_error):
+            pass
+
+        async def register_all(self):
+            return {}
+
+        async def create_missing(self):
+            return []
+
+        async def states(self):
+            return [SimpleNamespace(faults=()), SimpleNamespace(faults=("must have 8 partitions, got 4",))]
+
+    monkeypatch.setattr(admin, "Admin", Server)
+    monkeypatch.setattr(registry, "Registry", Server)
+    with pytest.raises(CommandError, match="must have 8 partitions, got 4"):
+        await up._prepare(None, Settings(), Steps(quiet=True))
