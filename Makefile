@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
+OUTSIDE := /var/lib/faretide
 ARGS ?=
 KILLS ?= 200
 SEEDS ?= 20
@@ -20,7 +21,8 @@ help: ## Show this list
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
 	  || { echo "Faretide needs Python 3.11 to 3.13; $(PYTHON) is $$($(PYTHON) -V). Say: make run PYTHON=python3.12"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@# What a failed try leaves would pass for a whole one.
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/python
 	@echo "installing locked dependencies into $(VENV) (about a minute the first time)"
@@ -126,4 +128,7 @@ jars: $(VENV)/.run ## Resolve the Kafka and registry jars again and lock their c
 	$(BIN)/python -m infra.embedded.lock
 
 clean: ## Remove the state of `make run`, fetched jars included
+	@# Started by root, the database lies where the file `location` says; nothing but such a directory is removed.
+	@place=$$(cat .faretide/postgres/location 2>/dev/null); uuid='[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}'; \
+	  if [[ "$$place" =~ ^$(OUTSIDE)/postgres-$$uuid$$ ]]; then echo "rm -rf $$place"; rm -rf "$$place"; fi
 	rm -rf .faretide

@@ -34,6 +34,14 @@ def secrets_in_files(variables: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def secret_of(variable: str) -> str:
+    """The secret of one command, from its variable or the file that its `_FILE` names; empty if neither is set.
+
+    Raises SecretFileError as above.
+    """
+    return secrets_in_files({variable: variable}).get(variable) or os.environ.get(variable, "")
+
+
 def _read(variable: str, file: Path) -> str:
     if os.environ.get(variable):
         raise SecretFileError(f"{variable} and {variable}{FILE_SUFFIX} must not both be set: unset the first")

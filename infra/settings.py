@@ -258,7 +258,9 @@ def _misspelt(variables: Iterable[str]) -> list[str]:
     ['FARETIDE_BOOTSTRP: is no setting, did you mean FARETIDE_BOOTSTRAP?']
     """
     known = {variable_of(name) for name in Settings.model_fields}
-    known |= {variable_of(name) + FILE_SUFFIX for name in secret_settings()} | OF_ONE_COMMAND
+    known |= OF_ONE_COMMAND | {
+        variable + FILE_SUFFIX for variable in OF_ONE_COMMAND.union(map(variable_of, secret_settings()))
+    }
     names = {name.removeprefix(ENVIRONMENT_PREFIX): name for name in known}
     said = []
     for variable in sorted(set(variables) - known):

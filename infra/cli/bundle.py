@@ -1,7 +1,6 @@
 """`faretide bundle`: traffic in one file, to be sent to whoever is to look at it, or kept as a test."""
 
 import asyncio
-import os
 import secrets
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +12,7 @@ from infra.cli.exits import CommandError, ExitCode
 from infra.cli.output import say, say_json
 from infra.cli.replay import AsJson, Cell, From, FromEvents, QuoteId, To, Yes, Zone
 from infra.cli.written import writable_file
-from infra.secret_files import BUNDLE_KEY
+from infra.secret_files import BUNDLE_KEY, secret_of
 
 EXAMPLES = (
     "faretide bundle create --quote 5f3a0c9d41e27b86a0d7c3f1e9b24c58 why.faretide",
@@ -66,7 +65,7 @@ def create_command(
                 say("nothing was done")
                 return
             if pseudonymise:
-                pseudonymised(Archive.opened(copied), file, _key_of(key or os.environ.get(BUNDLE_KEY, "")))
+                pseudonymised(Archive.opened(copied), file, _key_of(key or secret_of(BUNDLE_KEY)))
         about = Archive.opened(file).about
     except ArchiveError as error:
         raise CommandError(str(error)) from None

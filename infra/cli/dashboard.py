@@ -14,7 +14,7 @@ import typer
 
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.output import say, say_json
-from infra.secret_files import DASHBOARD_TOKEN, VIEWER_TOKEN
+from infra.secret_files import DASHBOARD_TOKEN, FILE_SUFFIX, VIEWER_TOKEN, secret_of
 
 if TYPE_CHECKING:
     import uvicorn
@@ -52,6 +52,7 @@ def command(
     wait: Annotated[float, typer.Option(help="Wait up to this many seconds for a `faretide up` to be ready.")] = 0.0,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="The addresses as one JSON document.")] = False,
+    no_address: Annotated[bool, typer.Option("--no-address", hidden=True, help="Print no address.")] = False,
 ) -> None:
     """Serve the stream lineage dashboard: lineage, map, quotes, messages, late and lost.
 
@@ -66,21 +67,26 @@ def command(
     settings = read_settings()
     configure("dashboard", settings.log_format, settings.log_level, pseudonym_key=settings.log_key.get_secret_value())
     access = Access(
-        operator_token=token or os.environ.get(DASHBOARD_TOKEN, "") or secrets.token_urlsafe(16),
-        viewer_token=viewer_token or os.environ.get(VIEWER_TOKEN, ""),
+        operator_token=token or secret_of(DASHBOARD_TOKEN) or secrets.token_urlsafe(16),
+        viewer_token=viewer_token or secret_of(VIEWER_TOKEN),
         proxies=frozenset(trust_proxy or ()),
     )
     listening = _listen(host, port)
-    address = f"http://{host}:{listening.getsockname()[1]}/"
+    if not no_address:
+        _say_addresses(f"http://{host}:{listening.getsockname()[1]}/", access, as_json=as_json)
+    asyncio.run(_serve(settings, connection_within(settings, "dashboard", wait), access, listening))
+
+
+def _say_addresses(address: str, access: "Access", *, as_json: bool) -> None:
+    """Print where each role signs in; who reads it may do what the role may."""
     addresses = {"operator": f"{address}#token={access.operator_token}"}
     if access.viewer_token:
         addresses["viewer"] = f"{address}#token={access.viewer_token}"
     if as_json:
         say_json(addresses)
-    else:
-        for role, its_address in addresses.items():
-            say(its_address if role == "operator" else f"{its_address}  (viewers)")
-    asyncio.run(_serve(settings, connection_within(settings, "dashboard", wait), access, listening))
+        return
+    for role, its_address in addresses.items():
+        say(its_address if role == "operator" else f"{its_address}  (viewers)")
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -138,15 +144,15 @@ def beside(settings: "Settings", *, logs: Path) -> Iterator[str]:
     """The dashboard as a child process that ends with this one; yields the address that signs in.
 
     It waits by itself until the servers are noted, and gets its token by environment: arguments are there for all to
-    see.
+    see. It does not print its address, which would keep the token in its log.
     """
     from infra.cli.processes import OWN_CODE, own_command
     from infra.embedded.ports import free_port
     from infra.embedded.processes import start_bound
 
-    port, token = free_port(), os.environ.get(DASHBOARD_TOKEN, "") or secrets.token_urlsafe(16)
+    port, token = free_port(), secret_of(DASHBOARD_TOKEN) or secrets.token_urlsafe(16)
     environment = (
-        os.environ
+        {name: value for name, value in os.environ.items() if name != DASHBOARD_TOKEN + FILE_SUFFIX}
         | OWN_CODE
         | {
             DASHBOARD_TOKEN: token,
@@ -154,7 +160,7 @@ def beside(settings: "Settings", *, logs: Path) -> Iterator[str]:
             "FARETIDE_LOG_FORMAT": "json",
         }
     )
-    command = own_command("dashboard", "--port", str(port), "--wait", str(WAIT_S))
+    command = own_command("dashboard", "--port", str(port), "--wait", str(WAIT_S), "--no-address")
     process = start_bound(command, log=logs / "dashboard.log", cwd=Path.cwd(), environment=environment)
     try:
         yield f"http://127.0.0.1:{port}/#token={token}"

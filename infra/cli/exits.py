@@ -60,6 +60,7 @@ class CommandError(Exception):
 def exit_code_of(error: Exception) -> ExitCode:
     """How the process exits after `error`."""
     from infra.clients.errors import AccessDeniedError, NoAnswerError, NothingRunsError, UnreachableError
+    from infra.secret_files import SecretFileError
     from infra.settings import SettingsInvalidError
 
     if isinstance(error, CommandError):
@@ -70,15 +71,17 @@ def exit_code_of(error: Exception) -> ExitCode:
         return ExitCode.DENIED
     if isinstance(error, UnreachableError | NothingRunsError):
         return ExitCode.UNREACHABLE
-    return ExitCode.USAGE if isinstance(error, SettingsInvalidError) else ExitCode.FAILED
+    return ExitCode.USAGE if isinstance(error, SettingsInvalidError | SecretFileError) else ExitCode.FAILED
 
 
 def sentence_of(error: Exception) -> str:
     """What a person is told about `error`. One nobody foresaw is named by its class, so that it can be reported."""
     from infra.clients.errors import ClientError
+    from infra.secret_files import SecretFileError
     from infra.settings import SettingsInvalidError
 
     said = " ".join(str(error).split())
-    if isinstance(error, CommandError | ClientError | SettingsInvalidError | ValueError | OSError) and said:
+    expected = CommandError | ClientError | SettingsInvalidError | SecretFileError | ValueError | OSError
+    if isinstance(error, expected) and said:
         return said
     return f"unexpected {type(error).__name__}: {said} (FARETIDE_LOG_LEVEL=debug shows where)"

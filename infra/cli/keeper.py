@@ -12,6 +12,7 @@ It needs neither broker nor registry once it has begun. A worker that fails agai
 found out long ago: the keeper ends with it then, so that whoever started it starts afresh.
 """
 
+import contextlib
 import ctypes
 import gc
 import os
@@ -111,9 +112,10 @@ class Keeper:
                 return code_of(status)
 
     def _be_worker(self, keeper: int) -> NoReturn:
-        code = 1
+        code, number_of_end = 1, 0
         try:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for number in (signal.SIGCHLD, signal.SIGTERM):
+                signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD)
             die_with(keeper)
             os.setsid()  # so that its rank (`infra.scheduling`) is its own
@@ -121,9 +123,15 @@ class Keeper:
             code = 0
         except SystemExit as ended:
             code = ended.code if isinstance(ended.code, int) else 1
+        except KeyboardInterrupt:
+            number_of_end = signal.SIGINT
         finally:
             for stream in (sys.stdout, sys.stderr):
-                stream.flush()
+                with contextlib.suppress(OSError):
+                    stream.flush()
+            if number_of_end:  # as by any other signal that nothing listens for yet
+                signal.signal(number_of_end, signal.SIG_DFL)
+                os.kill(os.getpid(), number_of_end)
             os._exit(code)
 
     def _pause(self, code: int) -> bool:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from infra.cli.live.notices import Notices
     from infra.cli.processes import ServiceProcesses
     from infra.clients.database import Database
+    from infra.embedded.ownership import Ownership
     from infra.settings import Settings
 
 SERVICES = ("supply", "demand", "pricing", "quotes")
@@ -61,10 +63,11 @@ class Steps:
         self.ready_s = round(self.now_s, 2)
 
     def __call__(self, line: str) -> None:
-        """Say that a step is done or begins."""
+        """Say that a step is done or begins; a reader who is gone is none of its business."""
         if not self._quiet:
-            sys.stderr.write(f"[{self.now_s:5.1f} s] {line}\n")
-            sys.stderr.flush()
+            with contextlib.suppress(OSError):
+                sys.stderr.write(f"[{self.now_s:5.1f} s] {line}\n")
+                sys.stderr.flush()
 
     def fetched(self, done_bytes: int, total_bytes: int, name: str) -> None:
         """Tell how far the jars are, twice a second at most."""
@@ -113,6 +116,9 @@ class Running:
 def machine(settings: "Settings", say_step: Steps) -> Iterator[Running]:
     """Servers, embedded ones unless others are configured, and the service processes; all of it stopped at the end.
 
+    The state directory is claimed before anything is started or written: two machines in one directory would take each
+    other's ports, logs and places in the groups.
+
     Raises CommandError saying what could not be started.
     """
     from infra.cli.live.notices import Notices
@@ -124,6 +130,7 @@ def machine(settings: "Settings", say_step: Steps) -> Iterator[Running]:
     notices = Notices()
     services = _processes(settings, notices)
     with contextlib.ExitStack() as leaving:
+        leaving.enter_context(_claimed(settings.state_dir.resolve()))
         if settings.bootstrap:
             say_step(f"using the brokers at {settings.bootstrap}")
             say_step.ended("servers")
@@ -135,6 +142,20 @@ def machine(settings: "Settings", say_step: Steps) -> Iterator[Running]:
             running = leaving.enter_context(_embedded(settings, services, notices, say_step))
         leaving.callback(_stop_services, services, say_step)  # first of all: they use the servers
         yield running
+
+
+def _claimed(state_dir: Path) -> "Ownership":
+    """The state directory, made if missing, as long as the result is entered.
+
+    Raises CommandError naming the process that works there.
+    """
+    from infra.embedded.ownership import DataDirInUseError, Ownership
+
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        return Ownership(state_dir)
+    except DataDirInUseError as error:
+        raise CommandError(str(error)) from None
 
 
 @contextlib.contextmanager
@@ -154,7 +175,10 @@ def _embedded(
     say_step(f"broker {stack.bootstrap}, registry {stack.registry_url}")
     reached = {"bootstrap": stack.bootstrap, "registry_url": stack.registry_url, "state_dir": state_dir}
     bound = {"topic_megabytes": settings.bytes_per_topic // 10**6}
-    try:
+    with contextlib.ExitStack() as leaving:  # each is done whatever the one before raised, the last named first
+        leaving.callback(stack.stop)
+        leaving.callback(say_step, "stopping registry, broker and database")
+        leaving.callback(forget_endpoints, state_dir)
         yield Running(
             settings.model_copy(update=reached | bound),
             services,
@@ -162,10 +186,6 @@ def _embedded(
             embedded=True,
             database_url=stack.database_url,
         )
-    finally:
-        forget_endpoints(state_dir)
-        say_step("stopping registry, broker and database")
-        stack.stop()
 
 
 def _processes(settings: "Settings", notices: "Notices") -> "ServiceProcesses":
@@ -175,9 +195,7 @@ def _processes(settings: "Settings", notices: "Notices") -> "ServiceProcesses":
     return ServiceProcesses(
         logs=logs,
         environment={"FARETIDE_STATE_DIR": str(settings.state_dir.resolve()), "FARETIDE_LOG_FORMAT": "json"},
-        on_restart=lambda service, code: notices(
-            f"{service} ended with code {code} and is started again; see {logs / service}.log"
-        ),
+        tell=notices,
     )
 
 

@@ -46,12 +46,14 @@ from infra.cli import (
     up,
     worker,
 )
+from infra.cli.compiled import give_compiled_code_a_place
 from infra.cli.exits import cause_of, exit_code_of, sentence_of
 from infra.cli.output import complain
 
 
 def run() -> None:
     """Entry point of the process."""
+    give_compiled_code_a_place()
     try:
         app()
     except Exception as failure:  # noqa: BLE001  the last place where an error can become a sentence

@@ -1,5 +1,6 @@
 """Results go to standard output, everything said to a person beside them to standard error."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,8 +32,9 @@ def say(line: str) -> None:
 
 
 def complain(sentence: str) -> None:
-    """Tell a person what is wrong."""
-    sys.stderr.write(f"faretide: {sentence}\n")
+    """Tell a person what is wrong, if standard error is still read."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"faretide: {sentence}\n")
 
 
 @contextmanager

@@ -1,18 +1,21 @@
 """The services as child processes of `faretide up`: started, watched, started again, stopped in order.
 
 Each is a keeper (see `keeper`), which forks its worker anew when that ends and tells us so through a pipe. A keeper
-that ends is started again here.
+that ends is started again here, but not one whose worker was replaced: the process in its place would be replaced in
+turn, and so for ever.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from infra.cli.exits import ExitCode
 from infra.embedded.ports import LOOPBACK, free_port, is_free, remembered_ports
 from infra.embedded.processes import start_bound
 
@@ -50,20 +53,26 @@ class ServiceProcess:
     process: subprocess.Popen[bytes] | None = None
     ear: int = -1
     worker_pid: int | None = None
-    end_told: bool = False
+    ended: int | None = None
+    replaced: bool = False
     started_s: float = 0.0
     restarts: int = 0
     quick_failures: int = 0
-    exit_codes: list[int] = field(default_factory=list)
+    waits_for: str = ""
+
+    @property
+    def how_it_ended(self) -> str:
+        """The beginning of a sentence about the end that was heard of last."""
+        return f"{self.service} ended with code {self.ended}"
 
 
 class ServiceProcesses:
-    """All services of one machine. `on_restart(service, exit_code)` hears of each unexpected end."""
+    """All services of one machine. `tell` hears a sentence of each unexpected end, once it is known what follows."""
 
     def __init__(
-        self, *, logs: Path, environment: Mapping[str, str], on_restart: Callable[[str, int], None] | None = None
+        self, *, logs: Path, environment: Mapping[str, str], tell: Callable[[str], None] = lambda _sentence: None
     ) -> None:
-        self._logs, self._environment, self._on_restart = logs, dict(environment), on_restart
+        self._logs, self._environment, self._tell = logs, dict(environment), tell
         self._services: list[ServiceProcess] = []
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="service-watcher", daemon=True)
@@ -92,11 +101,11 @@ class ServiceProcesses:
 
     @property
     def pids(self) -> dict[str, int]:
-        """Process id of the worker of each service that has begun; of its keeper before."""
+        """Process id of the worker of each service that has begun; of its keeper before. Not of one given up."""
         return {
             entry.service: entry.worker_pid or entry.process.pid
             for entry in self._services
-            if entry.process is not None
+            if entry.process is not None and not entry.replaced
         }
 
     def stop(self) -> None:
@@ -122,28 +131,33 @@ class ServiceProcesses:
             "FARETIDE_METRICS_HOST": LOOPBACK,
             "FARETIDE_METRICS_PORT": str(entry.metrics_port),
         }
+        ear, mouth = os.pipe()
+        try:
+            os.set_blocking(ear, False)
+            process = start_bound(
+                [*entry.command, "--tell", str(mouth)],
+                log=entry.log,
+                cwd=Path.cwd(),
+                environment=environment,
+                inherited_fds=(mouth,),
+            )
+        except BaseException:
+            os.close(ear)
+            raise
+        finally:
+            os.close(mouth)
         if entry.ear >= 0:
             os.close(entry.ear)
-        entry.ear, mouth = os.pipe()
-        os.set_blocking(entry.ear, False)
-        entry.process = start_bound(
-            [*entry.command, "--tell", str(mouth)],
-            log=entry.log,
-            cwd=Path.cwd(),
-            environment=environment,
-            inherited_fds=(mouth,),
-        )
-        os.close(mouth)
-        entry.end_told = False
+        entry.ear, entry.process = ear, process
         entry.started_s = time.monotonic()
 
     def _watch(self) -> None:
         while not self._stopping.wait(LOOK_EVERY_S):
             for entry in self._services:
                 self._hear(entry)
-                if entry.process is not None and entry.process.poll() is not None:
+                if entry.process is not None and entry.process.poll() is not None and not entry.replaced:
                     self._hear(entry)
-                    self._restart(entry)
+                    self._follow(entry, entry.process.returncode)
 
     def _hear(self, entry: ServiceProcess) -> None:
         """Take in what the keeper told of its worker: a few words a line, each line written at once."""
@@ -154,26 +168,49 @@ class ServiceProcesses:
         for line in told.splitlines():
             word, _, number = line.partition(" ")
             if word == "started":
-                entry.worker_pid, entry.end_told = int(number), False
+                entry.worker_pid = int(number)
+                self._again(entry)
             else:
-                self._ended(entry, int(number))
+                self._note_end(entry, int(number))
 
-    def _ended(self, entry: ServiceProcess, code: int) -> None:
-        entry.worker_pid, entry.end_told = None, True
-        entry.exit_codes.append(code)
+    def _note_end(self, entry: ServiceProcess, code: int) -> None:
+        entry.worker_pid, entry.ended = None, code
         entry.restarts += 1
-        if self._on_restart is not None:
-            self._on_restart(entry.service, code)
 
-    def _restart(self, entry: ServiceProcess) -> None:
-        assert entry.process is not None
-        if not entry.end_told:
-            self._ended(entry, entry.process.returncode)
+    def _follow(self, entry: ServiceProcess, code: int) -> None:
+        """Start the keeper again, which ended with `code`. One that cannot be started is tried again at the next look.
+
+        The keeper comes first and the sentence second: a terminal that is gone must not keep a service from running.
+        """
+        if entry.ended is None:
+            self._note_end(entry, code)
+        if code == ExitCode.REPLACED:
+            entry.replaced = True
+            self._say(f"{entry.how_it_ended}: another process took its place; it is not started again here")
+            return
         steady = time.monotonic() - entry.started_s > STEADY_S
         entry.quick_failures = 0 if steady else entry.quick_failures + 1
         pause_s = RESTART_PAUSE_S[min(max(entry.quick_failures - 1, 0), len(RESTART_PAUSE_S) - 1)]
-        if not self._stopping.wait(pause_s):
+        if self._stopping.wait(pause_s):
+            return
+        try:
             self._launch(entry)
+        except OSError as error:
+            if entry.waits_for != str(error):
+                entry.waits_for = str(error)
+                self._say(f"{entry.how_it_ended} and cannot be started again ({error}): this is tried until it works")
+        else:
+            self._again(entry)
+
+    def _again(self, entry: ServiceProcess) -> None:
+        """A worker or its keeper was started, after an end or for the first time."""
+        if entry.ended is not None:
+            self._say(f"{entry.how_it_ended} and is started again; see {entry.log}")
+        entry.ended, entry.waits_for = None, ""
+
+    def _say(self, sentence: str) -> None:
+        with contextlib.suppress(OSError):  # nobody listens any more
+            self._tell(sentence)
 
 
 def _wait_or_kill(process: subprocess.Popen[bytes] | None, timeout_s: float) -> None:

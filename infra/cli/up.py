@@ -169,13 +169,18 @@ def _dashboard(settings: "Settings", say_step: Steps) -> Iterator[None]:
 
 
 async def _prepare(connection: "Connection", settings: "Settings", say_step: Steps) -> None:
-    """Schemas, topics, and the first market, policy and model."""
+    """Schemas, topics, and the first market, policy and model.
+
+    Raises CommandError if a topic is not as the settings say: every worker would end with that sentence.
+    """
     from infra.cli.seeding import seed
     from infra.clients.admin import Admin
     from infra.clients.registry import Registry
 
     async with Registry(connection) as registry, Admin(connection, settings) as admin:
         ids, created = await asyncio.gather(registry.register_all(), admin.create_missing())
+        for fault in (fault for state in await admin.states() for fault in state.faults):
+            raise CommandError(fault)
     say_step(f"{len(ids)} schemas registered, {len(created)} topics created")
     seeded = await seed(connection, time.time_ns() // 1_000_000)
     if seeded:

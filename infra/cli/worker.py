@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -37,6 +38,7 @@ def command(
     that a restart moves nothing. Exit code 70: an agent failed; 75: another process took its place; 76: it stopped
     reading.
     """
+    signal.signal(signal.SIGTERM, _end_early)
     from agents.services import SERVICES, load, run, surroundings
     from infra.logging import configure
     from infra.settings import read_settings
@@ -51,6 +53,14 @@ def command(
     if keep:
         sys.exit(kept(service, settings, worker, tell=tell))
     run(service, settings, worker)
+
+
+def _end_early(_number: int, _frame: object) -> None:
+    """End at once while code is loaded: nothing is begun yet. The keeper and the worker's loop listen otherwise later.
+
+    The first process of a container hears only the signals that it asks for.
+    """
+    os._exit(ExitCode.OK)
 
 
 def kept(

@@ -63,10 +63,14 @@ def write_endpoints(state_dir: Path, endpoints: Endpoints) -> Path:
 
 
 def forget_endpoints(state_dir: Path) -> None:
-    """Remove the note of the calling process; one written by another stays."""
+    """Remove the note of the calling process; one written by another stays, and so does one that cannot be read."""
     file = state_dir / NOTE_NAME
-    if file.exists() and json.loads(file.read_text())["pid"] == os.getpid():
-        file.unlink()
+    try:
+        mine = json.loads(file.read_text())["pid"] == os.getpid()
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if mine:
+        file.unlink(missing_ok=True)
 
 
 def _read_note(file: Path) -> Endpoints:

@@ -1,20 +1,21 @@
 """Fetch exactly the files a lock file names, and nothing that differs from them by a byte.
 
 A file travels: fetched into a private directory inside the cache, verified there, then renamed to its place; so a file
-in its place was complete and right when it arrived, even if the process was killed half way. Processes that share a
-cache take turns (a file lock per lock file). Afterwards a stamp remembers size and modification time of each file, so
+in its place was complete and right when it arrived, even if the process was killed half way: what lies in such
+directories then is removed by the next fetch. Processes that share a cache take turns (a file lock per lock file).
+Afterwards a stamp remembers size and modification time of each file, so
 later starts read no bytes; a file touched since is verified again.
 """
 
 import fcntl
 import hashlib
 import json
+import queue
 import shutil
 import tarfile
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -56,23 +57,53 @@ def fetch(
     cache_dir.mkdir(parents=True, exist_ok=True)
     with _only_this_process(cache_dir / f"{lock.stem}.lock"):
         if not _is_stamped(stamp, lock, paths):  # another process may have fetched all while this one waited
+            incoming = f".incoming-{lock.stem}-"  # of this lock file alone: others are fetched at the same time
+            _sweep(cache_dir, incoming)
             meter = _Meter(sum(artifact.size for artifact in artifacts), progress)
-            _fetch_all(artifacts, cache_dir, fetch_one, meter)
+            _fetch_all(artifacts, lambda artifact: _settle(artifact, cache_dir, incoming, fetch_one, meter))
             stamp.write_text(_stamp_of(lock, paths))
     return paths
 
 
-def _fetch_all(artifacts: Sequence[Artifact], cache_dir: Path, fetch_one: Fetch, meter: "_Meter") -> None:
-    largest_first = sorted(artifacts, key=lambda artifact: -artifact.size)
-    with ThreadPoolExecutor(FETCHES_AT_ONCE, thread_name_prefix="fetch") as pool:
+def _sweep(directory: Path, prefix: str) -> None:
+    """Remove what a process left that was killed; the lock is held, so nobody works there."""
+    for left in directory.glob(f"{prefix}*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _fetch_all(artifacts: Sequence[Artifact], settle: Callable[[Artifact], None]) -> None:
+    """Settle each artifact, largest first, several at once; after an error none is begun, and it is raised.
+
+    The threads are daemons and no pool's: the interpreter would wait for a pool at its end, also after Ctrl-C.
+    """
+    waiting: queue.SimpleQueue[Artifact] = queue.SimpleQueue()
+    outcomes: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+    failed = threading.Event()
+    for artifact in sorted(artifacts, key=lambda artifact: -artifact.size):
+        waiting.put(artifact)
+
+    def work() -> None:
         try:
-            list(pool.map(lambda artifact: _settle(artifact, cache_dir, fetch_one, meter), largest_first))
-        except ArtifactError:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+            while not failed.is_set():
+                settle(waiting.get_nowait())
+        except queue.Empty:
+            outcomes.put(None)
+        except BaseException as error:  # noqa: BLE001  raised again in the caller's thread
+            failed.set()
+            outcomes.put(error)
+        else:
+            outcomes.put(None)
+
+    workers = min(FETCHES_AT_ONCE, len(artifacts))
+    for _ in range(workers):
+        threading.Thread(target=work, name="fetch", daemon=True).start()
+    errors = [outcomes.get() for _ in range(workers)]  # all of them: the lock is given back when nobody writes
+    for error in errors:
+        if error is not None:
+            raise error
 
 
-def _settle(artifact: Artifact, cache_dir: Path, fetch_one: Fetch, meter: "_Meter") -> None:
+def _settle(artifact: Artifact, cache_dir: Path, incoming: str, fetch_one: Fetch, meter: "_Meter") -> None:
     """Leave the right file in its place: keep it if it is there, else drop what is there and fetch it."""
     place = artifact.path_in(cache_dir)
     if place.exists() and difference(artifact, place) is None:
@@ -88,9 +119,9 @@ def _settle(artifact: Artifact, cache_dir: Path, fetch_one: Fetch, meter: "_Mete
             arrived += new_bytes
             meter.add(new_bytes, artifact.file_name)
 
-        with tempfile.TemporaryDirectory(prefix=".incoming-", dir=cache_dir) as incoming:
+        with tempfile.TemporaryDirectory(prefix=incoming, dir=cache_dir) as empty:
             try:
-                file = fetch_one(artifact, Path(incoming), count)
+                file = fetch_one(artifact, Path(empty), count)
                 reason = difference(artifact, file) or ""
             except (OSError, RuntimeError) as error:
                 reason = f"it could not be fetched ({error})"
@@ -132,7 +163,9 @@ def unpack(archive: Path, *, into: Path) -> Path:
     """
     with _only_this_process(into.parent / f"{into.name}.lock"):
         if not into.exists():
-            with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=into.parent) as scratch:
+            unpacking = f".unpacking-{into.name}-"
+            _sweep(into.parent, unpacking)
+            with tempfile.TemporaryDirectory(prefix=unpacking, dir=into.parent) as scratch:
                 shutil.unpack_archive(archive, scratch, **_SAFELY)
                 Path(scratch).rename(into)
                 Path(scratch).mkdir()  # the context removes what it made

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Self
 
 from infra.embedded.artifacts import Progress, fetch
-from infra.embedded.java import LONG_RUN, QUICK_START, java_command
+from infra.embedded.java import LONG_RUN, QUICK_START, java_command, java_environment, usable_for_classes
 from infra.embedded.kafka_security import LISTENER, KafkaSecurity
 from infra.embedded.lockfile import KAFKA_LOCK
 from infra.embedded.ports import LOOPBACK, remembered_ports
-from infra.embedded.processes import ServerProcess, plain_environment
+from infra.embedded.processes import ServerProcess
 
 LOGGING = """\
 status = error
@@ -106,9 +106,10 @@ class EmbeddedKafka:
 
         Without `security` anyone on this machine may do anything. What the data was made with, it stays with.
 
-        Raises ValueError if `data_dir` has a comma, which the broker reads as a list of directories.
+        Raises ValueError if `data_dir` has a comma, which the broker reads as a list of directories, or `cache_dir` a
+        colon, which ends an entry of a class path.
         """
-        self._data_dir, self._cache_dir = data_dir.absolute(), cache_dir.absolute()
+        self._data_dir, self._cache_dir = data_dir.absolute(), usable_for_classes(cache_dir.absolute())
         if "," in str(self._data_dir):
             raise ValueError(f"data_dir must have no comma in its path, got {self._data_dir}")
         self._fixed_port, self._heap_mb, self._progress = port, heap_mb, progress
@@ -143,7 +144,7 @@ class EmbeddedKafka:
             self._server.start(
                 self._java(jars, LONG_RUN, "kafka.Kafka", str(settings)),
                 is_ready=lambda _pid: self._accepts_records(self._ports["broker"]),
-                environment=plain_environment(),
+                environment=java_environment(),
                 timeout_s=timeout_s,
             )
         except BaseException:
@@ -178,7 +179,7 @@ class EmbeddedKafka:
         # One word with "=": an id may begin with "-" and would be read as an option.
         options = [f"--cluster-id={cluster}", "--config", str(settings), *users]
         step = self._java(jars, QUICK_START, "kafka.tools.StorageTool", "format", *options)
-        server.prepare(step, environment=plain_environment(), timeout_s=timeout_s)
+        server.prepare(step, environment=java_environment(), timeout_s=timeout_s)
         unfinished.rename(logs)
 
     def _write_settings(self, name: str, logs: Path) -> Path:

@@ -11,6 +11,7 @@ and every process of its server have ended. So whoever gets the lock may remove 
 A process is known by pid and start time, so a pid used again by a stranger is never mistaken for one of ours.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -62,19 +63,26 @@ class Ownership:
         self.fd = os.open(data_dir / "owner.json", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             self._take(time.monotonic(), patience_s)
+            self._write(identity_of(os.getpid()), None)
         except BaseException:
             os.close(self.fd)
             raise
-        self._write(identity_of(os.getpid()), None)
 
     def record_server(self, pid: int) -> None:
         """Remember which process serves this directory, for whoever finds it without owner."""
         self._write(identity_of(os.getpid()), identity_of(pid))
 
     def release(self) -> None:
-        """Give the directory back. Processes of the server that are still ending keep newcomers waiting."""
-        if self.fd >= 0:
-            self._write(None, None)
+        """Give the directory back. Processes of the server that are still ending keep newcomers waiting.
+
+        It is the lock that says so: that a full disk does not take the note changes nothing.
+        """
+        if self.fd < 0:
+            return
+        try:
+            with contextlib.suppress(OSError):
+                self._write(None, None)
+        finally:
             os.close(self.fd)
             self.fd = -1
 

@@ -38,7 +38,7 @@ def remembered_ports(file: Path, names: Sequence[str], *, fixed: int | None = No
     """
     if fixed is not None and not is_free(fixed):
         raise ValueError(f"port must be free on {LOOPBACK}, got {fixed}, which another process uses")
-    earlier = _written(file)
+    earlier = written_ports(file)
     if fixed is not None:
         earlier[names[0]] = fixed
     ports = {name: earlier[name] if name in earlier and is_free(earlier[name]) else free_port() for name in names}
@@ -48,7 +48,7 @@ def remembered_ports(file: Path, names: Sequence[str], *, fixed: int | None = No
     return ports
 
 
-def _written(file: Path) -> dict[str, int]:
+def written_ports(file: Path) -> dict[str, int]:
     """The ports in `file`; none if it does not hold such."""
     try:
         return {name: int(port) for name, port in json.loads(file.read_text()).items()}

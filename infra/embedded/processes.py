@@ -82,7 +82,8 @@ def start_bound(
 ) -> subprocess.Popen[bytes]:
     """Start `command`, an absolute path and its arguments, so that it gets `death_signal` when this process ends.
 
-    Its output goes to `log`, with the one of the run before kept beside it. `user` is taken on if given (root only).
+    Its output goes to `log`, which nobody else may read, with the one of the run before kept beside it. `user` is taken
+    on if given (root only).
     """
     if log.exists():
         log.replace(log.with_suffix(log.suffix + ".1"))
@@ -90,7 +91,7 @@ def start_bound(
     line += [str(part) for part in command]
 
     def request() -> subprocess.Popen[bytes]:
-        with log.open("wb") as output:
+        with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as output:
             return subprocess.Popen(  # noqa: S603  fixed programs with arguments from this package, no shell
                 line,
                 stdin=subprocess.DEVNULL,

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Literal, Self
 
 from infra.embedded.artifacts import Progress, fetch, unpack
-from infra.embedded.java import java_command
+from infra.embedded.java import java_command, java_environment, usable_for_classes
 from infra.embedded.lockfile import REGISTRY_LOCK, read_lock
 from infra.embedded.ports import LOOPBACK, remembered_ports
-from infra.embedded.processes import ServerProcess, plain_environment
+from infra.embedded.processes import ServerProcess
 
 CONFLUENT_API = "/apis/ccompat/v7"
 Storage = Literal["file", "memory"]
@@ -52,9 +52,10 @@ class EmbeddedRegistry:
     ) -> None:
         """Keep schemas in `data_dir` ("memory" forgets them at the end) and the program in `cache_dir`.
 
-        Raises ValueError if `data_dir` has a semicolon, which ends the path in a database address.
+        Raises ValueError if `data_dir` has a semicolon, which ends the path in a database address, or `cache_dir` a
+        colon, which ends an entry of a class path.
         """
-        self._data_dir, self._cache_dir = data_dir.absolute(), cache_dir.absolute()
+        self._data_dir, self._cache_dir = data_dir.absolute(), usable_for_classes(cache_dir.absolute())
         if ";" in str(self._data_dir):
             raise ValueError(f"data_dir must have no semicolon in its path, got {self._data_dir}")
         self._fixed_port, self._storage, self._heap_mb, self._progress = port, storage, heap_mb, progress
@@ -91,7 +92,7 @@ class EmbeddedRegistry:
                     heap_mb=self._heap_mb,
                 ),
                 is_ready=lambda _pid: answers(self._ports["http"]),
-                environment=plain_environment(self._settings()),
+                environment=java_environment(self._settings()),
                 timeout_s=timeout_s,
             )
             if self._storage == "file":

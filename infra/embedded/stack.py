@@ -3,6 +3,7 @@
 root/  cache/  kafka/  registry/  postgres/
 """
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -63,10 +64,14 @@ class EmbeddedStack:
         return self
 
     def stop(self) -> None:
-        """Stop users before what they use: registry, broker, database. Idempotent."""
+        """Stop users before what they use: registry, broker, database. Idempotent.
+
+        What one of them raises is raised when all have stopped.
+        """
         self._stopping = True
-        for server in self._servers:
-            server.stop()
+        with contextlib.ExitStack() as leaving:
+            for server in reversed(self._servers):
+                leaving.callback(server.stop)
 
     def _start(self, server: Server) -> None:
         server.start()

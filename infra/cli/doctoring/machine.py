@@ -1,7 +1,6 @@
 """This machine: room on the disk, and what the embedded servers need."""
 
 import asyncio
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -65,13 +64,12 @@ def _ports(patient: Patient) -> Told:
 
 
 def _taken(state_dir: Path) -> list[str]:
-    from infra.embedded.ports import is_free
+    from infra.embedded.ports import is_free, written_ports
 
     noted = {server: state_dir / server / "ports.json" for server in SERVERS}
     return [
         f"port {port} ({server})"
         for server, file in noted.items()
-        if file.exists()
-        for port in json.loads(file.read_text()).values()
+        for port in written_ports(file).values()
         if not is_free(port)
     ]

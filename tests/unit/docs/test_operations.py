@@ -64,3 +64,8 @@ def test_prometheus_takes_the_rules_and_they_speak_when_they_should(check):
     """Prometheus's own tool reads them, and each case of `alert_cases.yml` comes out as written there."""
     done = subprocess.run([PROMTOOL, *check], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_pods_take_no_variables_of_services():
+    """A Service called faretide-metrics would set FARETIDE_METRICS_PORT to an address, and no worker would start."""
+    assert "enableServiceLinks: false" in PAGE

@@ -2,13 +2,20 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
+import sys
 from types import SimpleNamespace
 
 import pytest
 
-from infra.cli import reporting, up
+from infra.cli import processes, reporting, up
+from infra.cli.exits import CommandError
+from infra.cli.machine import Steps, machine
+from infra.clients import admin, registry
 from infra.clients.errors import UnreachableError
+from infra.embedded import stack
+from infra.embedded.ownership import Ownership
 from infra.settings import Settings
 
 LONG_S = 20
@@ -116,3 +123,100 @@ async def test_a_view_that_failed_does_not_stand_in_the_place_of_the_summary(cap
     await asyncio.wait([showing])
     await up._end_showing(showing)
     assert "the brokers do not answer" in capsys.readouterr().err
+
+
+@pytest.fixture
+def _logging_as_it_was():
+    """The command sets the root logger up; tests after it want theirs."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+
+
+@pytest.mark.usefixtures("_logging_as_it_was")
+@pytest.mark.parametrize("own_brokers", [False, True])
+def test_two_in_one_directory_are_refused_before_anything_is_touched(tmp_path, monkeypatch, own_brokers):
+    """The second would else take the first one's logs, ports and places in the groups."""
+
+    def start_bound(*_arguments, **_options):
+        raise AssertionError("nothing is started")
+
+    monkeypatch.setattr(processes, "start_bound", start_bound)
+    reached = {"bootstrap": "127.0.0.1:1", "registry_url": "http://127.0.0.1:1"} if own_brokers else {}
+    settings = Settings(state_dir=tmp_path, **reached)
+    with (
+        Ownership(tmp_path),
+        pytest.raises(CommandError, match="in use by process"),
+        machine(settings, Steps(quiet=True)),
+    ):
+        pass
+    assert [file.name for file in tmp_path.iterdir()] == ["owner.json"]
+
+
+class FakeStack:
+    """Servers that only know whether they were stopped."""
+
+    bootstrap, registry_url, database_url = "127.0.0.1:1", "http://127.0.0.1:1", ""
+    stopped = False
+
+    def __init__(self, *_arguments, **_options):
+        pass
+
+    def start(self):
+        pass
+
+    def stop(self):
+        FakeStack.stopped = True
+
+
+class ClosedPipe:
+    """Standard error whose reader has gone."""
+
+    def write(self, _text):
+        raise BrokenPipeError
+
+    flush = isatty = lambda _self: False
+
+
+@pytest.mark.usefixtures("_logging_as_it_was")
+def test_all_is_stopped_in_order_though_nobody_hears_of_it(tmp_path, monkeypatch):
+    """Neither a terminal that is gone nor a note cut short by a full disk leaves servers to be killed."""
+    stopped = []
+    monkeypatch.setattr(FakeStack, "stopped", False)
+    monkeypatch.setattr(stack, "EmbeddedStack", FakeStack)
+    monkeypatch.setattr(processes.ServiceProcesses, "start", lambda *_arguments: None)
+    monkeypatch.setattr(processes.ServiceProcesses, "stop", lambda _self: stopped.append("services"))
+    monkeypatch.setattr(sys, "stderr", ClosedPipe())
+    with machine(Settings(state_dir=tmp_path), Steps(quiet=False)):
+        (tmp_path / "endpoints.json").write_text("")
+    assert "services" in stopped
+    assert FakeStack.stopped
+
+
+async def test_topics_that_differ_from_the_settings_end_the_preparation(monkeypatch):
+    """Every worker would end with that sentence, and a minute later nobody would know why nothing is ready."""
+
+    class Server:
+        def __init__(self, *_arguments):
+            pass
+
+        async def __aenter__(self):
+            return self
+
+        async def __aexit__(self, *_error):
+            pass
+
+        async def register_all(self):
+            return {}
+
+        async def create_missing(self):
+            return []
+
+        async def states(self):
+            return [SimpleNamespace(faults=()), SimpleNamespace(faults=("must have 8 partitions, got 4",))]
+
+    monkeypatch.setattr(admin, "Admin", Server)
+    monkeypatch.setattr(registry, "Registry", Server)
+    with pytest.raises(CommandError, match="must have 8 partitions, got 4"):
+        await up._prepare(None, Settings(), Steps(quiet=True))

@@ -127,3 +127,11 @@ def test_a_missing_certificate_file_is_named(tmp_path):
     )
     with pytest.raises(ValueError, match=r"certificate files must be readable PEM without a passphrase, got .*ca\.pem"):
         connect(settings)
+
+
+@pytest.mark.parametrize("left", ["", '{"pid": 1', "[]", "{}"])
+def test_a_note_that_cannot_be_read_is_not_mine_to_remove(tmp_path, left):
+    """Whoever stops goes on stopping; the next start writes a whole one."""
+    (tmp_path / "endpoints.json").write_text(left)
+    forget_endpoints(tmp_path)
+    assert (tmp_path / "endpoints.json").read_text() == left

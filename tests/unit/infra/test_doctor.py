@@ -12,7 +12,7 @@ from infra.cli.doctor import checks
 from infra.cli.doctoring.brokers import copy_faults, too_old
 from infra.cli.doctoring.findings import Check, Disk, Level, Patient, disk_of, examine, ok
 from infra.cli.doctoring.groups import Group, group_finding
-from infra.cli.doctoring.machine import GIB, disk_finding
+from infra.cli.doctoring.machine import GIB, check_embedded, disk_finding
 from infra.cli.doctoring.records import skew_finding
 from infra.clients.errors import NothingRunsError, UnreachableError
 from infra.settings import Settings
@@ -172,3 +172,11 @@ def test_the_command_where_nothing_runs(tmp_path):
     assert (done.returncode, done.stderr, said["well"]) == (1, "", False)
     assert [finding["check"] for finding in said["findings"] if finding["level"] == "FAIL"] == ["brokers"]
     assert "start it with `faretide up`" in said["findings"][0]["said"]
+
+
+async def test_ports_that_cannot_be_read_are_no_fault_of_the_machine(tmp_path):
+    """`faretide up` takes a file that was cut short for none, and so does the doctor."""
+    (tmp_path / "kafka").mkdir()
+    (tmp_path / "kafka" / "ports.json").write_text("")
+    findings = await check_embedded(replace(patient(), settings=Settings(state_dir=tmp_path)))
+    assert (findings[-1].level, findings[-1].said) == (Level.OK, "ports of the embedded servers are free")

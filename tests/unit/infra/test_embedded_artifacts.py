@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 import tarfile
 import threading
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +15,7 @@ from infra.embedded.artifacts import ATTEMPTS, ArtifactError, fetch, unpack
 from infra.embedded.lock import render
 from infra.embedded.lockfile import KAFKA_LOCK, REGISTRY_LOCK, Artifact, read_lock
 
+REPOSITORY = Path(__file__).parents[3]
 CONTENTS = {"alpha": b"a" * 1000, "beta": b"b" * 2000}
 
 
@@ -165,3 +169,35 @@ def test_kafka_is_locked_with_a_logging_binding():
     versions = {artifact.a: artifact.v for artifact in read_lock(KAFKA_LOCK)}
     assert versions["log4j-slf4j-impl"] == versions["log4j-core"]
     assert versions["kafka-clients"] == versions["kafka_2.13"]
+
+
+ENDED_DURING_A_FETCH = """
+import sys, threading
+from pathlib import Path
+from infra.embedded.artifacts import fetch
+
+begun = threading.Event()
+
+def fetch_one(_artifact, _directory, _on_bytes):
+    begun.set()
+    threading.Event().wait()
+
+given = Path(sys.argv[1]), Path(sys.argv[2])
+threading.Thread(target=fetch, args=given, kwargs={"fetch_one": fetch_one}, daemon=True).start()
+begun.wait()
+"""
+
+
+def test_a_process_ends_though_a_fetch_goes_on(lock, cache):
+    """Ctrl-C during the first start need not wait for a hundred megabytes."""
+    line = [sys.executable, "-c", ENDED_DURING_A_FETCH, str(lock), str(cache)]
+    assert subprocess.run(line, cwd=REPOSITORY, check=False, timeout=60).returncode == 0
+
+
+def test_what_a_killed_process_left_is_swept(lock, cache):
+    """Half a file of an earlier kill; what is fetched for another lock file at the same time stays."""
+    for name in (".incoming-some-killed", ".incoming-other-busy"):
+        (cache / name).mkdir(parents=True)
+        (cache / name / "half").touch()
+    fetch(lock, cache, fetch_one=FakeRepository())
+    assert [path.name for path in cache.glob(".incoming-*")] == [".incoming-other-busy"]

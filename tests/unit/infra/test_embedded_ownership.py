@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from infra.embedded.ownership import DataDirInUseError, Ownership
+from infra.embedded.stack import EmbeddedStack
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -100,3 +101,39 @@ def test_pid_of_a_stranger_is_left_alone(owner, tmp_path):
     with pytest.raises(DataDirInUseError, match="still held by a server of an earlier run"):
         Ownership(tmp_path, patience_s=0.5)
     assert not ended(server_pid)
+
+
+def test_a_full_disk_keeps_nobody_from_leaving(tmp_path, monkeypatch):
+    """The lock is what counts; the note in the file is for people and for newcomers who wait."""
+
+    def full(*_arguments):
+        raise OSError(28, "No space left on device")
+
+    ownership = Ownership(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", full)
+        ownership.release()
+        with pytest.raises(OSError, match="No space left"):
+            Ownership(tmp_path)
+    Ownership(tmp_path, patience_s=0).release()
+
+
+class Server:
+    """One that notes that it was asked to stop, and may fail to."""
+
+    def __init__(self, name, stopped, *, fails=False):
+        self.name, self.stopped, self.fails = name, stopped, fails
+
+    def stop(self):
+        self.stopped.append(self.name)
+        if self.fails:
+            raise OSError(28, "No space left on device")
+
+
+def test_each_server_is_stopped_whatever_the_one_before_raised(tmp_path):
+    """In their order, and what went wrong is said in the end."""
+    stopped, stack = [], EmbeddedStack(tmp_path)
+    stack._servers = (Server("registry", stopped, fails=True), Server("kafka", stopped), Server("postgres", stopped))
+    with pytest.raises(OSError, match="No space left"):
+        stack.stop()
+    assert stopped == ["registry", "kafka", "postgres"]

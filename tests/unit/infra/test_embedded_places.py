@@ -3,15 +3,19 @@
 import json
 import os
 import socket
+import subprocess
+import uuid
 from pathlib import Path
 
 import pytest
 
+from infra.embedded.java import java_environment
 from infra.embedded.kafka import EmbeddedKafka, accepts_records
 from infra.embedded.ports import LOOPBACK, free_port, is_free, remembered_ports
 from infra.embedded.postgres_user import Account, PostgresUserError, can_enter, home_for
 from infra.embedded.registry import EmbeddedRegistry, answers
 
+MAKEFILE = Path(__file__).parents[3] / "Makefile"
 STRANGER = Account("stranger", 4_000_000, 4_000_000)
 
 
@@ -131,3 +135,51 @@ def test_a_data_directory_of_any_name_reaches_the_broker(tmp_path):
     (logs,) = (line.partition("=")[2] for line in written.splitlines() if line.startswith("log.dirs="))
     read = logs.encode("iso-8859-1").decode("unicode_escape")
     assert read.encode("utf-16", "surrogatepass").decode("utf-16") == str(place / "logs")
+
+
+def test_java_finds_its_files_below_a_directory_of_any_name(monkeypatch):
+    """Without a locale it takes names for ASCII."""
+    for name in ("LANG", "LC_ALL"):
+        monkeypatch.delenv(name, raising=False)
+    assert java_environment({"PORT": "1"}).items() >= {"LC_ALL": "C.UTF-8", "PORT": "1"}.items()
+
+
+@pytest.mark.parametrize("server", [EmbeddedKafka, EmbeddedRegistry])
+def test_a_colon_in_the_way_to_java_s_files_is_refused(server, tmp_path):
+    """It would end an entry of the class path, and no class would be found."""
+    with pytest.raises(ValueError, match="must have no colon"):
+        server(tmp_path / "data", tmp_path / "12:30" / "cache")
+
+
+def make(target, *variables, cwd):
+    """Run a rule of the Makefile in a directory of its own."""
+    line = ["make", "-f", str(MAKEFILE), target, *variables]
+    return subprocess.run(line, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+DATA = f"postgres-{uuid.UUID(int=7)}"
+
+
+@pytest.mark.parametrize(
+    ("place", "stay"),
+    [(DATA, {"postgres-"}), ("postgres-", {DATA, "postgres-"}), (f"{DATA}/..", {DATA, "postgres-"})],
+)
+def test_make_clean_takes_the_data_that_are_kept_outside_along(tmp_path, place, stay):
+    """Started by root they are not below the state directory; nothing but such a directory is removed."""
+    outside = tmp_path / "outside"
+    for name in (DATA, "postgres-"):
+        (outside / name).mkdir(parents=True)
+    (tmp_path / ".faretide" / "postgres").mkdir(parents=True)
+    (tmp_path / ".faretide" / "postgres" / "location").write_text(f"{outside}/{place}")
+    assert make("clean", f"OUTSIDE={outside}", cwd=tmp_path).returncode == 0
+    assert {directory.name for directory in outside.iterdir()} == stay
+    assert not (tmp_path / ".faretide").exists()
+
+
+def test_make_run_is_not_stuck_with_half_a_virtual_environment(tmp_path):
+    """Debian's Python without python3-venv makes a directory and a link in it before it fails."""
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\n[ "$1" = -c ] && exit 0\nmkdir -p "$3/bin"; touch "$3/bin/python"; exit 1\n')
+    python.chmod(0o755)
+    assert make(".venv/bin/python", f"PYTHON={python}", cwd=tmp_path).returncode != 0
+    assert not (tmp_path / ".venv").exists()

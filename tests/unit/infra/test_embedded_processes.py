@@ -230,3 +230,14 @@ def test_servers_do_not_see_the_secrets_of_the_parent(tmp_path, monkeypatch):
     start_bound(("/usr/bin/env",), log=log, cwd=tmp_path, environment=plain_environment({"PORT": "1"})).wait(10)
     assert "hunter2" not in log.read_text()
     assert "PORT=1" in log.read_text()
+
+
+def test_a_log_is_for_its_owner_alone(tmp_path):
+    """Whatever the umask: a program may say in it what is not for everybody on the machine."""
+    log = tmp_path / "some.log"
+    before = os.umask(0)
+    try:
+        start_bound(("/bin/true",), log=log, cwd=tmp_path, environment=plain_environment()).wait(10)
+    finally:
+        os.umask(before)
+    assert log.stat().st_mode & 0o777 == 0o600

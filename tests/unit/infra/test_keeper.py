@@ -105,12 +105,33 @@ def test_a_stop_reaches_the_worker_and_none_follows(keeper):
     assert "worker" not in kept.stdout.read()
 
 
-def test_a_stop_before_the_worker_can_end_in_order_is_a_stop(keeper):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_before_the_worker_can_end_in_order_is_a_stop(keeper, number):
     """Its first seconds are spent on imports: whoever asked it to end is not told of a failure."""
     kept = keeper(FOREVER)
     next_worker(kept)
-    kept.terminate()
+    kept.send_signal(number)
     assert kept.wait(10) == 0
+
+
+STOPPED_WHILE_IT_LOADS = """
+import signal, sys, types
+from infra.cli import worker
+
+class Loading(types.ModuleType):
+    def __getattr__(self, name):
+        signal.raise_signal(signal.SIGTERM)
+        raise ImportError("it went on")
+
+sys.modules["agents.services"] = Loading("agents.services")
+worker.command("supply")
+"""
+
+
+def test_a_worker_hears_a_stop_while_it_loads():
+    """The first process of a container gets only signals that it listens for, from the beginning."""
+    ended = subprocess.run([sys.executable, "-c", STOPPED_WHILE_IT_LOADS], cwd=REPOSITORY, check=False, timeout=60)
+    assert ended.returncode == 0
 
 
 def test_a_worker_that_signals_end_again_and_again_is_told_of_as_shells_do(keeper):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.secret_files import BUNDLE_KEY, VIEWER_TOKEN, SecretFileError, secret_of
 from infra.settings import (
     SecurityProtocol,
     Settings,
@@ -77,6 +78,20 @@ def test_a_variable_that_is_nearly_a_setting_is_not_ignored(monkeypatch):
         "FARETIDE_KAFKA_PASWORD_FILE: is no setting, did you mean FARETIDE_KAFKA_PASSWORD_FILE?; "
         "FARETIDE_ZONE_PARTITION: is no setting, did you mean FARETIDE_ZONE_PARTITIONS?"
     )
+
+
+def test_a_secret_of_one_command_may_stand_in_a_file(monkeypatch, tmp_path):
+    """As any secret setting; a name that is no setting and looks like one of these is not passed over."""
+    key = tmp_path / "key"
+    key.write_text("from a file\n")
+    monkeypatch.setenv("FARETIDE_BUNDLE_KEY_FILE", str(key))
+    read_settings()
+    assert (secret_of(BUNDLE_KEY), secret_of(VIEWER_TOKEN)) == ("from a file", "")
+    monkeypatch.setenv("FARETIDE_BUNDLE_KEY", "given")
+    with pytest.raises(SecretFileError, match="must not both be set"):
+        secret_of(BUNDLE_KEY)
+    monkeypatch.delenv("FARETIDE_BUNDLE_KEY_FILE")
+    assert secret_of(BUNDLE_KEY) == "given"
 
 
 def test_secrets_are_not_printed(monkeypatch):
