@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from demand.ratio_walk import INPUTS
 from demand.ratios import HALF_LIVES_MS
-from infra.cli.exits import CommandError
+from infra.cli.exits import CommandError, ExitCode
 from infra.cli.models import announce_command
 from pricing.artefact import MOST_BYTES, BrokenModelError, Parts, packed, unpacked
 from pricing.demand_features import FEATURES
@@ -215,7 +215,7 @@ def test_trees_of_other_features_are_refused_by_name():
     data = xgboost.DMatrix(rng.normal(size=(400, len(FEATURES) + 1)), label=rng.poisson(2.0, 400), nthread=1)
     trees = xgboost.train({"objective": "count:poisson", "nthread": 1}, data, num_boost_round=2)
     changed = {"trees": bytes(trees.save_raw("ubj"))}
-    with pytest.raises(BrokenModelError, match=f"model-unreadable.*must look at {len(FEATURES)} features"):
+    with pytest.raises(BrokenModelError, match=rf"model-unreadable.*must look at {len(FEATURES)} features"):
         model_of(announced(**_resealed(lambda _: changed)))
 
 
@@ -231,14 +231,14 @@ CELLS = {
 def test_cells_that_cannot_be_looked_up_are_refused_by_name(how):
     """Shares are found by halving: cells out of order would price by those of another."""
     changed = _resealed(lambda parts: {"arrays": parts.arrays | {"cells": CELLS[how](parts.arrays["cells"])}})
-    with pytest.raises(BrokenModelError, match="model-unreadable.*cells must be int64"):
+    with pytest.raises(BrokenModelError, match=r"model-unreadable.*cells must be int64"):
         model_of(announced(**changed))
 
 
 @pytest.mark.parametrize("named", ["America/New_Yurk", "America", "../etc/passwd", "", 5, None])
 def test_a_model_of_no_time_zone_is_refused_by_name(named):
     """The usual week is read off the local clock at every tick."""
-    with pytest.raises(BrokenModelError, match="model-unreadable.*time_zone must be"):
+    with pytest.raises(BrokenModelError, match=r"model-unreadable.*time_zone must be"):
         model_of(announced(**_resealed(lambda parts: {"meta": parts.meta | {"time_zone": named}})))
 
 
@@ -305,6 +305,16 @@ def test_a_model_with_a_value_that_cannot_be_is_not_announced(tmp_path):
     file.write_bytes(_with("coefficients", (0, 3), np.nan)()["artefact"])
     with pytest.raises(CommandError, match="coefficients must be from -3 to 3, got nan"):
         announce_command(file, "demand@3")
+
+
+@pytest.mark.parametrize("label", ["demnd@3", "etta@1", "Demand@2"])
+def test_a_model_of_a_name_nobody_asks_for_is_not_announced(label, tmp_path):
+    """A misspelt name would be announced and price nothing, and nobody would be told."""
+    file = tmp_path / "mine.faretide"
+    file.write_bytes(trained().artefact)
+    with pytest.raises(CommandError, match="named one of demand, eta, acceptance, supply, got") as refused:
+        announce_command(file, label)
+    assert refused.value.code == ExitCode.USAGE
 
 
 def test_a_model_learnt_to_no_instant_is_refused_by_name():
