@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 # Twice the arrays with each level; deeper trees are better left to XGBoost.
 DEEPEST = 8
+# Each is walked by every tick.
+MOST_TREES = 1_000
 _LEAF = -1
 
 
@@ -65,14 +67,14 @@ def _walked(rows, features, thresholds, leaves, depth):  # type: ignore[no-untyp
 def compiled(trees: xgboost.Booster) -> CompiledTrees:
     """The trees of a fitted model.
 
-    Raises ValueError for a model without trees, for trees deeper than `DEEPEST` and for splits by category.
+    Raises ValueError for a model without trees or of more than `MOST_TREES`, for trees deeper than `DEEPEST`, for
+    splits by category, and for nodes or features that are not there: the compiled walk asks for no bounds.
     """
     model = json.loads(bytes(trees.save_raw("json")))["learner"]["gradient_booster"]["model"]["trees"]
-    if not model or any(any(tree["split_type"]) for tree in model):
-        raise ValueError(f"trees must be one or more, without categories, got {len(model)}")
-    depth = max(_depth(tree, 0) for tree in model)
-    if depth > DEEPEST:
-        raise ValueError(f"trees must be at most {DEEPEST} deep, got {depth}")
+    if not 0 < len(model) <= MOST_TREES or any(any(tree["split_type"]) for tree in model):
+        raise ValueError(f"trees must be from one to {MOST_TREES}, without categories, got {len(model)}")
+    depth = max(_depth(tree, 0, DEEPEST) for tree in model)
+    columns = trees.num_features()
     features = np.zeros((len(model), 1 << depth), np.int64)
     thresholds, leaves = np.zeros(features.shape, np.float32), np.zeros(features.shape, np.float32)
     for place, tree in enumerate(model):
@@ -84,17 +86,25 @@ def compiled(trees: xgboost.Booster) -> CompiledTrees:
                     thresholds[place, (1 << level) + at] = tree["split_conditions"][node]
             nodes = [child for node in nodes for child in _children(tree, node)]
         leaves[place] = [tree["split_conditions"][node] for node in nodes]
+    if ((features < 0) | (features >= columns)).any():
+        raise ValueError(f"trees must split by one of {columns} features, got feature {features.max()}")
     return CompiledTrees(depth=depth, features=features, thresholds=thresholds, leaves=leaves)
 
 
 def _children(tree: dict[str, Any], node: int) -> tuple[int, int]:
     """Left and right; a leaf stands for both of its own, so that every path has the same length."""
-    if tree["left_children"][node] == _LEAF:
+    left, right = tree["left_children"][node], tree["right_children"][node]
+    if left == _LEAF:
         return node, node
-    return tree["left_children"][node], tree["right_children"][node]
+    if min(left, right) <= 0 or max(left, right) >= len(tree["left_children"]):
+        raise ValueError(f"node {node} must have two nodes below it, got {left} and {right}")
+    return left, right
 
 
-def _depth(tree: dict[str, Any], node: int) -> int:
+def _depth(tree: dict[str, Any], node: int, most: int) -> int:
+    """Levels below the node; refused beyond `most`, so that a circle is no walk without end."""
     if tree["left_children"][node] == _LEAF:
         return 0
-    return 1 + max(_depth(tree, child) for child in _children(tree, node))
+    if not most:
+        raise ValueError(f"trees must be at most {DEEPEST} deep")
+    return 1 + max(_depth(tree, child, most - 1) for child in _children(tree, node))

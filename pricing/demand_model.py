@@ -7,6 +7,7 @@ it.
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import xgboost
@@ -18,7 +19,7 @@ from demand.kernel_base import PROFILE_SLOTS, along_steps
 from demand.long_memory import LongMemory, aged, blank_memory
 from demand.ratio_walk import INPUTS
 from demand.ratios import HALF_LIVES_MS, Sums
-from pricing.artefact import FORMAT, BrokenModelError, Parts, unpacked
+from pricing.artefact import FORMAT, UNREADABLE, BrokenModelError, Parts, unpacked, unreadable
 from pricing.compiled_trees import CompiledTrees, compiled
 from pricing.demand_features import FEATURES
 from pricing.fitted_forecast import banded
@@ -35,7 +36,12 @@ BOUNDS = {
     "coefficients": (-3.0, 3.0),
     "memory": (0.0, 1e12),
     "city_memory": (0.0, 1e12),
+    "memory_through_ms": (0.0, 4_102_444_800_000.0),  # to 2100
 }
+# Leaves add to the logarithm of the forecast; the largest of the shipped model is 0.025. Features are logarithms,
+# days, minutes and quarters of an hour, so a threshold beyond a million splits nothing.
+LEAF_BOUNDS = (-3.0, 3.0)
+THRESHOLD_BOUNDS = (-1e6, 1e6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -110,20 +116,27 @@ def model_from(parts: Parts, label: str) -> DemandModel:
             trees=trees,
             quick=None if trees is None else compiled(trees),
         )
-    except (KeyError, TypeError, ValueError, OverflowError, xgboost.core.XGBoostError) as error:
-        raise BrokenModelError("model-unreadable", str(error)) from error
-    _refuse_implausible(parts)
+        _refuse_implausible(parts, model.quick)
+    except UNREADABLE as error:
+        raise unreadable(error) from error
     return model
 
 
-def _refuse_implausible(parts: Parts) -> None:
-    """Raise BrokenModelError for a value out of `BOUNDS`: one NaN would take every price of a city to its cap."""
-    for name, (low, high) in BOUNDS.items():
-        values = np.asarray(parts.arrays.get(name, parts.meta.get(name)), np.float64)
-        # Asked this way round, NaN is outside.
-        outside = values[~((values >= low) & (values <= high))]
-        if outside.size:
-            raise BrokenModelError("model-implausible", f"{name} must be from {low:g} to {high:g}, got {outside[0]}")
+def _refuse_implausible(parts: Parts, trees: CompiledTrees | None) -> None:
+    """Raise BrokenModelError for a value out of bounds: one NaN would take every price of a city to its cap."""
+    for name, bounds in BOUNDS.items():
+        _refuse_outside(name, parts.arrays.get(name, parts.meta.get(name)), bounds)
+    if trees is not None:
+        _refuse_outside("leaves of the trees", trees.leaves, LEAF_BOUNDS)
+        _refuse_outside("thresholds of the trees", trees.thresholds, THRESHOLD_BOUNDS)
+
+
+def _refuse_outside(name: str, said: object, bounds: tuple[float, float]) -> None:
+    values, (low, high) = np.asarray(said, np.float64), bounds
+    # Asked this way round, NaN is outside.
+    outside = values[~((values >= low) & (values <= high))]
+    if outside.size:
+        raise BrokenModelError("model-implausible", f"{name} must be from {low:g} to {high:g}, got {outside[0]}")
 
 
 def _check(parts: Parts, name: str, wanted: list[str] | list[int]) -> None:
@@ -140,13 +153,25 @@ def _shaped(parts: Parts, name: str, shape: tuple[int, ...]) -> NDArray[np.float
 
 def _base_of(parts: Parts) -> DemandBase:
     cells = parts.arrays["cells"]
+    if cells.dtype != np.int64 or cells.ndim != 1 or (np.diff(cells) <= 0).any():
+        raise ValueError(f"cells must be int64[k], ascending, got {cells.dtype} of shape {cells.shape}")
     return DemandBase(
-        time_zone=str(parts.meta["time_zone"]),
+        time_zone=_time_zone_of(parts.meta["time_zone"]),
         city_per_min=_shaped(parts, "city_per_min", (672,)),
         cells=cells,
         share=along_steps(_shaped(parts, "share", (cells.size, 2, PROFILE_SLOTS)), SLOTS_PER_DAY),
         share_elsewhere=float(parts.meta["share_elsewhere"]),
     )
+
+
+def _time_zone_of(said: object) -> str:
+    if not isinstance(said, str):
+        raise TypeError(f"time_zone must be text, got {said!r}")
+    try:
+        ZoneInfo(said)
+    except (ValueError, OSError, LookupError):  # what the zone database says of a name it lacks, or that is a path
+        raise ValueError(f"time_zone must be an IANA time zone such as Europe/London, got {said!r}") from None
+    return said
 
 
 def _memory_of(parts: Parts, cells: int) -> LongMemory:
@@ -165,6 +190,8 @@ def _trees_of(body: bytes) -> xgboost.Booster | None:
         return None
     trees = xgboost.Booster(params={"nthread": 1})
     trees.load_model(bytearray(body))
+    if trees.num_features() != len(FEATURES):
+        raise ValueError(f"trees must look at {len(FEATURES)} features, got {trees.num_features()}")
     return trees
 
 

@@ -136,7 +136,8 @@ class Sample:
 
 def sample_of(cells: int, bin_steps: int, *, until_day: int) -> Sample:
     """Bins before `until_day`, evenly thinned to about `MOST_ROWS` rows of so many cells."""
-    first = min(WARM_UP_DAYS, until_day // 3)
+    # Of the first day the usual day expects nothing: no days before it are known.
+    first = max(1, min(WARM_UP_DAYS, until_day // 3))
     bins = (until_day - first) * STEPS_PER_DAY // bin_steps
     every = max(1, -(-bins * cells // MOST_ROWS))
     # An even stride would always meet the same times of day.

@@ -59,12 +59,14 @@ def pickups_of_csv(lines: Iterable[str]) -> LocalPickups:
         elif line.strip():
             try:
                 local, lat, lon = line.split(",")[:3]
-                at = datetime.fromisoformat(local)
+                at = _local_time(local)
                 minutes.append(at.toordinal() * 1440 + at.hour * 60 + at.minute)
                 lats.append(_degrees(lat, 90.0))
                 lons.append(_degrees(lon, 180.0))
             except ValueError as error:
-                raise ValueError(f"line {number} must be {','.join(HEADER)},..., got {line.strip()!r}") from error
+                raise ValueError(
+                    f"line {number} must be {','.join(HEADER)},..., got {line.strip()!r}: {error}"
+                ) from error
     if not minutes:
         raise ValueError("no pickups: a file must have a header and at least one row")
     order = np.argsort(np.array(minutes), kind="stable")
@@ -76,6 +78,14 @@ def pickups_of_csv(lines: Iterable[str]) -> LocalPickups:
 def _check_header(line: str) -> None:
     if tuple(line.strip().split(",")[:3]) != HEADER:
         raise ValueError(f"line 1 must begin with {','.join(HEADER)}, got {line.strip()!r}")
+
+
+def _local_time(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    # No day alone is longer; it would be read as midnight.
+    if at.tzinfo is not None or len(text) <= len("2014-04-01"):
+        raise ValueError("pickup_local must be day and time of the local clock, without a UTC offset")
+    return at
 
 
 def _degrees(text: str, bound: float) -> float:

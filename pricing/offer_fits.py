@@ -28,22 +28,33 @@ def fitted_waits(offers: Offers) -> Waits:
     _refuse_few(picked.wait_s.size, "offers that ended in a ride")
     root, wait_s = 1.0 / np.sqrt(np.maximum(picked.idle_per_km2, 1e-3)), np.maximum(picked.wait_s, 1.0)
     mean = np.full_like(wait_s, np.mean(wait_s))
+    bounds = KINDS[ETA].bounds
     for _ in range(_ROUNDS):
-        match_s, s_per_root = _line(root, wait_s, 1.0 / np.square(mean))
+        match_s, s_per_root = _line(root, wait_s, 1.0 / np.square(mean), bounds["match_s"], bounds["s_per_root"])
         mean = np.maximum(match_s + s_per_root * root, 1.0)
     return Waits(match_s=_within(ETA, "match_s", match_s), s_per_root=_within(ETA, "s_per_root", s_per_root))
 
 
-def _line(x: Floats, y: Floats, weight: Floats) -> tuple[float, float]:
-    """Intercept and slope by weighted least squares, the intercept at least 0."""
+def _line(
+    x: Floats, y: Floats, weight: Floats, intercepts: tuple[float, float], slopes: tuple[float, float]
+) -> tuple[float, float]:
+    """Intercept and slope by weighted least squares within their bounds.
+
+    Where one is at its bound the other is the best there is beside it.
+    """
     total = np.sum(weight)
     mean_x, mean_y = np.sum(weight * x) / total, np.sum(weight * y) / total
     spread = np.sum(weight * np.square(x - mean_x))
     slope = np.sum(weight * (x - mean_x) * (y - mean_y)) / max(spread, 1e-12)
-    intercept = mean_y - slope * mean_x
-    if intercept < 0.0:
-        return 0.0, float(np.sum(weight * x * y) / np.sum(weight * x * x))
-    return float(intercept), float(slope)
+    slope = _clipped(slope, slopes)
+    intercept = _clipped(mean_y - slope * mean_x, intercepts)
+    if intercept in intercepts:
+        slope = _clipped(np.sum(weight * x * (y - intercept)) / np.sum(weight * x * x), slopes)
+    return intercept, slope
+
+
+def _clipped(value: float, bounds: tuple[float, float]) -> float:
+    return float(min(max(value, bounds[0]), bounds[1]))
 
 
 def fitted_acceptance(offers: Offers) -> Acceptance:
@@ -84,8 +95,9 @@ def _logit(columns: Floats, taken: Floats, free: NDArray[np.bool_]) -> Floats:
 
 
 def _within(kind: str, name: str, value: float) -> float:
-    low, high = KINDS[kind].bounds[name]
-    return round(float(min(max(value, low), high)), _DIGITS)
+    if not np.isfinite(value):
+        raise ValueError(f"{name} must come out as a number, got {value}: the offers hold none that could be fitted")
+    return round(_clipped(value, KINDS[kind].bounds[name]), _DIGITS)
 
 
 def _refuse_few(found: int, what: str) -> None:

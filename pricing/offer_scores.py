@@ -62,8 +62,12 @@ class Calibration:
 
 
 def waits_scored(model: Waits, history: Offers, test: Offers) -> Calibration:
-    """Of offers that ended in a ride; `history` is what the model was fitted on."""
+    """Of offers that ended in a ride; `history` is what the model was fitted on.
+
+    Raises ValueError if the test has none.
+    """
     seen, before = test.only(test.picked), history.only(history.picked)
+    _refuse_none(seen, "offers that ended in a ride")
     wait_s = np.maximum(seen.wait_s, SHORTEST_S)
     told = {
         "assumed": eta_s(seen.idle_per_km2),
@@ -75,8 +79,12 @@ def waits_scored(model: Waits, history: Offers, test: Offers) -> Calibration:
 
 
 def acceptance_scored(model: Acceptance, history: Offers, test: Offers) -> Calibration:
-    """Of offers that told a wait; `history` is what the model was fitted on."""
+    """Of offers that told a wait; `history` is what the model was fitted on.
+
+    Raises ValueError if the test has none.
+    """
     seen, before = test.only(test.eta_s >= 0.0), history.only(history.eta_s >= 0.0)
+    _refuse_none(seen, "offers that told a wait")
     taken = seen.accepted.astype(np.float64)
     told = {
         "assumed": chance_at_rest(seen.eta_s) * price_factor(seen.multiplier),
@@ -85,6 +93,11 @@ def acceptance_scored(model: Acceptance, history: Offers, test: Offers) -> Calib
         "trees": _trees(before, before.accepted.astype(np.float64), seen, "binary:logistic", (0, 0, -1, 0, -1)),
     }
     return _calibration(told, taken, _bernoulli, lambda brier: brier)
+
+
+def _refuse_none(seen: Offers, what: str) -> None:
+    if not seen.at_ms.size:
+        raise ValueError(f"the test must hold {what}, got none")
 
 
 def _calibration(
@@ -157,14 +170,17 @@ def _trees(history: Offers, seen: Floats, test: Offers, objective: str, signs: t
     A wait told may know more than the counts do, as that of the simulated city does: it foretells no wait.
     """
     columns = len(signs)
-    data = xgboost.DMatrix(_columns(history)[:, :columns], label=seen, nthread=1)
+    products = np.unique(history.product)
+    data = xgboost.DMatrix(_columns(history, products)[:, :columns], label=seen, nthread=1)
     parameters = TREES | {"objective": objective, "monotone_constraints": str(signs)}
     fitted = xgboost.train(parameters, data, num_boost_round=TREE_ROUNDS)
-    told: Floats = fitted.predict(xgboost.DMatrix(_columns(test)[:, :columns], nthread=1)).astype(np.float64)
+    told: Floats = fitted.predict(xgboost.DMatrix(_columns(test, products)[:, :columns], nthread=1)).astype(np.float64)
     return told
 
 
-def _columns(offers: Offers) -> Floats:
-    _, product = np.unique(offers.product, return_inverse=True)
+def _columns(offers: Offers, products: NDArray[np.str_]) -> Floats:
+    """Float64[n, 5]; a product is its number among `products`, ascending, NaN where it is none of them."""
+    at = np.minimum(np.searchsorted(products, offers.product), products.size - 1)
+    product = np.where(products[at] == offers.product, at, np.nan)
     hour = (offers.at_ms // HOUR_MS % 24).astype(np.float64)
-    return np.stack([offers.idle_per_km2, hour, offers.multiplier, product.astype(np.float64), offers.eta_s], axis=1)
+    return np.stack([offers.idle_per_km2, hour, offers.multiplier, product, offers.eta_s], axis=1)

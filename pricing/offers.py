@@ -18,6 +18,14 @@ from topics.prices import QuoteAnswered, QuoteOutcome
 
 COLUMNS = ("at_ms", "product", "multiplier_hundredths", "eta_s", "idle_near_milli", "accepted", "wait_s")
 NEVER = -1.0
+# Lowest and highest of what a file may say; sums of squares of more than these are no numbers any more.
+BOUNDS = {
+    "multiplier_hundredths": (1.0, 1e6),
+    "eta_s": (-1.0, 1e8),
+    "idle_near_milli": (0.0, 1e9),
+    "wait_s": (NEVER, 1e8),
+}
+_LATEST_MS = 4_102_444_800_000
 # After the lock a quote can be accepted no more; after half an hour more nobody is picked up that will ever be.
 SETTLED_MS = 1_800_000
 
@@ -99,7 +107,7 @@ def csv_rows(offers: Offers) -> Iterator[tuple[str, ...]]:
 def offers_of_csv(lines: Iterable[str]) -> Offers:
     """Offers of a file.
 
-    Raises ValueError naming the line if a column is missing or no number.
+    Raises ValueError naming the line and the field if a column is missing, no number or out of its bounds.
     """
     reader = csv.DictReader(lines)
     missing = set(COLUMNS) - set(reader.fieldnames or ())
@@ -108,12 +116,28 @@ def offers_of_csv(lines: Iterable[str]) -> Offers:
     rows = []
     for row in reader:
         values = tuple(row[name] or "" for name in COLUMNS)
-        try:
-            _ = [float(value) for name, value in zip(COLUMNS, values, strict=True) if name != "product"]
-        except ValueError:
-            raise ValueError(f"line {reader.line_num} must hold numbers, got {','.join(values)}") from None
+        for name, value in zip(COLUMNS, values, strict=True):
+            if rule := _broken(name, value):
+                raise ValueError(f"line {reader.line_num}: {name} must be {rule}, got {value!r}")
         rows.append(values)
     return _of_rows(rows)
+
+
+def _broken(name: str, value: str) -> str:
+    """The rule that a value of the column breaks, empty if it breaks none."""
+    if name == "at_ms":
+        whole = value.isascii() and value.isdecimal() and len(value) <= len(str(_LATEST_MS))
+        return "" if whole and int(value) <= _LATEST_MS else f"whole milliseconds from 0 to {_LATEST_MS}"
+    if name == "accepted":
+        return "" if value in {"0", "1"} else "0 or 1"
+    if name not in BOUNDS:
+        return ""
+    low, high = BOUNDS[name]
+    try:
+        within = low <= float(value) <= high
+    except ValueError:
+        within = False
+    return "" if within else f"a number from {low:g} to {high:g}"
 
 
 def _of_rows(rows: list[tuple[str, ...]]) -> Offers:

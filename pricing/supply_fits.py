@@ -31,7 +31,7 @@ LOW, HIGH = 0.1, 0.9
 _ROUNDS = 6
 _DIGITS = 4
 _LEAST_MEAN = 0.02
-# Where next to nothing is expected a count tells little of the spread.
+# Where next to nothing is expected a count tells little of the spread; where that is everywhere, it is all there is.
 _SPREAD_FROM = 0.5
 _MOST_SPREAD = 50.0
 
@@ -101,6 +101,8 @@ def _idle_at(rows: IdleRows, horizon_min: int) -> IdleAt:
     at = IdleAt(horizon_min=horizon_min, coefficients=tuple(coefficients.tolist()), spread=0.0)
     mean = at.mean(rows.features)
     kept = mean >= _SPREAD_FROM
+    if kept.sum() < LEAST_ROWS:
+        kept = np.ones_like(kept)
     return IdleAt(
         horizon_min=horizon_min, coefficients=at.coefficients, spread=fitted_spread(rows.came[kept], mean[kept])
     )

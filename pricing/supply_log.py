@@ -6,6 +6,7 @@
 
 A minute counts if every source partition of both topics was there and alive: a worker's restart is a break, not a city
 without cars. One log is one partition number; its zones are in no other. Records come in order of their offsets.
+One whose arrays contradict each other is passed over, as pricing passes it over, and counted.
 """
 
 from collections import defaultdict
@@ -34,6 +35,7 @@ class _Minutes:
     def __init__(self, partition: int) -> None:
         self.state = PartitionState(partition)
         self.complete: set[int] = set()
+        self.passed_over = 0
         self.rows: Rows = defaultdict(lambda: np.zeros(len(COUNTS), np.int64))
         self._next_ms: int | None = None
 
@@ -63,7 +65,10 @@ class CarMinutes(_Minutes):
                 self.complete.add(at_ms)
                 self._note(at_ms)
             self.forget(at_ms - KEPT_MS)
-        apply_supply(self.state, record, offset)
+        try:
+            apply_supply(self.state, record, offset)
+        except ValueError:
+            self.passed_over += 1
 
     def _note(self, at_ms: int) -> None:
         for zone in self.state.zones.values():
@@ -90,7 +95,10 @@ class BookingMinutes(_Minutes):
                 self.complete.add(at_ms - MINUTE_MS)
                 self._note(at_ms)
             self.forget(at_ms - KEPT_MS)
-        apply_demand(self.state, record, offset)
+        try:
+            apply_demand(self.state, record, offset)
+        except ValueError:
+            self.passed_over += 1
 
     def _note(self, at_ms: int) -> None:
         """The minute before the last one."""

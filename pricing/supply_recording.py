@@ -5,7 +5,8 @@
     bookings         .          1          3        accepted in the minute before it, by the cell of the pickup
 
 What the forecast of supply is fitted on and scored on; from `supply-cells` and `demand-cells` (`pricing.supply_log`),
-from the lockstep city, or from a file with the columns below. A cell with nothing to tell has no row.
+from the lockstep city, or from a file with the columns below. A cell with nothing to tell has no row; a minute in which
+no cell has anything has one of zeros, since a minute without a row is one that nobody recorded.
 """
 
 import csv
@@ -13,10 +14,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from h3.api import basic_int as h3
 from numpy.typing import NDArray
 
 from windows.panes import MINUTE_MS
 
+# Of one cell and minute, and of an instant: what is beyond was never counted, and would not fit into sums.
+MOST_COUNT, LATEST_MS = 1_000_000, 4_102_444_800_000
 COLUMNS = ("span", "at_ms", "cell", "idle", "busy", "soon_free", "bookings")
 COUNTS = COLUMNS[3:]
 
@@ -44,11 +48,13 @@ class SupplySpan:
 
 
 def csv_rows(spans: Iterable[SupplySpan]) -> Iterator[tuple[str, ...]]:
-    """The spans as rows of a file, its header first; by span, instant and cell."""
+    """The spans as rows of a file, its header first; by span, instant and cell. A span without a cell has no row."""
     yield COLUMNS
     for span in spans:
         table = np.stack([getattr(span, name) for name in COUNTS], axis=2)
-        for at, row in zip(*np.nonzero(table.any(axis=2)), strict=True):
+        told = table.any(axis=2)
+        told[~told.any(axis=1), :1] = True
+        for at, row in zip(*np.nonzero(told), strict=True):
             yield (span.name, str(span.at_ms[at]), f"{span.cells[row]:x}", *map(str, table[at, row].tolist()))
 
 
@@ -75,6 +81,10 @@ def _numbers(row: Sequence[str], line: int) -> tuple[int, ...]:
         raise ValueError(f"line {line} must hold a span, whole numbers and a cell, got {','.join(row)}") from None
     if len(counts) != len(COUNTS) or min(numbers) < 0 or numbers[0] % MINUTE_MS:
         raise ValueError(f"line {line} must hold {len(COUNTS)} counts at a whole minute, got {','.join(row)}")
+    if numbers[0] > LATEST_MS or max(numbers[2:]) > MOST_COUNT or not h3.is_valid_cell(numbers[1]):
+        raise ValueError(
+            f"line {line} must hold at_ms to {LATEST_MS}, an H3 cell and counts to {MOST_COUNT}, got {','.join(row)}"
+        )
     return numbers
 
 
@@ -94,12 +104,17 @@ def dense(name: str, at_ms: NDArray[np.int64], rows: NDArray[np.int64]) -> Suppl
 
 
 def cut(spans: list[SupplySpan]) -> tuple[list[SupplySpan], list[SupplySpan]]:
-    """The first two thirds of each span's instants and the last third, each as spans of their own."""
+    """The first two thirds of each span's instants and the last third, each as spans of their own.
+
+    A span of one minute has no first two thirds.
+    """
     early: list[SupplySpan] = []
     late: list[SupplySpan] = []
     for span in spans:
         at = 2 * span.at_ms.size // 3
         for kept, rows in ((early, slice(None, at)), (late, slice(at, None))):
+            if not span.at_ms[rows].size:
+                continue
             counts = {name: getattr(span, name)[rows] for name in COUNTS}
             kept.append(SupplySpan(name=span.name, at_ms=span.at_ms[rows], cells=span.cells, **counts))
     return early, late

@@ -58,7 +58,10 @@ class Covered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdleScores:
-    """One horizon: scores by model and evening, coverage over all and by evening, and the model by tenths."""
+    """One horizon: scores by model and evening, coverage over all and by evening, and the model by tenths.
+
+    Spans of one name are one evening; an evening too short to have a row has no scores.
+    """
 
     rows: int
     scores: Mapping[str, Score]
@@ -133,7 +136,8 @@ def _told(at: IdleAt, rows: IdleRows) -> dict[str, Floats]:
 
 
 def _scores(at: IdleAt, rows: IdleRows, told: Mapping[str, Floats], names: Sequence[str]) -> IdleScores:
-    parts = {name: rows.span == number for number, name in enumerate(names)}
+    of_name = np.array(names)[rows.span]
+    parts = {name: kept for name in dict.fromkeys(names) if (kept := of_name == name).any()}
     return IdleScores(
         rows=rows.came.size,
         scores={name: score_of(rows.came, one) for name, one in told.items()},

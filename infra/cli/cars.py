@@ -3,7 +3,6 @@
 import asyncio
 import csv
 import sys
-import time
 from collections.abc import AsyncIterator
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infra.cli.exits import CommandError
-from infra.cli.offers import AsJson, Drivers, FirstSeed, Output, Scenarios, Seeds, opened, parsed, scenarios_of
+from infra.cli.offers import AsJson, Drivers, FirstSeed, Output, Scenarios, Seeds, opened, parsed, scenarios_of, since
 from infra.cli.output import say, say_json
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def cars_command(
     if source is Source.CITY:
         spans = _of_city(range(first_seed, first_seed + seeds), drivers, scenario)
     else:
-        spans = asyncio.run(_of_topics(time.time_ns() // 1_000_000 - round(hours * HOUR_MS)))
+        spans = asyncio.run(_of_topics(since("--hours", hours, HOUR_MS)))
         if not spans:
             raise CommandError(
                 f"no minute of the last {hours:g} hours has counts of all partitions of supply-cells and demand-cells: "
@@ -124,7 +123,16 @@ async def _of_topics(since_ms: int) -> "list[SupplySpan]":
                 entry.partition, BookingMinutes(entry.partition)
             )
             booked.take(entry.record, entry.offset)
+    for topic, logs in ((SUPPLY_CELLS, cars.values()), (DEMAND_CELLS, bookings.values())):
+        say_passed_over(topic.name, sum(log.passed_over for log in logs))
     return spans_of(cars.values(), bookings.values()) if cars.keys() == bookings.keys() else []
+
+
+def say_passed_over(topic: str, records: int) -> None:
+    """Say on standard error how many records were not counted, if any."""
+    if records:
+        what = "record, whose arrays contradict" if records == 1 else "records, whose arrays contradict"
+        print(f"{topic}: passed over {records:,} {what} each other", file=sys.stderr, flush=True)
 
 
 async def read_entries(

@@ -1,7 +1,9 @@
 """`faretide forecast backtest`: forecasts of one file of pickups from another, and how good they are."""
 
 import gzip
+import math
 import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -47,7 +49,7 @@ def backtest_command(
     """Fit on one file of pickups, forecast another, and score beside plain forecasts and the noise floor.
 
     Coefficients, trees and the tuned mean's weights see the history only. With --online ratios follow the test;
-    without, everything stands as at the history's end. `mean`, `p10` and `p90` are pickups per bin and cell.
+    without, they fade from where they stood at the history's end. `mean`, `p10` and `p90` are pickups per bin and cell.
     """
     import numpy as np
 
@@ -56,6 +58,9 @@ def backtest_command(
     if bin_minutes not in BIN_MINUTES:
         minutes = ", ".join(map(str, BIN_MINUTES))
         raise CommandError(f"--bin must be one of {minutes} minutes, got {bin_minutes}", ExitCode.USAGE)
+    for option, value in (("--least-per-day", least_per_day), ("--scored-per-day", scored_per_day)):
+        if not math.isfinite(value):
+            raise CommandError(f"{option} must be a finite number, got {value}", ExitCode.USAGE)
     if output is not None:
         writable_file(output)
     plan = BacktestPlan(
@@ -65,7 +70,7 @@ def backtest_command(
         least_per_day=min(least_per_day, scored_per_day),
         scored_per_day=scored_per_day,
     )
-    before, after = _read(history), _read(test)
+    before, after = read_pickups(history), read_pickups(test)
     try:
         with walking(f"resolution {resolution}, {bin_minutes} min") as told:
             forecasts = backtest(before, after, plan, told=told)
@@ -99,7 +104,11 @@ def walking(what: str) -> "Iterator[Told]":
         yield lambda day, days: bar.update(task, completed=day, total=days)
 
 
-def _read(path: Path) -> "LocalPickups":
+def read_pickups(path: Path) -> "LocalPickups":
+    """The pickups of a file.
+
+    Raises CommandError naming the file.
+    """
     from pricing.local_pickups import pickups_of_csv
 
     try:
@@ -110,9 +119,9 @@ def _read(path: Path) -> "LocalPickups":
             return pickups_of_csv(lines)
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror or error}", ExitCode.USAGE) from error
-    except (EOFError, UnicodeDecodeError) as error:
+    except (EOFError, UnicodeDecodeError, zlib.error) as error:
         raise CommandError(f"{path} cannot be read: {error}", ExitCode.USAGE) from error
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise CommandError(f"{path}: {error}", ExitCode.USAGE) from error
 
 

@@ -2,16 +2,20 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.cli.cars import read_entries
+from infra.cli.cars import read_entries, say_passed_over
 from infra.cli.exits import CommandError
+from infra.cli.offers import since
 from infra.cli.output import say, say_json, say_table
 
 if TYPE_CHECKING:
+    from infra.clients.consumer import Entry
     from pricing.idle_forecast import IdleForecast
     from pricing.idle_outlook import CellOutlook
     from pricing.zone_join import PartitionState
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = ("faretide forecast supply", "faretide forecast supply --top 5 --json")
 HOUR_MS = 3_600_000
+# The longest any policy lets a price stand on old data.
+_FRESH_MS = 60_000
 
 
 def supply_command(
@@ -30,12 +36,13 @@ def supply_command(
     top: Annotated[int, typer.Option(min=1, help="So many cells, those with most idle cars first.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON document.")] = False,
 ) -> None:
-    """Forecast idle cars by cell, with p10 and p90, by the model `supply`.
+    """Forecast idle cars by cell, with p10 and p90, by the model `supply`, from the newest instant of the counts.
 
-    The champion's, or if there is none the one announced last. Reads supply-cells as PRICING does and changes nothing.
+    That instant and its age are told: where SUPPLY has stopped, counts and forecasts are of then. The model is the
+    champion, or if there is none the one announced last. Reads supply-cells as PRICING does and changes nothing.
     The forecast is net of riders, at prices like those of the minutes the model was fitted on.
     """
-    states, announced = asyncio.run(_read(time.time_ns() // 1_000_000 - round(hours * HOUR_MS)))
+    states, announced = asyncio.run(_read(since("--hours", hours, HOUR_MS)))
     label, forecast = _forecast_of(announced, market)
     now_ms = max((zone.latest_ms for state in states for zone in state.zones.values()), default=0)
     complete = [state for state in states if state.supply.is_complete(now_ms)]
@@ -50,6 +57,7 @@ def supply_command(
     cells.sort(key=lambda cell: (-cell.idle, cell.cell))
     found = {
         "now_ms": now_ms,
+        "age_ms": max(0, time.time_ns() // 1_000_000 - now_ms),
         "model": label,
         "partitions": len(states),
         "complete_partitions": len(complete),
@@ -86,26 +94,53 @@ async def _read(since_ms: int) -> "tuple[list[PartitionState], list[ModelAnnounc
     from infra.cli.session import open_session
     from infra.clients.registry import Registry
     from infra.clients.schema_ids import SchemaIds
-    from pricing.zone_join import PartitionState, apply_supply
-    from pricing.zone_state import KEPT_MS
     from topics.catalogue import MODELS, SUPPLY_CELLS
 
     connection = open_session("forecast").connection
-    states: dict[int, PartitionState] = {}
     async with Registry(connection) as registry:
         ids = SchemaIds(registry)
         announced = [entry.record async for entry in read_entries(connection, MODELS, ids, 0)]
-        async for entry in read_entries(connection, SUPPLY_CELLS, ids, since_ms):
-            state = states.get(entry.partition) or states.setdefault(entry.partition, PartitionState(entry.partition))
-            for zone in apply_supply(state, entry.record, entry.offset):
-                state.zones[zone].forget(entry.record.now_ms - KEPT_MS)
-    return [states[number] for number in sorted(states)], announced
+        states, passed_over = await states_of(read_entries(connection, SUPPLY_CELLS, ids, since_ms))
+    say_passed_over(SUPPLY_CELLS.name, passed_over)
+    return states, announced
 
 
-def _show(cells: "list[CellOutlook]", found: dict[str, object]) -> None:
+async def states_of(entries: "AsyncIterator[Entry]") -> "tuple[list[PartitionState], int]":
+    """What stands in each partition of supply-cells, and how many records were passed over.
+
+    A record whose arrays contradict each other changes nothing, as in pricing.
+    """
+    from pricing.zone_join import PartitionState, apply_supply
+    from pricing.zone_state import KEPT_MS
+
+    states: dict[int, PartitionState] = {}
+    passed_over = 0
+    async for entry in entries:
+        state = states.get(entry.partition) or states.setdefault(entry.partition, PartitionState(entry.partition))
+        try:
+            changed = apply_supply(state, entry.record, entry.offset)
+        except ValueError:
+            passed_over += 1
+            continue
+        for zone in changed:
+            state.zones[zone].forget(entry.record.now_ms - KEPT_MS)
+    return [states[number] for number in sorted(states)], passed_over
+
+
+def as_of(now_ms: int, age_ms: int) -> str:
+    """When what is told as now was, and how long ago that is; plainly so if it is more than a minute.
+
+    >>> as_of(1_700_000_000_000, 2_000)
+    'as of 2023-11-14 22:13:20 UTC, 2 s ago'
+    """
+    at = f"as of {datetime.fromtimestamp(now_ms / 1_000, UTC):%Y-%m-%d %H:%M:%S} UTC, {age_ms // 1_000:,} s ago"
+    return at if age_ms <= _FRESH_MS else f"{at}: that old, what is told as now may be long gone; is SUPPLY running?"
+
+
+def _show(cells: "list[CellOutlook]", found: dict[str, Any]) -> None:
     say(
         f"{found['idle']} idle cars, by {found['model']}; {found['complete_partitions']} of {found['partitions']} "
-        "partitions of supply-cells are complete"
+        f"partitions of supply-cells are complete; {as_of(int(found['now_ms']), int(found['age_ms']))}"
     )
     horizons = [f"in {later.in_min} min (p10-p90)" for later in cells[0].later] if cells else []
     rows = [

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.cli.exits import CommandError
+from infra.cli.exits import CommandError, ExitCode
 from infra.cli.output import say, say_json, say_table
 
 if TYPE_CHECKING:
@@ -125,11 +125,18 @@ def _record(file: Path, name: str, version: int, alias: str) -> "ModelAnnounced"
 
 
 def _format_of(name: str) -> str:
-    """Format and version of artefacts of that name: small ones of behaviour, of demand any other."""
+    """Format and version of artefacts of that name.
+
+    Raises CommandError for a name that no service asks for.
+    """
     from pricing.artefact import FORMAT
     from pricing.behaviour_models import KINDS
+    from pricing.models import DEMAND
 
-    return KINDS[name].format if name in KINDS else FORMAT
+    formats = {DEMAND: FORMAT} | {known: kind.format for known, kind in KINDS.items()}
+    if name not in formats:
+        raise CommandError(f"a model must be named one of {', '.join(formats)}, got {name!r}", ExitCode.USAGE)
+    return formats[name]
 
 
 def _problem(record: "ModelAnnounced") -> str:

@@ -3,7 +3,9 @@
 import asyncio
 import csv
 import gzip
+import math
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -75,7 +77,7 @@ def offers_command(
     if source is Source.CITY:
         found = _of_city(range(first_seed, first_seed + seeds), drivers, scenario)
     else:
-        since_ms = time.time_ns() // 1_000_000 - round(days * DAY_MS)
+        since_ms = since("--days", days, DAY_MS)
         found = asyncio.run(_of_topics(since_ms) if source is Source.TOPICS else _of_database(since_ms))
     write_offers(found, output)
     taken, picked = int(found.accepted.sum()), int(found.picked.sum())
@@ -83,6 +85,16 @@ def offers_command(
         say_json({"file": str(output), "offers": found.at_ms.size, "accepted": taken, "picked_up": picked})
     else:
         say(f"{output}: {found.at_ms.size:,} offers, {taken:,} accepted, {picked:,} picked up")
+
+
+def since(option: str, value: float, unit_ms: int) -> int:
+    """The instant so many units ago, 0 at the earliest: a broker knows none before 1970.
+
+    Raises CommandError naming the option if it is no finite number.
+    """
+    if not math.isfinite(value):
+        raise CommandError(f"{option} must be a finite number, got {value}", ExitCode.USAGE)
+    return max(0, time.time_ns() // 1_000_000 - round(value * unit_ms))
 
 
 def read_offers(file: Path) -> "Offers":
@@ -105,7 +117,9 @@ def parsed(file: Path, of_csv: Callable[[TextIO], Rows]) -> Rows:
             return of_csv(lines)
     except OSError as error:
         raise CommandError(f"{file} cannot be read: {error.strerror or error}", ExitCode.USAGE) from error
-    except (ValueError, EOFError) as error:
+    except (EOFError, zlib.error) as error:
+        raise CommandError(f"{file} cannot be read: {error}", ExitCode.USAGE) from error
+    except (ValueError, OverflowError, csv.Error) as error:
         raise CommandError(f"{file}: {error}", ExitCode.USAGE) from error
 
 

@@ -13,7 +13,9 @@ from infra.cli.output import say, say_json, say_table
 from infra.cli.trained_files import keep
 
 if TYPE_CHECKING:
+    from pricing.acceptance import Acceptance
     from pricing.behaviour_models import Fitted
+    from pricing.eta import Waits
     from pricing.offer_scores import Calibration
     from pricing.offers import Offers
 
@@ -98,11 +100,15 @@ def _train(
 
     history, scored = _split(file, test)
     try:
-        fitted, calibration = _fit(name, history, scored)
+        fitted = _fitted(name, history)
     except ValueError as error:
         raise CommandError(f"{file}: {error}") from error
-    artefact = packed(name, market, fitted)
     against = test.name if test else TEST.name if file == HISTORY else "last third"
+    try:
+        calibration = _scored(fitted, history, scored)
+    except ValueError as error:
+        raise CommandError(f"{test or file} cannot be scored on ({against}): {error}") from error
+    artefact = packed(name, market, fitted)
     card = _card(name, fitted, calibration, history, {"offers": file.name, "test": against})
     keep(target, artefact, json.dumps(card, sort_keys=True, indent=1) + "\n", check=check)
     if report is not None:
@@ -136,15 +142,19 @@ def _split(file: Path, test: Path | None) -> "tuple[Offers, Offers]":
     return cut(history)
 
 
-def _fit(name: str, history: "Offers", test: "Offers") -> "tuple[Fitted, Calibration]":
+def _fitted(name: str, history: "Offers") -> "Waits | Acceptance":
     from pricing.offer_fits import fitted_acceptance, fitted_waits
+
+    return fitted_waits(history) if name == "eta" else fitted_acceptance(history)
+
+
+def _scored(model: "Waits | Acceptance", history: "Offers", test: "Offers") -> "Calibration":
+    from pricing.eta import Waits
     from pricing.offer_scores import acceptance_scored, waits_scored
 
-    if name == "eta":
-        waits = fitted_waits(history)
-        return waits, waits_scored(waits, history, test)
-    acceptance = fitted_acceptance(history)
-    return acceptance, acceptance_scored(acceptance, history, test)
+    if isinstance(model, Waits):
+        return waits_scored(model, history, test)
+    return acceptance_scored(model, history, test)
 
 
 def _card(

@@ -58,9 +58,12 @@ def supply_command(
     history, scored = _split(cars, test)
     try:
         model = fitted_supply(history)
-        calibration, idle = cars_scored(model, history, scored), idle_scored(model, history, scored)
     except ValueError as error:
         raise CommandError(f"{cars}: {error}") from error
+    try:
+        calibration, idle = cars_scored(model, history, scored), idle_scored(model, history, scored)
+    except ValueError as error:
+        raise CommandError(f"{_scored_on(cars, test)} cannot be scored on: {error}") from error
     files = {"cars": cars.name, "test": test.name if test else TEST.name if cars == HISTORY else "last third"}
     card = _card(model, calibration, idle, history, files)
     target = output / f"{SUPPLY}-{version}"
@@ -84,6 +87,12 @@ def _split(file: Path, test: Path | None) -> "tuple[list[SupplySpan], list[Suppl
     if test is None and file != HISTORY:
         return cut(history)
     return history, read_cars(test or TEST)
+
+
+def _scored_on(file: Path, test: Path | None) -> str:
+    if test is None and file != HISTORY:
+        return f"the last third of each span of {file}"
+    return str(test or TEST)
 
 
 def _card(

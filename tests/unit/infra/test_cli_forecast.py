@@ -1,12 +1,15 @@
 """Forecast and train commands say what is wrong with a file before they work for minutes."""
 
+import gzip
 import json
 from pathlib import Path
 
 import pytest
 
+from infra.cli.cars import read_cars
 from infra.cli.exits import CommandError, ExitCode
-from infra.cli.forecast import backtest_command
+from infra.cli.forecast import backtest_command, read_pickups
+from infra.cli.offers import DAY_MS, read_offers, since
 from infra.cli.trained_files import keep
 
 HEADER = "pickup_local,lat,lon,base\n"
@@ -19,6 +22,48 @@ REFUSED = {
     "a place that is none": ({"output": "no/such/place.csv"}, "must be a file in a directory that exists"),
     "a directory for a file": ({"output": "."}, "must be a file in a directory that exists"),
 }
+
+
+def torn():
+    """A packed file whose bytes were overwritten in the middle."""
+    body = bytearray(gzip.compress((HEADER + 500 * ROW).encode(), mtime=0))
+    body[20:40] = b"\xff" * 20
+    return bytes(body)
+
+
+@pytest.mark.parametrize("read", [read_cars, read_offers, read_pickups])
+def test_a_torn_file_is_named(read, tmp_path):
+    """What unpacking says of it is no sentence of ours; the file's name is."""
+    file = tmp_path / "mine.csv.gz"
+    file.write_bytes(torn())
+    with pytest.raises(CommandError, match=r"mine\.csv\.gz cannot be read: ") as refused:
+        read(file)
+    assert refused.value.code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize("read", [read_cars, read_offers])
+def test_a_cell_of_a_file_without_end_is_named(read, tmp_path):
+    """The CSV reader refuses what is longer than any value."""
+    file = tmp_path / "mine.csv"
+    file.write_text("x" * 200_000, encoding="utf-8")
+    with pytest.raises(CommandError, match=r"mine\.csv: field larger") as refused:
+        read(file)
+    assert refused.value.code == ExitCode.USAGE
+
+
+def test_no_broker_is_asked_for_what_was_before_1970():
+    """The longest spans the options take reach back further than epoch milliseconds do."""
+    assert since("--days", 36_500.0, DAY_MS) == since("--hours", 876_000.0, 3_600_000) == 0
+    with pytest.raises(CommandError, match="--hours must be a finite number, got nan"):
+        since("--hours", float("nan"), 3_600_000)
+
+
+def test_a_share_that_is_no_number_is_refused(tmp_path):
+    """It is neither above nor below the least there may be."""
+    file = written(tmp_path, None)
+    for option in ("least_per_day", "scored_per_day"):
+        with pytest.raises(CommandError, match="-per-day must be a finite number, got nan"):
+            backtest_command(history=file, test=file, **{option: float("nan")})
 
 
 def written(tmp_path: Path, said: str | None) -> Path:

@@ -1,5 +1,7 @@
 """Trees as arrays give the margins XGBoost gives, to the bit."""
 
+import json
+
 import numpy as np
 import pytest
 import xgboost
@@ -52,5 +54,33 @@ def test_trees_too_deep_or_missing_are_refused():
     """Arrays that would grow out of hand, and a model without trees, are said to be what they are."""
     with pytest.raises(ValueError, match=f"at most {DEEPEST} deep"):
         compiled(fitted(1, depth=DEEPEST + 4, rounds=2, rows=20_000)[0])
-    with pytest.raises(ValueError, match="one or more"):
+    with pytest.raises(ValueError, match="from one to"):
         compiled(fitted(1, depth=2, rounds=0)[0])
+
+
+BENT = {
+    "a feature that is not there": ("split_indices", COLUMNS, "one of 5 features, got feature 5"),
+    "a node that is not there": ("left_children", 10_000, "must have two nodes below it"),
+    "a circle": ("left_children", 0, "must have two nodes below it"),
+}
+
+
+@pytest.mark.parametrize("what", BENT)
+def test_trees_that_lead_out_of_their_arrays_are_refused(what):
+    """The compiled walk has no bounds: it would read what happens to stand in memory there."""
+    name, value, said = BENT[what]
+    trees, _ = fitted(3, depth=2, rounds=3)
+
+    class Bent:
+        """Trees whose first node was changed."""
+
+        num_features = trees.num_features
+
+        def save_raw(self, form):
+            """The trees as XGBoost writes them, with that one change."""
+            document = json.loads(bytes(trees.save_raw(form)))
+            document["learner"]["gradient_booster"]["model"]["trees"][0][name][0] = value
+            return json.dumps(document).encode()
+
+    with pytest.raises(ValueError, match=said):
+        compiled(Bent())

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from demand.counts_spread import quantiles, within
+from pricing.fitted_forecast import sample_of
 from pricing.forecast_backtest import BacktestPlan, backtest, scores
 from pricing.forecast_scores import share_in_squares
 from pricing.local_pickups import LocalPickups, history_and_test, pickups_of_csv
@@ -166,6 +167,19 @@ def test_a_test_must_come_after_its_history():
         backtest(test, history, PLAN)
 
 
+def test_a_history_of_one_day_is_too_short():
+    """No day lies before it, so nothing is expected of any of its bins, and nothing can be learnt."""
+    history, test = split()
+    with pytest.raises(ValueError, match="history is too short"):
+        backtest(history.between(FIRST_DAY, FIRST_DAY + 1), test, PLAN)
+
+
+@pytest.mark.parametrize("days", [1, 2, 3, 12, 91])
+def test_the_first_day_is_never_learnt_from(days):
+    """However short the history."""
+    assert sample_of(50, 1, until_day=days).first_day >= 1
+
+
 def test_bins_are_those_that_fill_an_hour():
     """Other bins are refused by name."""
     with pytest.raises(ValueError, match="bin must be one of 5, 15, 30, 60 minutes, got 7"):
@@ -186,6 +200,12 @@ BROKEN = {
     "a time that is none": (["pickup_local,lat,lon,base", "yesterday,40.7,-73.9,B"], "line 2 must be"),
     "a latitude off the earth": (["pickup_local,lat,lon", "2014-04-01T00:00,91,-73.9"], "line 2 must be"),
     "a latitude that is no number": (["pickup_local,lat,lon", "2014-04-01T00:00,nan,-73.9"], "line 2 must be"),
+    "a time of another clock": (
+        ["pickup_local,lat,lon", "2014-04-01T00:00-04:00,40.7,-73.9"],
+        "line 2 .*without a UTC",
+    ),
+    "a time of UTC": (["pickup_local,lat,lon", "2014-04-01T00:00Z,40.7,-73.9"], "line 2 .*without a UTC offset"),
+    "a day alone": (["pickup_local,lat,lon", "2014-04-01,40.7,-73.9"], "line 2 .*day and time of the local clock"),
     "a row cut short": (["pickup_local,lat,lon", "2014-04-01T00:00,40.7"], "line 2 must be"),
     "no rows": (["pickup_local,lat,lon"], "no pickups"),
 }

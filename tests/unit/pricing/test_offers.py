@@ -101,7 +101,16 @@ def test_a_file_gives_back_what_was_written():
     ("lines", "said"),
     [
         (["at_ms,product"], "missing: accepted"),
-        ([",".join(COLUMNS), "1,standard,100,many,500,1,60"], "line 2 must hold numbers"),
+        (
+            [",".join(COLUMNS), "1,standard,100,many,500,1,60"],
+            "line 2: eta_s must be a number from -1 to 1e.08, got 'many'",
+        ),
+        ([",".join(COLUMNS), "1,standard,0,60,500,1,60"], "line 2: multiplier_hundredths must be a number from 1"),
+        ([",".join(COLUMNS), "1,standard,100,60,inf,1,60"], "line 2: idle_near_milli must be"),
+        ([",".join(COLUMNS), "1,standard,100,60,500,1,nan"], "line 2: wait_s must be"),
+        ([",".join(COLUMNS), "1,standard,100,60,500,2,60"], "line 2: accepted must be 0 or 1, got '2'"),
+        ([",".join(COLUMNS), "1.5,standard,100,60,500,1,60"], "line 2: at_ms must be whole milliseconds"),
+        ([",".join(COLUMNS), "1" + 30 * "0" + ",standard,100,60,500,1,60"], "line 2: at_ms must be whole milliseconds"),
     ],
 )
 def test_a_bad_file_is_refused_by_line(lines, said):
@@ -159,6 +168,65 @@ def test_a_slope_of_the_wrong_sign_stays_at_its_bound():
     found = fitted_acceptance(longer)
     assert found.wait_slope_per_min == 0.0
     assert found.price_slope > 0.0
+
+
+def seen_at(idle_per_km2, wait_s):
+    """Offers that ended in rides, at these densities and after these waits."""
+    offers = drawn(
+        waits=Waits(),
+        acceptance=Acceptance(at_usual=0.0, price_slope=1.0, wait_slope_per_min=0.1, usual_wait_s=0.0),
+        size=idle_per_km2.size,
+    )
+    return replace(offers, idle_per_km2=idle_per_km2, wait_s=wait_s, accepted=np.ones(wait_s.size, bool))
+
+
+IDLE = np.linspace(0.2, 20.0, 1_000)
+BOUND = {
+    "waits that grow with idle cars": (150.0 + 10.0 * IDLE, "s_per_root", 1.0),
+    "waits longer than any match": (2_000.0 + 50.0 / np.sqrt(IDLE), "match_s", 900.0),
+    "waits of less than nothing in a crowd": (300.0 / np.sqrt(IDLE) - 60.0, "match_s", 0.0),
+}
+
+
+@pytest.mark.parametrize("what", BOUND)
+def test_what_stands_beside_a_bound_is_the_best_there_is_beside_it(what):
+    """One of the two is at its bound; no other value of the other has a lower error by the weights of the fit."""
+    wait_s, bound, value = BOUND[what]
+    found = fitted_waits(seen_at(IDLE, wait_s))
+    assert getattr(found, bound) == value
+    other = "match_s" if bound == "s_per_root" else "s_per_root"
+
+    def error(waits):
+        root = 1.0 / np.sqrt(IDLE)
+        mean = found.match_s + found.s_per_root * root
+        told = waits.match_s + waits.s_per_root * root
+        return float(np.sum(np.square((np.maximum(wait_s, 1.0) - told) / mean)))
+
+    best = min(
+        np.linspace(0.9, 1.1, 201), key=lambda part: error(replace(found, **{other: part * getattr(found, other)}))
+    )
+    assert best == pytest.approx(1.0, abs=0.002)
+
+
+def test_a_test_that_holds_nothing_to_score_on_is_refused():
+    """Scores of nothing are no numbers, and no card."""
+    acceptance = Acceptance(at_usual=0.0, price_slope=1.0, wait_slope_per_min=0.1, usual_wait_s=0.0)
+    history = drawn(waits=Waits(), acceptance=acceptance, size=500)
+    nothing = history.only(np.zeros(500, bool))
+    with pytest.raises(ValueError, match="the test must hold offers that ended in a ride"):
+        waits_scored(Waits(), history, nothing)
+    with pytest.raises(ValueError, match="the test must hold offers that told a wait"):
+        acceptance_scored(acceptance, history, nothing)
+
+
+def test_a_product_is_the_same_to_history_and_test():
+    """Products decide everything: a test without the first of them is foretold as well as one with it."""
+    acceptance = Acceptance(at_usual=0.0, price_slope=0.0, wait_slope_per_min=0.0, usual_wait_s=0.0)
+    offers = drawn(waits=Waits(), acceptance=acceptance, size=3_000)
+    product = np.array(["a", "b", "c"])[np.arange(3_000) % 3]
+    history = replace(offers, product=product, accepted=product == "b")
+    test = history.only(product != "a")
+    assert acceptance_scored(acceptance, history, test).scores["trees"].error < 0.1
 
 
 def test_few_offers_fit_nothing():

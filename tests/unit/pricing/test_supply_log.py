@@ -5,6 +5,12 @@ source 0   alive, 3 cars ──────┊─── 5 cars ─────�
 source 1   alive, 1 car ───────┊────────────────┊── silent ──────┊     14:03 is not told
 """
 
+import asyncio
+from dataclasses import replace
+from types import SimpleNamespace
+
+from infra.cli.cars import say_passed_over
+from infra.cli.forecast_supply import as_of, states_of
 from pricing.supply_log import BookingMinutes, CarMinutes, spans_of
 from pricing.zone_view import layout_of
 from tests.unit.pricing.counts_log import ZONE, demand, supply
@@ -90,6 +96,48 @@ def test_counts_of_an_epoch_wait_for_its_snapshot():
     ]
     [span] = spans_of([log(CarMinutes, supply, records)], [bookings()])
     assert span.idle[:, 0].tolist() == [3, 3, 9, 9]
+
+
+def test_a_record_that_contradicts_itself_is_passed_over_and_counted():
+    """Three cells and two counts: what stood before still stands, in cars and in bookings."""
+    both, one = cars((-5, {"source": 0, "idle": {HOME: 3}}), seconds=range(-20, 5)), bookings(seconds=range(-20, 5))
+    both.take(replace(supply(now_ms=NOON_MS + 5_000, idle={HOME: 4}), idle=[1, 2]), 900)
+    one.take(replace(demand(now_ms=NOON_MS + 5_000, pane=NOON_MS, asked={HOME: 4}), requests=[1]), 900)
+    assert (both.passed_over, one.passed_over) == (1, 1)
+    for at in range(6, 130):
+        for source in (0, 1):
+            both.take(supply(ALIVE, source=source, now_ms=NOON_MS + 1_000 * at), 901 + 2 * at + source)
+            one.take(demand(ALIVE, source=source, now_ms=NOON_MS + 1_000 * at), 901 + 2 * at + source)
+    [span] = spans_of([both], [one])
+    assert span.idle[:, 0].tolist() == [3, 3]
+    assert not span.bookings.any()
+
+
+def test_a_forecast_passes_over_what_contradicts_itself(capsys):
+    """One record of a faulty writer ends no command; how many there were is said."""
+
+    async def entries():
+        for offset, record in enumerate(
+            [
+                supply(DONE, source=0),
+                supply(DONE, source=1),
+                supply(idle={HOME: 3}),
+                replace(supply(idle={HOME: 4}), idle=[1, 2]),
+            ]
+        ):
+            yield SimpleNamespace(partition=7, offset=offset, record=record)
+
+    [state], passed_over = asyncio.run(states_of(entries()))
+    assert (state.partition, passed_over) == (7, 1)
+    assert state.zones[ZONE].cars[0].idle.tolist() == [3]
+    say_passed_over("supply-cells", passed_over)
+    assert capsys.readouterr().err == "supply-cells: passed over 1 record, whose arrays contradict each other\n"
+
+
+def test_a_forecast_says_of_when_its_counts_are():
+    """Counts of a service that stopped are not told as if they were of now."""
+    assert as_of(NOON_MS, 3_000).endswith("UTC, 3 s ago")
+    assert "UTC, 7,200 s ago: that old, what is told as now may be long gone" in as_of(NOON_MS, 7_200_000)
 
 
 def test_logs_that_share_no_minute_give_none():
