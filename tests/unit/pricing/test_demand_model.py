@@ -194,7 +194,7 @@ def test_damaged_bytes_are_a_model_or_are_refused_by_name(flips, length):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.sampled_from(["meta.json", "cells.npy", "city_memory.npy", "coefficients.npy"]), FLIPS, LENGTHS)
+@given(st.sampled_from(["meta.json", "cells.npy", "city_memory.npy", "coefficients.npy", "trees.ubj"]), FLIPS, LENGTHS)
 def test_a_damaged_entry_is_a_model_or_is_refused_by_name(name, flips, length):
     """The same in one entry of an archive that is whole, where no checksum tells."""
     with zipfile.ZipFile(io.BytesIO(trained().artefact)) as archive:
@@ -209,13 +209,38 @@ def test_broken_trees_are_refused_by_name():
         model_of(announced(**_resealed(lambda _: {"trees": b"{broken"})))
 
 
+def _number_put(body, name, value):
+    """The first number of the first array of that name put to another: its count is eight bytes, so is its length."""
+    at = body.index(b"L" + len(name).to_bytes(8, "big") + name + b"[$l#L") + 9 + len(name) + 5 + 8
+    return body[:at] + value.to_bytes(4, "big", signed=True) + body[at + 4 :]
+
+
+FATAL = {
+    "a node that is not there": lambda body: _number_put(body, b"left_children", 1_000_000),
+    "a feature that is not there": lambda body: _number_put(body, b"split_indices", 1_000_000),
+    "a node above the first": lambda body: _number_put(body, b"parents", 1_000_000),
+    "a text beyond the bytes": lambda body: body.replace(b"S" + b"L" + bytes(7) + b"\x01", b"SL" + b"\x7f" * 8, 1),
+    "an array beyond the bytes": lambda body: body.replace(b"[$l#L" + bytes(7), b"[$l#L" + b"\x7f" * 7, 1),
+    "half of them": lambda body: body[: len(body) // 2],
+    "something more": lambda body: body + b"{}",
+}
+
+
+@pytest.mark.parametrize("what", FATAL)
+def test_trees_that_would_end_the_process_are_refused_by_name(what):
+    """XGBoost trusts lengths and node numbers: what it would read is not its own memory."""
+    body = FATAL[what](unpacked(trained().artefact, trained().sha256).trees)
+    choice = choice_of(sealed(_with_entry("trees.ubj", body)), 4)
+    assert (choice.model, choice.fallback) == (None, "model-unreadable")
+
+
 def test_trees_of_other_features_are_refused_by_name():
     """Trees that look at a column which no tick has would read beyond its row."""
     rng = np.random.default_rng(1)
     data = xgboost.DMatrix(rng.normal(size=(400, len(FEATURES) + 1)), label=rng.poisson(2.0, 400), nthread=1)
     trees = xgboost.train({"objective": "count:poisson", "nthread": 1}, data, num_boost_round=2)
     changed = {"trees": bytes(trees.save_raw("ubj"))}
-    with pytest.raises(BrokenModelError, match=rf"model-unreadable.*must look at {len(FEATURES)} features"):
+    with pytest.raises(BrokenModelError, match=rf"model-unreadable.*look at {len(FEATURES)} features"):
         model_of(announced(**_resealed(lambda _: changed)))
 
 
