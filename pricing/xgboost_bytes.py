@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 _NUMBERS = {b"i": ">i1", b"U": ">u1", b"I": ">i2", b"l": ">i4", b"L": ">i8", b"d": ">f4", b"D": ">f8"}
 _NO_PARENT = 2**31 - 1
 _WORDS = {b"T": True, b"F": False, b"Z": None}
-_BY_NODE = (
-    *("parents", "left_children", "right_children", "split_indices", "split_conditions", "split_type"),
-    *("default_left", "base_weights", "loss_changes", "sum_hessian"),
-)
+_BY_NODE = {
+    **dict.fromkeys(("parents", "left_children", "right_children", "split_indices"), ">i4"),
+    **dict.fromkeys(("split_conditions", "base_weights", "loss_changes", "sum_hessian"), ">f4"),
+    **dict.fromkeys(("split_type", "default_left"), ">u1"),
+}
 
 
 def refuse_unsound(body: bytes, features: int) -> None:
@@ -31,7 +32,8 @@ def refuse_unsound(body: bytes, features: int) -> None:
     booster = document["learner"]["gradient_booster"]
     model = booster["model"]
     trees = model["trees"]
-    if booster["name"] != "gbtree" or int(model["gbtree_model_param"]["num_trees"]) != len(trees):
+    said = model["gbtree_model_param"]
+    if booster["name"] != "gbtree" or (int(said["num_trees"]), int(said["num_parallel_tree"])) != (len(trees), 1):
         raise ValueError("trees must be of the booster gbtree, and as many as they say")
     if list(model["tree_info"]) != [0] * len(trees) or list(model["iteration_indptr"]) != [*range(len(trees) + 1)]:
         raise ValueError("trees must be one of each round, of one output")
@@ -41,9 +43,14 @@ def refuse_unsound(body: bytes, features: int) -> None:
 
 def _refuse_unsound_tree(tree: dict[str, Any], number: int, features: int) -> None:
     size, nodes = int(tree["tree_param"]["num_nodes"]), {name: np.asarray(tree[name]) for name in _BY_NODE}
-    if tree["id"] != number or size < 1 or any(array.shape != (size,) for array in nodes.values()):
+    if (
+        tree["id"] != number
+        or size < 1
+        or any((nodes[name].shape, nodes[name].dtype) != ((size,), np.dtype(kind)) for name, kind in _BY_NODE.items())
+    ):
         raise ValueError(f"tree {number} must have its own number and one value of each kind per node")
-    if any(len(tree[name]) for name in ("categories", "categories_nodes", "categories_segments", "categories_sizes")):
+    categories = ("categories", "categories_nodes", "categories_segments", "categories_sizes")
+    if nodes["split_type"].any() or any(len(tree[name]) for name in categories):
         raise ValueError(f"tree {number} must not split by category")
     if int(tree["tree_param"]["size_leaf_vector"]) > 1 or int(tree["tree_param"]["num_feature"]) != features:
         raise ValueError(f"tree {number} must have one value per leaf and look at {features} features")
