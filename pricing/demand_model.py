@@ -23,6 +23,7 @@ from pricing.artefact import FORMAT, UNREADABLE, BrokenModelError, Parts, unpack
 from pricing.compiled_trees import CompiledTrees, compiled
 from pricing.demand_features import FEATURES
 from pricing.fitted_forecast import banded
+from pricing.xgboost_bytes import refuse_unsound
 from topics.control import ModelAnnounced
 
 HORIZONS_MIN = (5, 15, 30, 60)
@@ -188,6 +189,7 @@ def _memory_of(parts: Parts, cells: int) -> LongMemory:
 def _trees_of(body: bytes) -> xgboost.Booster | None:
     if not body:
         return None
+    refuse_unsound(body, len(FEATURES))
     trees = xgboost.Booster(params={"nthread": 1})
     trees.load_model(bytearray(body))
     if trees.num_features() != len(FEATURES):

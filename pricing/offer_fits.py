@@ -45,8 +45,7 @@ def _line(
     total = np.sum(weight)
     mean_x, mean_y = np.sum(weight * x) / total, np.sum(weight * y) / total
     spread = np.sum(weight * np.square(x - mean_x))
-    slope = np.sum(weight * (x - mean_x) * (y - mean_y)) / max(spread, 1e-12)
-    slope = _clipped(slope, slopes)
+    slope = _clipped(np.sum(weight * (x - mean_x) * (y - mean_y)) / max(spread, 1e-12), slopes)
     intercept = _clipped(mean_y - slope * mean_x, intercepts)
     if intercept in intercepts:
         slope = _clipped(np.sum(weight * x * (y - intercept)) / np.sum(weight * x * x), slopes)

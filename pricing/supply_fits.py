@@ -6,7 +6,7 @@
 
 Both by least squares weighted as counts want it, 1 / mean, without a negative coefficient (Lawson and Hanson 1974,
 Solving Least Squares Problems, ch. 23). The spread is the one with which 80 % of the recorded counts lie between the
-10th and 90th percentile.
+10th and 90th percentile; where too few cars are expected for that, the one of their squares.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from demand.counts_spread import within_of
 from demand.ratio_walk import Active, active_cells
 from pricing.catchment import catchment_sums
-from pricing.idle_forecast import HORIZONS_MIN, IdleAt, IdleForecast, variance_of
+from pricing.idle_forecast import HORIZONS_MIN, SPREAD_POWER, IdleAt, IdleForecast, variance_of
 from pricing.supply_features import FEATURES, LONG_MIN, feature_matrix, seen_in_span
 from pricing.supply_forecast import SupplyShares, other_busy
 from pricing.supply_recording import SupplySpan
@@ -31,9 +31,9 @@ LOW, HIGH = 0.1, 0.9
 _ROUNDS = 6
 _DIGITS = 4
 _LEAST_MEAN = 0.02
-# Where next to nothing is expected a count tells little of the spread; where that is everywhere, it is all there is.
+# Where next to nothing is expected a count tells little of the spread.
 _SPREAD_FROM = 0.5
-_MOST_SPREAD = 50.0
+_LEAST_SPREAD, _MOST_SPREAD = 0.01, 50.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -99,18 +99,21 @@ def _idle_at(rows: IdleRows, horizon_min: int) -> IdleAt:
     # A constant of zero would make a count impossible where nothing is seen.
     coefficients = np.maximum(np.round(coefficients, _DIGITS), [1e-4, *[0.0] * (len(FEATURES) - 1)])
     at = IdleAt(horizon_min=horizon_min, coefficients=tuple(coefficients.tolist()), spread=0.0)
-    mean = at.mean(rows.features)
+    return replace(at, spread=_spread_of(rows.came, at.mean(rows.features)))
+
+
+def _spread_of(came: Floats, mean: Floats) -> float:
     kept = mean >= _SPREAD_FROM
-    if kept.sum() < LEAST_ROWS:
-        kept = np.ones_like(kept)
-    return IdleAt(
-        horizon_min=horizon_min, coefficients=at.coefficients, spread=fitted_spread(rows.came[kept], mean[kept])
-    )
+    if kept.sum() >= LEAST_ROWS:
+        return fitted_spread(came[kept], mean[kept])
+    # Intervals of next to nothing hold the count 0 whatever the spread; squares still tell what is beyond Poisson's.
+    beyond = float(np.sum(np.square(came - mean) - mean) / np.sum(mean**SPREAD_POWER))
+    return round(min(max(beyond, _LEAST_SPREAD), _MOST_SPREAD), _DIGITS)
 
 
 def fitted_spread(came: Floats, mean: Floats) -> float:
     """The spread with which 80 % of the counts lie within, by halving; wider holds more."""
-    low, high = 0.01, _MOST_SPREAD
+    low, high = _LEAST_SPREAD, _MOST_SPREAD
     for _ in range(20):
         middle = (low * high) ** 0.5
         held = within_of(came, mean, variance_of(mean, middle), low=LOW, high=HIGH)

@@ -36,10 +36,10 @@ def supply_command(
     top: Annotated[int, typer.Option(min=1, help="So many cells, those with most idle cars first.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="The result as one JSON document.")] = False,
 ) -> None:
-    """Forecast idle cars by cell, with p10 and p90, by the model `supply`, from the newest instant of the counts.
+    """Forecast idle cars by cell, with p10 and p90, by the model `supply`.
 
-    That instant and its age are told: where SUPPLY has stopped, counts and forecasts are of then. The model is the
-    champion, or if there is none the one announced last. Reads supply-cells as PRICING does and changes nothing.
+    The champion's, or if there is none the one announced last. Reads supply-cells as PRICING does and changes nothing.
+    Counts and forecasts are of the newest instant of the counts, which is told with its age: SUPPLY may have stopped.
     The forecast is net of riders, at prices like those of the minutes the model was fitted on.
     """
     states, announced = asyncio.run(_read(since("--hours", hours, HOUR_MS)))

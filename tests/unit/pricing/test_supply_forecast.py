@@ -15,46 +15,24 @@ from hypothesis import strategies as st
 
 from demand.ratio_walk import active_cells
 from infra.cli.cars import read_cars
-from infra.cli.exits import CommandError
 from infra.cli.seeding import shipped_behaviour
-from infra.cli.train_supply import HISTORY, TEST, supply_command
+from infra.cli.train_supply import HISTORY, TEST
 from pricing.artefact import BrokenModelError
 from pricing.behaviour_models import KINDS, packed, small_choice, small_model
 from pricing.idle_forecast import HORIZONS_MIN, variance_of
 from pricing.idle_outlook import idle_outlook
 from pricing.models import ModelBook
 from pricing.supply_features import FEATURES, feature_matrix, seen_in_span, seen_in_view
-from pricing.supply_fits import cars_rows, fitted_shares, fitted_spread, fitted_supply, idle_rows, usual_counts
+from pricing.supply_fits import cars_rows, fitted_shares, fitted_spread, fitted_supply, idle_rows
 from pricing.supply_forecast import ASSUMED
-from pricing.supply_recording import COLUMNS, COUNTS, SupplySpan, csv_rows, cut, spans_of_csv
-from pricing.supply_scores import cars_scored, covered, idle_scored, score_of
+from pricing.supply_scores import cars_scored, covered, score_of
 from pricing.windows_of_zone import WindowsOfZone, view_of
 from pricing.zone_join import PartitionState, apply_supply
-from pricing.zone_view import layout_of
 from tests.unit.pricing.counts_log import ZONE
 from tests.unit.pricing.plain_outlook import cars_expected
+from tests.unit.pricing.recorded_minutes import LAYOUT, START_MS, drawn
 from topics.counts import CountKind, SupplyCellsCounted
 from windows.panes import MINUTE_MS
-
-LAYOUT = layout_of(ZONE)
-START_MS = 1_700_000_040_000
-assert START_MS % MINUTE_MS == 0
-
-
-def drawn(minutes, *, seed=1, cells=LAYOUT.cells, level=3.0):
-    """A span of random cars, crowds among them."""
-    rng = np.random.default_rng(seed)
-    shape = minutes, cells.size
-    busy = rng.poisson(level, shape)
-    return SupplySpan(
-        name="drawn",
-        at_ms=START_MS + MINUTE_MS * np.arange(minutes),
-        cells=np.sort(cells),
-        idle=rng.poisson(rng.gamma(0.5, 2.0 * level, shape)),
-        busy=busy,
-        soon_free=rng.binomial(busy, 0.4),
-        bookings=rng.poisson(1.0, shape),
-    )
 
 
 def told(span, at, sources):
@@ -271,83 +249,6 @@ def test_the_outlook_of_a_zone_is_the_models_mean_within_its_interval():
         assert [each.mean for each in later] == pytest.approx(at.mean(features).tolist(), abs=0.006)
         assert {each.in_min for each in later} == {at.horizon_min}
         assert all(each.p10 <= each.mean + 1 and each.mean - 1 <= each.p90 for each in later)
-
-
-def test_a_minute_without_a_car_is_no_minute_without_a_record():
-    """One car in every tenth of 200 minutes: one span of them all, in which a tenth of a car usually stands."""
-    span = drawn(200)
-    rare = replace(span, **{kind: np.zeros_like(getattr(span, kind)) for kind in COUNTS})
-    rare.idle[::10, 3] = 1
-    [again] = spans_of_csv(",".join(row) for row in csv_rows([rare]))
-    assert again.at_ms.tolist() == rare.at_ms.tolist()
-    assert usual_counts([again]) == {int(span.cells[3]): 0.1}
-
-
-def test_a_file_gives_back_what_was_written():
-    """Two spans of the same instants, and a break that makes two of one."""
-    first, broken = drawn(4), drawn(9, seed=2)
-    kept = np.arange(9) != 4
-    broken = replace(broken, name="broken", at_ms=broken.at_ms[kept], **{k: getattr(broken, k)[kept] for k in COUNTS})
-    again = spans_of_csv(",".join(row) for row in csv_rows([first, broken]))
-    assert [(span.name, span.at_ms.size) for span in again] == [("drawn", 4), ("broken", 4), ("broken", 4)]
-    for kind in COUNTS:
-        shown = getattr(first, kind)[:, np.isin(first.cells, again[0].cells)]
-        assert getattr(again[0], kind).tolist() == shown.tolist()
-
-
-@pytest.mark.parametrize(
-    ("lines", "said"),
-    [
-        (["at_ms,cell"], "must have the columns span,at_ms"),
-        ([], "got none"),
-        ([",".join(COLUMNS), "a,60000,882a100d67fffff,1,many,0,0"], "line 2 must hold a span, whole numbers"),
-        ([",".join(COLUMNS), "a,60001,882a100d67fffff,1,1,0,0"], "line 2 must hold 4 counts at a whole minute"),
-        ([",".join(COLUMNS), "a,60000,882a100d67fffff,1,1,-1,0"], "line 2 must hold 4 counts"),
-        ([",".join(COLUMNS), "a,60000,882a100d67fffff,1,1,99999999999999999999,0"], "line 2 must hold at_ms to"),
-        ([",".join(COLUMNS), "a,60000,ff,1,1,1,0"], "line 2 must hold at_ms to .* an H3 cell"),
-    ],
-)
-def test_a_bad_file_is_refused_by_line(lines, said):
-    """What is missing, or where."""
-    with pytest.raises(ValueError, match=said):
-        spans_of_csv(lines)
-
-
-def test_the_last_third_of_each_span_is_kept_for_scoring():
-    """What comes later is what a model must be good on."""
-    early, late = cut([drawn(30)])
-    assert (early[0].at_ms.size, late[0].at_ms.size) == (20, 10)
-    assert early[0].at_ms.max() < late[0].at_ms.min()
-    assert [len(part) for part in cut([drawn(1)])] == [0, 1]
-
-
-def test_evenings_are_scored_by_name_and_none_without_a_row():
-    """Two spans of one name are one evening; one of ten minutes has no half hour before a row, and no score."""
-    history = [drawn(150, seed=seed) for seed in (1, 2)]
-    test = [drawn(110, seed=3), drawn(120, seed=4), replace(drawn(10), name="short")]
-    scored = idle_scored(fitted_supply(history), history, test)
-    for horizon_min, found in scored.items():
-        assert found.rows == LAYOUT.cells.size * sum(minutes - 32 - horizon_min for minutes in (110, 120))
-        assert found.by_span == {"drawn": found.scores}
-        assert found.covered_by_span == {"drawn": found.covered}
-
-
-def test_a_test_too_short_to_score_on_is_named(tmp_path):
-    """Who is told of the file that is at fault need not look at the other."""
-    files = {name: tmp_path / f"{name}.csv" for name in ("history", "test")}
-    for name, minutes in (("history", 150), ("test", 40)):
-        rows = csv_rows([drawn(minutes)])
-        files[name].write_text("".join(f"{','.join(row)}\n" for row in rows), encoding="utf-8")
-    with pytest.raises(CommandError, match=r"test\.csv cannot be scored on: .*record longer"):
-        supply_command(cars=files["history"], test=files["test"], output=tmp_path)
-    with pytest.raises(CommandError, match=r"the last third of each span of .*history\.csv cannot be scored on"):
-        supply_command(cars=files["history"], output=tmp_path)
-
-
-def test_where_hardly_a_car_is_expected_the_spread_is_still_that_of_the_counts():
-    """No row expects half a car: all rows together tell the spread, which does not end at the search's last value."""
-    model = fitted_supply([drawn(240, level=0.04)])
-    assert all(0.01 < at.spread < 20.0 for at in model.idle.horizons)
 
 
 def test_minutes_too_short_to_learn_from_are_refused():
