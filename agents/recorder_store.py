@@ -2,13 +2,14 @@
 
     COPY staging ──> INSERT … SELECT … ON CONFLICT DO NOTHING ──> commit
 
-A row that is there already stays as it is.
+A row that is there already stays as it is. How old a day is tells this machine's clock, bounded by the append time of
+the newest row: before a row was read nothing is dropped, and a clock that is ahead drops nothing that is kept.
 Everything here either happened whole or raises ClientError, after which the next call begins with a new connection.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 import structlog
@@ -49,17 +50,20 @@ class RecordStore:
         self._connection: Any = None
         self._days: set[date] = set()
         self._house_kept_ms = 0
+        self._newest: date | None = None
 
     async def keep_house(self, now_ms: int) -> None:
-        """Make partitions ahead and drop those nobody keeps, on a new connection and once an hour."""
-        if self._connection is not None and now_ms - self._house_kept_ms < HOUSE_EVERY_MS:
+        """Make partitions ahead and, once a row was read, drop those nobody keeps; on a new connection, and hourly."""
+        if self._connection is not None and abs(now_ms - self._house_kept_ms) < HOUSE_EVERY_MS:
             return
         async with self._connected("making and dropping partitions"):
             await self._keep_house(now_ms)
 
     async def write(self, rows: Mapping[RecordTable, Sequence[Row]], now_ms: int) -> Written:
         """Insert those rows that are not there yet, all of them or none."""
-        oldest = partitions.first_kept(_day(now_ms), self._database.keep_days)
+        days = [row.day for some in rows.values() for row in some]
+        self._newest = max(days if self._newest is None else [*days, self._newest], default=None)
+        oldest = partitions.first_kept(self._today(now_ms), self._database.keep_days)
         kept = {table: [row for row in some if row.day >= oldest] for table, some in rows.items()}
         expired = sum(map(len, rows.values())) - sum(map(len, kept.values()))
         async with self._connected("recording"):
@@ -95,9 +99,20 @@ class RecordStore:
                 )
             self._days = _whole_days(await partitions.existing(connection))
 
+    def _today(self, now_ms: int) -> date:
+        return _day(now_ms) if self._newest is None else partitions.bounded_today(_day(now_ms), self._newest)
+
     async def _keep_house(self, now_ms: int) -> None:
-        today = _day(now_ms)
+        today = self._today(now_ms)
         await self._have(partitions.days_ahead(today))
+        if self._newest is None:
+            return
+        if abs(_day(now_ms) - self._newest) > timedelta(days=1):
+            _log.warning(
+                "this machine's day is not that of the newest record: its clock is off, or the recorder is days behind",
+                day=str(_day(now_ms)),
+                newest=str(self._newest),
+            )
         oldest = partitions.first_kept(today, self._database.keep_days)
         dropped = await partitions.drop_before(self._connection, oldest)
         self._days = {day for day in self._days if day >= oldest}

@@ -28,7 +28,7 @@ from agents.runtime.group_watch import answers, watch_group
 from agents.runtime.publisher import Publisher
 from agents.runtime.rewind import Span
 from agents.runtime.settings import WorkerSettings
-from agents.runtime.supervision import FAILED, ExitSupervisor, Watchdog, end_process
+from agents.runtime.supervision import ExitSupervisor, Watchdog, end_crashed
 from agents.runtime.tables import Table, Tables
 from agents.runtime.telemetry import Standing
 from agents.runtime.timeline import Timeline
@@ -206,7 +206,7 @@ class WorkerApp(faust.App):
 
     def _crash(self, reason: BaseException) -> None:
         if not self.should_stop:
-            end_process(FAILED, "worker crashed", reason)
+            end_crashed(reason, session_s=self.settings.session_timeout_s)
         super()._crash(reason)
 
     def _create_directories(self) -> None:

@@ -28,7 +28,7 @@ FETCH_WAIT_MS = 250
 """What is new comes at once; how long the broker waits for it says only how often it is asked in vain."""
 
 Learn = Callable[[Any, int], None]
-"""Takes in a record and its offset. Raises ValueError if the record makes no sense."""
+"""Takes in a record and its offset. Raises ValueError if the record makes no sense, as any error is taken to say."""
 
 
 class Control:
@@ -57,12 +57,16 @@ class Control:
     async def _receive(self, tp: TP, records: Sequence[ConsumerRecord]) -> None:
         topic = self._topics[tp.topic]
         for record in records:
+            await look_up_schemas(self._worker, [record])
             try:
-                self._learn[tp.topic](await decoded(self._worker, topic, record.value), record.offset)
+                self._learn[tp.topic](self._worker.contracts.decode(topic, record.value), record.offset)
             except Undecodable as error:
                 await self._refuse(topic, record, error)
             except ValueError as error:
-                await self._refuse(topic, record, BadRow(0, ErrorClass.INVALID_FIELD, "", "makes-sense", str(error)))
+                await self._refuse(topic, record, _senseless(str(error)))
+            except Exception as error:  # noqa: BLE001  read from the beginning, it would end every start of the worker
+                _log.error("control record raised", topic=topic.name, offset=record.offset, exc_info=error)
+                await self._refuse(topic, record, _senseless(f"{type(error).__name__}: {error}"))
         self._changed()
 
     async def _refuse(self, topic: Topic, record: ConsumerRecord, error: Refusal) -> None:
@@ -70,6 +74,10 @@ class Control:
         letter = dead_letter(record, topic, error, service=self._worker.service, now_ms=now_ms())
         self._worker.meter.count("dead_letters")
         await self._worker.publish(self._app, [Outgoing(dead_letters_of(topic), 0, letter_key(letter), letter)])
+
+
+def _senseless(sentence: str) -> BadRow:
+    return BadRow(0, ErrorClass.INVALID_FIELD, "", "makes-sense", sentence)
 
 
 async def decoded(worker: Worker, topic: Topic, value: bytes | None) -> Any:  # noqa: ANN401  the topic's record class

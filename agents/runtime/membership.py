@@ -7,7 +7,8 @@ new owner, and when its subscription changes, the group would silently keep the 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Int16, Int32, Schema, String
 
@@ -59,16 +60,29 @@ async def remove_static(
     Raises KafkaError if the broker refuses or does not answer.
     """
     admin = kafka_admin({"bootstrap_servers": bootstrap, **(security or {})})
-    await admin.start()
+    try:
+        await admin.start()
+        return await take_out(admin, group, instance_ids)
+    finally:
+        await admin.close()
+
+
+async def take_out(admin: AIOKafkaAdminClient, group: str, instance_ids: Iterable[str]) -> set[str]:
+    """Take those members out of `group` by a client that has started, and return those that were in it.
+
+    Raises KafkaError if the broker refuses or does not answer.
+    """
     try:
         coordinator = await admin.find_coordinator(group)
         answer = await admin._send_request(_LeaveGroup(group, instance_ids), coordinator)
-    finally:
-        await admin.close()
+    except GroupAuthorizationFailedError as error:
+        raise GroupAuthorizationFailedError(group) from error  # in place of the library's sentence
     codes = {instance_id: code for _, instance_id, code in answer.members}
     failures = [code for code in (answer.error_code, *codes.values()) if code not in (0, _UNKNOWN_MEMBER)]
     if failures:
-        raise for_code(failures[0])(f"group {group} refused to remove {sorted(codes)}")
+        error_class = for_code(failures[0])
+        denied = error_class is GroupAuthorizationFailedError
+        raise error_class(group if denied else f"group {group} refused to remove {sorted(codes)}")
     return {instance_id for instance_id, code in codes.items() if code == 0}
 
 

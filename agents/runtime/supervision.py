@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
 import structlog
+from aiokafka.errors import InvalidSessionTimeoutError
 from mode import CrashingSupervisor
 
 from infra.clients.kafka_errors import RIGHT_MISSING, lacking
+from infra.clients.sessions import refused
 
 FAILED = 70
 """Exit status of a worker of which an agent, a task or the consumer raised."""
@@ -42,6 +44,13 @@ def end_process(status: int, reason: str, error: BaseException | None = None) ->
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(status)
+
+
+def end_crashed(error: BaseException, *, session_s: float) -> NoReturn:
+    """End over what raised outside an agent; a session that the group refuses needs no traceback but its remedy."""
+    if isinstance(error, InvalidSessionTimeoutError):
+        end_process(FAILED, refused(session_s))
+    end_process(FAILED, "worker crashed", error)
 
 
 class ExitSupervisor(CrashingSupervisor):

@@ -56,10 +56,11 @@ def acls_command(
 def kafka_acls(role: "Role", right: "Right", *, bootstrap: str, command_config: str = "") -> str:
     """The command that grants `right` to the role's user, by the tool that comes with Kafka."""
     pattern = " --resource-pattern-type prefixed" if right.prefixed else ""
+    resource = "cluster" if right.resource == "cluster" else f"{right.resource} {right.name}"
     config = f" --command-config {command_config}" if command_config else ""
     return (
         f"kafka-acls.sh --bootstrap-server {bootstrap}{config} --add --allow-principal User:{role.name} "
-        f"--operation {right.operation} --{right.resource} {right.name}{pattern}"
+        f"--operation {right.operation} --{resource}{pattern}"
     )
 
 

@@ -82,7 +82,7 @@ async def _erase(rider: str, driver: str) -> dict[str, int]:
     from infra.migrations.erasure import erase
 
     _, database = _open()
-    async with open_database(database) as connection:
+    async with open_database(database, answer_within_s=None) as connection:
         with database_errors(database, "erasing"):
             return await (erase(connection, "rider", rider) if rider else erase(connection, "driver", driver))
 
@@ -92,7 +92,7 @@ async def _migrate() -> "tuple[int, list[Migration]]":
     from infra.migrations.versions import migrate, version_of
 
     _, database = _open()
-    async with open_database(database) as connection:
+    async with open_database(database, answer_within_s=None) as connection:
         applied = await migrate(connection)
         return await version_of(connection), applied
 
@@ -104,7 +104,7 @@ async def _status() -> Status:
 
     settings, database = _open()
     known = known_migrations()
-    async with open_database(database) as connection:
+    async with open_database(database, answer_within_s=None) as connection:
         version = await version_of(connection)
         missing = pending(version, known)
         tables, partitions = await contents(connection) if version else ([], [])

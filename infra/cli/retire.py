@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.exits import CommandError, ExitCode
 from infra.cli.output import say, say_json
 
 EXAMPLES = ("faretide retire supply supply-2", "faretide retire quotes quotes-2 quotes-3 --json")
@@ -37,19 +36,20 @@ def command(
 
 
 async def _removed(service: str, instances: list[str]) -> set[str]:
-    from aiokafka.errors import KafkaError
-
-    from agents.runtime.membership import remove_static
+    from agents.runtime.membership import take_out
     from agents.runtime.settings import WorkerSettings
     from infra.cli.session import open_session
+    from infra.clients.connection import kafka_admin
+    from infra.clients.kafka_errors import kafka_errors
+    from infra.clients.starting import start
 
     connection = open_session("retire").connection
-    security = {k: v for k, v in connection.kafka().items() if k not in {"bootstrap_servers", "client_id"}}
     bootstrap = connection.endpoints.bootstrap
     group = WorkerSettings(bootstrap=bootstrap).group_prefix + service
+    admin = kafka_admin(connection.kafka())
     try:
-        return await remove_static(bootstrap, group, instances, security=security)
-    except KafkaError as error:
-        raise CommandError(
-            f"the brokers at {bootstrap} did not take members out of {group}: {error}", ExitCode.UNREACHABLE
-        ) from error
+        await start(admin, connection)
+        with kafka_errors(bootstrap, f"taking members out of {group}"):
+            return await take_out(admin, group, instances)
+    finally:
+        await admin.close()

@@ -195,7 +195,7 @@ async def _migrate(running: Running, say_step: Steps) -> None:
     if running.database is None:
         say_step("nothing will be recorded: FARETIDE_DATABASE_URL is not set")
         return
-    async with open_database(running.database) as database:
+    async with open_database(running.database, answer_within_s=None) as database:
         applied = await migrate(database)
     if applied:
         say_step(f"database migrated: {', '.join(migration.name for migration in applied)}")

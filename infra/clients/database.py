@@ -16,7 +16,10 @@ from infra.settings import Settings
 
 CONNECT_WITHIN_S = 10.0
 ANSWER_WITHIN_S = 60.0
-"""A statement that takes longer is given up and the connection with it: the other side may be gone without a word."""
+"""A statement that takes longer is given up and the connection with it: the other side may be gone without a word.
+
+Not so where somebody waits for work on whole tables, which takes as long as it takes: migrations, counts, an erasure.
+"""
 
 _CANNOT_NOW = (
     asyncpg.PostgresConnectionError,
@@ -64,8 +67,8 @@ def find_database(settings: Settings) -> Database:
     return Database(url=url, keep_days=settings.keep_days, tls=tls)
 
 
-async def connect_database(database: Database) -> Any:  # noqa: ANN401  asyncpg ships no types
-    """A connection, to be closed by the caller.
+async def connect_database(database: Database, *, answer_within_s: float | None = ANSWER_WITHIN_S) -> Any:  # noqa: ANN401  asyncpg ships no types
+    """A connection, to be closed by the caller; `answer_within_s` bounds each statement, None does not.
 
     Raises UnreachableError, or ClientError if the database refuses us.
     """
@@ -74,15 +77,18 @@ async def connect_database(database: Database) -> Any:  # noqa: ANN401  asyncpg 
             database.url,
             ssl=database.tls,
             timeout=CONNECT_WITHIN_S,
-            command_timeout=ANSWER_WITHIN_S,
+            command_timeout=answer_within_s,
             server_settings={"application_name": "faretide"},
         )
 
 
 @asynccontextmanager
-async def open_database(database: Database) -> AsyncIterator[Any]:
-    """A connection for the block, whose database errors become ours. Raises UnreachableError, ClientError."""
-    connection = await connect_database(database)
+async def open_database(database: Database, *, answer_within_s: float | None = ANSWER_WITHIN_S) -> AsyncIterator[Any]:
+    """A connection for the block, whose database errors become ours; statements are bounded as by `connect_database`.
+
+    Raises UnreachableError, ClientError.
+    """
+    connection = await connect_database(database, answer_within_s=answer_within_s)
     try:
         with database_errors(database, "a statement"):
             yield connection

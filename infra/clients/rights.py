@@ -6,6 +6,7 @@ own topics       DescribeConfigs of a service: it refuses to start on topics tha
 changelogs       Read, Write, Create: Faust makes them
 consumer group   Read
 operator         Create, DescribeConfigs on every topic of the catalogue, Read on every service's group
+                 DescribeConfigs on the cluster: it sees which sessions the brokers accept
 """
 
 from collections.abc import Iterator
@@ -34,6 +35,11 @@ class Resource(StrEnum):
 
     TOPIC = "topic"
     GROUP = "group"
+    CLUSTER = "cluster"
+
+
+CLUSTER_NAME = "kafka-cluster"
+"""What Kafka calls the cluster among the names of what rights are about."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -65,6 +71,8 @@ def _rights(role: Role) -> Iterator[Right]:
     named[Operation.DESCRIBE_CONFIGS] = role.topics if role.creates or role.is_service else ()
     for operation, topics in named.items():
         yield from (Right(Resource.TOPIC, topic.name, operation) for topic in topics)
+    if role.creates:
+        yield Right(Resource.CLUSTER, CLUSTER_NAME, Operation.DESCRIBE_CONFIGS)
     for changelog in role.changelogs:
         for operation in (Operation.READ, Operation.WRITE, Operation.CREATE):
             yield Right(Resource.TOPIC, changelog, operation)

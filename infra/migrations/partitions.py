@@ -78,6 +78,17 @@ def first_kept(today: date, keep_days: int) -> date:
     return today - timedelta(days=keep_days - 1)
 
 
+def bounded_today(local: date, newest: date) -> date:
+    """The day by which is judged what is old: this machine's, but not beyond the day after the newest append time.
+
+    A clock that is ahead would drop every day there is; the days are of the brokers' time, which judges them.
+
+    >>> bounded_today(date(2027, 3, 1), date(2026, 3, 1))
+    datetime.date(2026, 3, 2)
+    """
+    return min(local, newest + timedelta(days=1))
+
+
 def expired(partitions: Iterable[Partition], oldest: date) -> list[Partition]:
     """Those before the oldest day kept, oldest first."""
     return sorted((part for part in partitions if part.day < oldest), key=lambda part: part.day)

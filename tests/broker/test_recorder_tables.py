@@ -21,7 +21,7 @@ from infra.clients.database import Database, connect_database, open_database
 from infra.clients.errors import AccessDeniedError, ClientError, UnreachableError
 from infra.embedded.postgres import EmbeddedPostgres
 from infra.migrations import partitions
-from infra.migrations.erasure import erase
+from infra.migrations.erasure import STATEMENTS, erase, forms_of
 from infra.migrations.partitions import Partition
 from infra.migrations.versions import DatabaseNewerError, Migration, known_migrations, migrate, version_of
 from lineage.kept import Kept
@@ -79,7 +79,9 @@ async def write(database, *rows):
     store = RecordStore(database)
     await store.keep_house(now_ms())
     by_table = {table: [row for topic, row in rows if TABLE_OF[topic.name] is table] for table in TABLES}
-    return await store.write(by_table, now_ms())
+    written = await store.write(by_table, now_ms())
+    await store.keep_house(now_ms())  # what is too old is known since rows were read
+    return written
 
 
 async def ask(database, question, *arguments):
@@ -323,6 +325,40 @@ async def test_what_was_recorded_is_read_as_the_records_it_was(database):
     assert (await kept.tick(1, 1, near_ms=now_ms())).record == known
     assert await kept.quote("quote-nobody") is None
     assert await kept.tick(1, 1, near_ms=now_ms() - 3 * DAY_MS) is None
+
+
+async def test_an_id_that_json_escapes_is_erased(database):
+    """Each way to write it is looked for in what cannot be read, and an id that no text can hold is no error."""
+    identity = 'zoë"s \\ cab'
+    ways = [json.dumps(identity), json.dumps(identity, ensure_ascii=False)]
+    unreadable = [row_of(RIDE_EVENTS, at(n, value=way.encode()), None, "no frame") for n, way in enumerate(ways)]
+    other = row_of(RIDE_EVENTS, at(9, value=b'"zoe"'), None, "no frame")
+    await write(database, *[(RIDE_EVENTS, row) for row in (*unreadable, other)])
+    async with open_database(database) as connection:
+        assert (await erase(connection, "rider", identity))["ride_events"] == 2
+        assert (await erase(connection, "rider", "with\x00zero"))["ride_events"] == 0
+
+
+async def test_a_rider_is_found_without_reading_whole_tables(database):
+    """By the index on riders and that of the rows that cannot be read; a table of months has neither else."""
+    await write(database, (QUOTES, row_of(QUOTES, at(1), quote(1, "rider-7"))))
+    async with open_database(database) as connection:
+        await connection.execute("SET enable_seqscan = off")
+        for table in ("quotes", "booking_decisions", "ride_events"):
+            explained = await connection.fetch(f"EXPLAIN {STATEMENTS['rider'][table]}", *forms_of("rider-7"))
+            plan = "\n".join(row[0] for row in explained)
+            assert "Seq Scan" not in plan, plan
+            assert f"{table}_" in plan, plan
+            assert "rider_id_idx" in plan, plan
+
+
+async def test_a_statement_may_take_as_long_as_it_takes_where_that_is_said(database):
+    """An erasure on a large table is not cut, everything else is."""
+    with pytest.raises(UnreachableError, match="does not answer while a statement"):
+        async with open_database(database, answer_within_s=0.05) as connection:
+            await connection.execute("SELECT pg_sleep(0.5)")
+    async with open_database(database, answer_within_s=None) as connection:
+        assert await connection.execute("SELECT pg_sleep(0.1)") == "SELECT 1"
 
 
 async def test_a_person_is_erased_from_every_table(database):

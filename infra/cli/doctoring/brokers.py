@@ -1,9 +1,10 @@
 """The brokers: whether they answer, are new enough, have a controller, and copy what they are told to copy."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.protocol.admin import ApiVersionRequest
 
 from infra.cli.doctoring.findings import Patient, Told, fail, ok, warn
@@ -11,6 +12,7 @@ from infra.clients.admin import Admin
 from infra.clients.connection import kafka_admin
 from infra.clients.errors import ClientError, TopicMissingError
 from infra.clients.kafka_errors import kafka_errors
+from infra.clients.sessions import LEAST_SESSION, SESSION_S, remedy
 from infra.clients.starting import start
 from topics.catalogue import EVERY_TOPIC
 
@@ -35,15 +37,17 @@ async def admin_client(patient: Patient, doing: str) -> AsyncIterator[Any]:
 
 
 async def check_brokers(patient: Patient) -> Sequence[Told]:
-    """Reachable, new enough, enough of them, and every partition of ours led and copied."""
+    """Reachable, new enough, enough of them, open to our sessions, and every partition of ours led and copied."""
     bootstrap = patient.connect().endpoints.bootstrap
     async with admin_client(patient, "describing the cluster") as client:
         cluster = await client.describe_cluster()
         versions = await client._send_request(ApiVersionRequest())
         described = await client.describe_topics()
+        sessions = await least_sessions(client, [broker["node_id"] for broker in cluster["brokers"]])
     faults = [
         *too_old(versions.api_versions),
         *_cluster_faults(cluster, patient.settings.replication_factor),
+        *session_faults(sessions),
         *copy_faults(described, patient.settings.replication_factor),
     ]
     size, controller = len(cluster["brokers"]), _controller(cluster)
@@ -74,6 +78,34 @@ def _cluster_faults(cluster: dict[str, Any], copies: int) -> list[Told]:
             fail(f"{copies} copies need as many brokers, got {count}: start more or lower FARETIDE_REPLICATION_FACTOR")
         )
     return faults
+
+
+async def least_sessions(client: Any, brokers: Iterable[int]) -> dict[int, int | None]:  # noqa: ANN401  aiokafka ships no types
+    """The shortest session each broker accepts, in milliseconds; None where it does not tell us."""
+    asked = [ConfigResource(ConfigResourceType.BROKER, str(broker), {LEAST_SESSION: None}) for broker in brokers]
+    told: dict[int, int | None] = {}
+    for answer in await client.describe_configs(asked):
+        for resource in answer.to_object()["resources"]:
+            values = {entry["config_names"]: entry["config_value"] for entry in resource["config_entries"]}
+            least = values.get(LEAST_SESSION)
+            told[int(resource["resource_name"])] = None if least is None else int(least)
+    return told
+
+
+def session_faults(least_ms: Mapping[int, int | None]) -> list[Told]:
+    """Brokers that refuse sessions as short as a worker's: no worker could join its group; None is not known."""
+    refusing = {broker: least for broker, least in least_ms.items() if least is not None and least > SESSION_S * 1000}
+    if refusing:
+        broker, least = next(iter(refusing.items()))
+        return [fail(f"no worker can join its group, broker {broker} has {LEAST_SESSION}={least}: {remedy(SESSION_S)}")]
+    if None in least_ms.values():
+        return [
+            warn(
+                f"the brokers do not tell us {LEAST_SESSION}, above {SESSION_S * 1000:.0f} no worker can join its "
+                "group: look at it, or grant DescribeConfigs on the cluster as `faretide topics acls` says"
+            )
+        ]
+    return []
 
 
 def copy_faults(described: Iterable[dict[str, Any]], copies: int) -> list[Told]:

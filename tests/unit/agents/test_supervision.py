@@ -3,12 +3,13 @@
 from types import SimpleNamespace
 
 import pytest
+from aiokafka.errors import InvalidSessionTimeoutError
 from faust.types import TP
 
-from agents.runtime import pins
-from agents.runtime.app import _Reading
+from agents.runtime import pins, supervision
+from agents.runtime.app import _Reading, make_app
 from agents.runtime.settings import WorkerSettings
-from agents.runtime.supervision import Stall
+from agents.runtime.supervision import FAILED, Stall
 
 
 class Reading:
@@ -111,3 +112,25 @@ def test_an_unknown_security_protocol_is_refused():
     assert settings.broker_urls == "kafka://a:1;kafka://b:2"
     with pytest.raises(ValueError, match="security_protocol must be PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"):
         settings.credentials()
+
+
+def test_a_group_that_refuses_the_session_is_one_sentence(monkeypatch):
+    """It names the brokers' setting and holds no traceback: nothing here is broken. What else raised keeps its own."""
+
+    class EndedError(Exception):
+        pass
+
+    def end(*how):
+        raise EndedError(*how)
+
+    monkeypatch.setattr(supervision, "end_process", end)
+    app = make_app("supply", settings=WorkerSettings(bootstrap="127.0.0.1:9092"))
+    with pytest.raises(EndedError) as ended:
+        app._crash(InvalidSessionTimeoutError())
+    status, sentence = ended.value.args
+    assert status == FAILED
+    assert sentence.endswith("set group.min.session.timeout.ms=5000 or less on every broker and restart it")
+    broken = KeyError("x")
+    with pytest.raises(EndedError) as ended:
+        app._crash(broken)
+    assert ended.value.args == (FAILED, "worker crashed", broken)

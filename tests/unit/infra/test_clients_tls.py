@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+from infra.cli import retire, session
 from infra.cli.exits import ExitCode, exit_code_of, sentence_of
 from infra.clients.admin import Admin
 from infra.clients.connection import connect
@@ -59,6 +60,15 @@ async def test_a_broker_of_another_authority_is_not_believed(authority, tmp_path
     said = "not trusted here, set FARETIDE_KAFKA_CA_FILE"
     with listening(silent, authority.context()) as port, pytest.raises(AccessDeniedError, match=said):
         await asked(brokers(port, kafka_security="SSL", kafka_ca_file=other.file))
+
+
+async def test_retire_says_why_it_is_not_let_in(authority, monkeypatch):
+    """Its client starts as any other: what was refused is said, not that nobody answers; and it is closed."""
+    with listening(silent, authority.context(expired=True)) as port:
+        settings = brokers(port, kafka_security="SSL", kafka_ca_file=authority.file)
+        monkeypatch.setattr(session, "open_session", lambda _command: session.Session(settings, connect(settings)))
+        with pytest.raises(AccessDeniedError, match="its certificate has expired"):
+            await retire._removed("supply", ["supply-2"])
 
 
 async def test_a_port_without_tls_is_named_so(authority):

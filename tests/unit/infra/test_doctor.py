@@ -4,17 +4,19 @@ import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from aiokafka import TopicPartition
 
 from infra.cli.doctor import checks
-from infra.cli.doctoring.brokers import copy_faults, too_old
+from infra.cli.doctoring.brokers import copy_faults, least_sessions, session_faults, too_old
 from infra.cli.doctoring.findings import Check, Disk, Level, Patient, disk_of, examine, ok
 from infra.cli.doctoring.groups import Group, group_finding
 from infra.cli.doctoring.machine import GIB, check_embedded, disk_finding
 from infra.cli.doctoring.records import skew_finding
 from infra.clients.errors import NothingRunsError, UnreachableError
+from infra.clients.sessions import LEAST_SESSION
 from infra.settings import Settings
 from tests.unit.infra.test_cli_main import run
 from topics.catalogue import SURGE
@@ -128,6 +130,44 @@ def test_a_broker_that_is_too_old_is_named_by_what_it_lacks():
     assert too_old([(13, 0, 5)]) == []
     for supported in ([(13, 0, 2)], []):
         assert "run Kafka 2.4 or newer" in too_old(supported)[0].said
+
+
+@pytest.mark.parametrize(
+    ("least_ms", "level", "said"),
+    [
+        ({1: 3000, 2: 5000}, None, ""),
+        (
+            {1: 5000, 2: 6000},
+            "FAIL",
+            "broker 2 has group.min.session.timeout.ms=6000: set group.min.session.timeout.ms=5000",
+        ),
+        ({1: 6000, 2: None}, "FAIL", "no worker can join its group"),
+        ({1: None, 2: 3000}, "WARN", "grant DescribeConfigs on the cluster"),
+    ],
+)
+def test_brokers_that_refuse_the_session_of_workers_are_named(least_ms, level, said):
+    """Kafka's default refuses it; a broker that does not tell may be right."""
+    found = session_faults(least_ms)
+    assert [told.level for told in found] == ([] if level is None else [level])
+    assert all(said in told.said for told in found)
+
+
+async def test_what_a_broker_does_not_tell_is_not_known():
+    """The right to describe is missing, or a managed broker hides the value."""
+    answers = [
+        [{"resource_name": "1", "config_entries": [{"config_names": LEAST_SESSION, "config_value": "6000"}]}],
+        [{"resource_name": "2", "config_entries": []}],
+    ]
+
+    class Brokers:
+        async def describe_configs(self, asked):
+            assert [(resource.name, dict(resource.configs)) for resource in asked] == [
+                ("1", {LEAST_SESSION: None}),
+                ("2", {LEAST_SESSION: None}),
+            ]
+            return [SimpleNamespace(to_object=lambda some=some: {"resources": some}) for some in answers]
+
+    assert await least_sessions(Brokers(), [1, 2]) == {1: 6000, 2: None}
 
 
 def test_partitions_without_leader_or_copies_are_named():

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from datetime import date, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.migrations.erasure import STATEMENTS, forms_of
-from infra.migrations.partitions import TABLES, Partition, days_ahead, expired, first_kept
+from infra.migrations.partitions import TABLES, Partition, bounded_today, days_ahead, expired, first_kept
 from infra.migrations.versions import DatabaseNewerError, Migration, known_migrations, pending
 
 DAYS = st.dates(date(2000, 1, 1), date(2100, 1, 1))
@@ -35,6 +36,14 @@ def test_exactly_the_days_kept_stay(today, keep_days, days):
     parts = [Partition("quotes", day) for day in days]
     gone = [part.day for part in expired(parts, first_kept(today, keep_days))]
     assert gone == sorted(day for day in days if (today - day).days >= keep_days)
+
+
+@given(DAYS, DAYS)
+def test_a_clock_that_is_ahead_is_bounded_by_what_the_brokers_said(local, newest):
+    """Today is never beyond the day after the newest record, and never beyond this machine's."""
+    today = bounded_today(local, newest)
+    assert today <= newest + timedelta(days=1)
+    assert today == local or today < local
 
 
 @given(DAYS)
@@ -71,18 +80,26 @@ def test_migrations_with_gaps_are_refused(tmp_path, names):
         known_migrations(tmp_path)
 
 
-@pytest.mark.parametrize("identity", ["rider-1", "ü" * 40, "r" * 64, "r" * 9000])
+def as_json(identity):
+    """A text as producers write it: as it is, escaped in small or large digits, with or without the solidus escaped."""
+    raw, small = json.dumps(identity, ensure_ascii=False), json.dumps(identity)
+    large = re.sub(r"(?<!\\)((?:\\\\)*\\u)([0-9a-f]{4})", lambda found: found[1] + found[2].upper(), small)
+    ways = (raw, small, large)
+    return [way.encode() for way in (*ways, *(way.replace("/", "\\/") for way in ways))]
+
+
+@pytest.mark.parametrize(
+    "identity", ["rider-1", "ü" * 40, "r" * 64, "r" * 9000, 'a"b', "a\\b", "\t/é", "\\u00fc", "🚕"]
+)
 def test_an_id_is_found_as_avro_and_json_write_it_and_not_as_part_of_a_longer_one(identity):
     """Refused bytes are looked through for a person to erase; nobody else's may go with them."""
     _, avro, quoted = forms_of(identity)
-    for other in (identity, identity + "0", "0" + identity):
+    for other in {identity, identity + "0", "0" + identity, "ü"}:
         out = io.BytesIO()
         schemaless_writer(out, {"type": "string"}, other)
-        assert (
-            (avro in out.getvalue())
-            == (quoted in json.dumps(other, ensure_ascii=False).encode())
-            == (other == identity)
-        )
+        assert (avro in out.getvalue()) == (other == identity)
+        for said in as_json(other):
+            assert any(form in said for form in quoted) == (other == identity), said
 
 
 @pytest.mark.parametrize("person", ["rider", "driver"])

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from infra import scheduling
+from infra.scheduling import own_niceness, rank
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="niceness of threads and sessions is Linux's")
 
 REPOSITORY = Path(__file__).parents[3]
@@ -40,6 +43,30 @@ def test_threads_and_the_session_rank_behind():
     ranks, session = said(7)
     assert ranks == "[7]"
     assert session in {"7", "-"}
+
+
+def test_beyond_the_last_it_is_the_last():
+    """A recorder that gives way under `nice` 10 asks for 20; the kernel refuses the session that, not the threads."""
+    ranks, session = said(25)
+    assert ranks == "[19]"
+    assert session in {"19", "-"}
+
+
+@pytest.mark.parametrize(
+    ("refusal", "again"),
+    [(BlockingIOError, True), (PermissionError, False), (FileNotFoundError, False), (None, False)],
+)
+def test_a_session_that_is_turned_away_for_now_is_to_be_tried_again(monkeypatch, refusal, again):
+    """Without CAP_SYS_ADMIN the kernel takes one rank in 100 ms; a right that is missing does not come by trying."""
+
+    class Session:
+        def write_text(self, _niceness):
+            if refusal is not None:
+                raise refusal
+
+    monkeypatch.setattr(scheduling, "SESSION", Session())
+    monkeypatch.setattr(os, "getsid", lambda _process: os.getpid())
+    assert rank(own_niceness()) is again
 
 
 def test_a_session_of_others_is_left_alone():
