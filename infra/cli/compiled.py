@@ -27,7 +27,7 @@ def give_compiled_code_a_place(code: Path = CODE) -> None:
     with contextlib.suppress(OSError):
         place = tempfile.mkdtemp(prefix="faretide-compiled-")
         os.environ[VARIABLE] = place
-        atexit.register(shutil.rmtree, place, ignore_errors=True)
+        atexit.register(lambda: shutil.rmtree(place, ignore_errors=True))
 
 
 def _is_writable(place: Path) -> bool:

@@ -81,7 +81,7 @@ def sentence_of(error: Exception) -> str:
     from infra.settings import SettingsInvalidError
 
     said = " ".join(str(error).split())
-    expected = CommandError | ClientError | SettingsInvalidError | SecretFileError | ValueError | OSError
+    expected = (CommandError, ClientError, SettingsInvalidError, SecretFileError, ValueError, OSError)
     if isinstance(error, expected) and said:
         return said
     return f"unexpected {type(error).__name__}: {said} (FARETIDE_LOG_LEVEL=debug shows where)"

@@ -3,8 +3,8 @@
 A file travels: fetched into a private directory inside the cache, verified there, then renamed to its place; so a file
 in its place was complete and right when it arrived, even if the process was killed half way: what lies in such
 directories then is removed by the next fetch. Processes that share a cache take turns (a file lock per lock file).
-Afterwards a stamp remembers size and modification time of each file, so
-later starts read no bytes; a file touched since is verified again.
+Afterwards a stamp remembers size and modification time of each file, so later starts read no bytes; a file touched
+since is verified again.
 """
 
 import fcntl
