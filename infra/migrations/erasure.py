@@ -23,8 +23,8 @@ def _holds(column: str) -> str:
 
 
 # An id with a zero character is in no text of PostgreSQL's, only in bytes. The columns stand bare, so that an index on
-# them can be used: that on rider_id, and that on the rows without a record.
-_ID = r"CASE WHEN position('\x00'::bytea IN $1) = 0 THEN convert_from($1, 'UTF8') END"
+# them can be used: that on rider_id, which has the default collation, and that on the rows without a record.
+_ID = r"""CASE WHEN position('\x00'::bytea IN $1) = 0 THEN convert_from($1, 'UTF8') COLLATE "default" END"""
 _UNREADABLE = f"(record IS NULL AND (record_key = $1 OR {_holds('unreadable_value')}))"
 _LETTERS = f"source_key = $1 OR {_holds('source_value')} OR {_UNREADABLE}"
 _REDRIVES = f"record_key = $1 OR {_holds('value_before')} OR {_holds('value_after')}"
