@@ -52,8 +52,9 @@ def csv_rows(spans: Iterable[SupplySpan]) -> Iterator[tuple[str, ...]]:
     yield COLUMNS
     for span in spans:
         table = np.stack([getattr(span, name) for name in COUNTS], axis=2)
-        told = table.any(axis=2)
-        told[~told.any(axis=1), :1] = True
+        counted = table.sum(axis=2, dtype=np.int64)
+        told = np.greater(counted, 0)
+        told[np.equal(counted.sum(axis=1), 0), :1] = True
         for at, row in zip(*np.nonzero(told), strict=True):
             yield (span.name, str(span.at_ms[at]), f"{span.cells[row]:x}", *map(str, table[at, row].tolist()))
 
