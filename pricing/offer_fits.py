@@ -48,12 +48,12 @@ def _line(
     slope = _clipped(np.sum(weight * (x - mean_x) * (y - mean_y)) / max(spread, 1e-12), slopes)
     intercept = _clipped(mean_y - slope * mean_x, intercepts)
     if intercept in intercepts:
-        slope = _clipped(float(np.sum(weight * x * (y - intercept)) / np.sum(weight * x * x)), slopes)
+        slope = _clipped(np.sum(weight * x * (y - intercept)) / np.sum(weight * x * x), slopes)
     return intercept, slope
 
 
 def _clipped(value: float, bounds: tuple[float, float]) -> float:
-    return min(max(value, bounds[0]), bounds[1])
+    return float(min(max(value, bounds[0]), bounds[1]))
 
 
 def fitted_acceptance(offers: Offers) -> Acceptance:
