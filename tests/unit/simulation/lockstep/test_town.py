@@ -143,7 +143,7 @@ def test_a_rise_goes_on_from_tick_to_tick():
 
 def test_the_first_sight_after_a_silence_is_not_all_of_the_last_five_minutes():
     """A ratio rule counts who asked lately, though it hears of all at once."""
-    now_ms, rule = 100 * TICK_MS, RatioRule(free=2.0, slope=0.003)
+    now_ms, rule = 100 * TICK_MS, RatioRule(free=2.0, slope=0.001)
     minutes = list(range(now_ms - 26 * 60_000, now_ms, 60_000))
     prices = []
     for heard in (minutes, minutes[-5:]):
