@@ -23,6 +23,7 @@ from pricing.artefact import FORMAT, UNREADABLE, BrokenModelError, Parts, unpack
 from pricing.compiled_trees import CompiledTrees, compiled
 from pricing.demand_features import FEATURES
 from pricing.fitted_forecast import banded
+from pricing.instants import LATEST_MS
 from pricing.xgboost_bytes import refuse_unsound
 from topics.control import ModelAnnounced
 
@@ -37,7 +38,7 @@ BOUNDS = {
     "coefficients": (-3.0, 3.0),
     "memory": (0.0, 1e12),
     "city_memory": (0.0, 1e12),
-    "memory_through_ms": (0.0, 4_102_444_800_000.0),  # to 2100
+    "memory_through_ms": (0.0, float(LATEST_MS)),
 }
 # Leaves add to the logarithm of the forecast; the largest of the shipped model is 0.025. Features are logarithms,
 # days, minutes and quarters of an hour, so a threshold beyond a million splits nothing.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pricing.instants import LATEST_MS
 from topics.events import RideEventHappened, RideEventKind
 from topics.prices import QuoteAnswered, QuoteOutcome
 
@@ -25,7 +26,6 @@ BOUNDS = {
     "idle_near_milli": (0.0, 1e9),
     "wait_s": (NEVER, 1e8),
 }
-_LATEST_MS = 4_102_444_800_000
 # After the lock a quote can be accepted no more; after half an hour more nobody is picked up that will ever be.
 SETTLED_MS = 1_800_000
 
@@ -126,8 +126,8 @@ def offers_of_csv(lines: Iterable[str]) -> Offers:
 def _broken(name: str, value: str) -> str:
     """The rule that a value of the column breaks, empty if it breaks none."""
     if name == "at_ms":
-        whole = value.isascii() and value.isdecimal() and len(value) <= len(str(_LATEST_MS))
-        return "" if whole and int(value) <= _LATEST_MS else f"whole milliseconds from 0 to {_LATEST_MS}"
+        whole = value.isascii() and value.isdecimal() and len(value) <= len(str(LATEST_MS))
+        return "" if whole and int(value) <= LATEST_MS else f"whole milliseconds from 0 to {LATEST_MS}"
     if name == "accepted":
         return "" if value in {"0", "1"} else "0 or 1"
     if name not in BOUNDS:

@@ -17,10 +17,11 @@ import numpy as np
 from h3.api import basic_int as h3
 from numpy.typing import NDArray
 
+from pricing.instants import LATEST_MS
 from windows.panes import MINUTE_MS
 
-# Of one cell and minute, and of an instant: what is beyond was never counted, and would not fit into sums.
-MOST_COUNT, LATEST_MS = 1_000_000, 4_102_444_800_000
+# Of one cell and minute: what is beyond was never counted, and would not fit into sums.
+MOST_COUNT = 1_000_000
 COLUMNS = ("span", "at_ms", "cell", "idle", "busy", "soon_free", "bookings")
 COUNTS = COLUMNS[3:]
 

@@ -52,21 +52,6 @@ class _LeaveGroup(Request[_LeaveGroupRequestV3]):
         return request_struct_class(self._group, self._members)
 
 
-async def remove_static(
-    bootstrap: str, group: str, instance_ids: Iterable[str], *, security: Mapping[str, Any] | None = None
-) -> set[str]:
-    """Take the members with these instance ids out of `group` and return those that were in it.
-
-    Raises KafkaError if the broker refuses or does not answer.
-    """
-    admin = kafka_admin({"bootstrap_servers": bootstrap, **(security or {})})
-    try:
-        await admin.start()
-        return await take_out(admin, group, instance_ids)
-    finally:
-        await admin.close()
-
-
 async def take_out(admin: AIOKafkaAdminClient, group: str, instance_ids: Iterable[str]) -> set[str]:
     """Take those members out of `group` by a client that has started, and return those that were in it.
 

@@ -31,15 +31,15 @@ class Precedence:
 
     async def began(self, _epoch: Epoch, _spans: Mapping[TP, Span]) -> None:
         """There is something to read again."""
-        self._go_first()
+        self._rank(first=True)
 
     async def lost(self, _partitions: set[TP]) -> None:
         """Others are about to come, or the same again."""
-        self._go_first()
+        self._rank(first=True)
 
     async def watch(self) -> None:
         """Go first from the start, and rank with others whenever all is read, until the worker stops."""
-        self._go_first()
+        self._rank(first=True)
         while not self._app.should_stop:
             await asyncio.sleep(TRY_AGAIN_S if self._turned_away else LOOK_EVERY_S)
             spans = self._app.spans
@@ -47,9 +47,6 @@ class Precedence:
                 self._rank(first=False)
             elif self._turned_away:
                 self._rank(first=self._goes_first)
-
-    def _go_first(self) -> None:
-        self._rank(first=True)
 
     def _rank(self, *, first: bool) -> None:
         self._goes_first = first

@@ -1,9 +1,6 @@
 """`faretide forecast backtest`: forecasts of one file of pickups from another, and how good they are."""
 
-import gzip
-import math
 import sys
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -13,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from infra.cli.exits import CommandError, ExitCode
+from infra.cli.offers import finite, parsed
 from infra.cli.output import say, say_json, say_table
 from infra.cli.written import writable_file
 
@@ -58,16 +56,13 @@ def backtest_command(
     if bin_minutes not in BIN_MINUTES:
         minutes = ", ".join(map(str, BIN_MINUTES))
         raise CommandError(f"--bin must be one of {minutes} minutes, got {bin_minutes}", ExitCode.USAGE)
-    for option, value in (("--least-per-day", least_per_day), ("--scored-per-day", scored_per_day)):
-        if not math.isfinite(value):
-            raise CommandError(f"{option} must be a finite number, got {value}", ExitCode.USAGE)
     if output is not None:
         writable_file(output)
     plan = BacktestPlan(
         resolution=resolution,
         bin_min=bin_minutes,
         online=online,
-        least_per_day=min(least_per_day, scored_per_day),
+        least_per_day=min(finite("--least-per-day", least_per_day), finite("--scored-per-day", scored_per_day)),
         scored_per_day=scored_per_day,
     )
     before, after = read_pickups(history), read_pickups(test)
@@ -111,18 +106,7 @@ def read_pickups(path: Path) -> "LocalPickups":
     """
     from pricing.local_pickups import pickups_of_csv
 
-    try:
-        if path.suffix == ".gz":
-            with gzip.open(path, "rt", encoding="utf-8") as lines:
-                return pickups_of_csv(lines)
-        with path.open(encoding="utf-8") as lines:
-            return pickups_of_csv(lines)
-    except OSError as error:
-        raise CommandError(f"{path} cannot be read: {error.strerror or error}", ExitCode.USAGE) from error
-    except (EOFError, UnicodeDecodeError, zlib.error) as error:
-        raise CommandError(f"{path} cannot be read: {error}", ExitCode.USAGE) from error
-    except (ValueError, OverflowError) as error:
-        raise CommandError(f"{path}: {error}", ExitCode.USAGE) from error
+    return parsed(path, pickups_of_csv)
 
 
 def _days(pickups: "LocalPickups") -> str:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 EXAMPLES = ("faretide forecast supply", "faretide forecast supply --top 5 --json")
 HOUR_MS = 3_600_000
-# The longest any policy lets a price stand on old data.
-_FRESH_MS = 60_000
 
 
 def supply_command(
@@ -128,13 +126,18 @@ async def states_of(entries: "AsyncIterator[Entry]") -> "tuple[list[PartitionSta
 
 
 def as_of(now_ms: int, age_ms: int) -> str:
-    """When what is told as now was, and how long ago that is; plainly so if it is more than a minute.
+    """When what is told as now was, and how long ago that is; plainly so if no policy would let a price stand on it.
 
     >>> as_of(1_700_000_000_000, 2_000)
     'as of 2023-11-14 22:13:20 UTC, 2 s ago'
     """
+    from pricing.policy_rules import RANGES
+
+    _, longest_hold_ms = RANGES["stale_hold_ms"]
     at = f"as of {datetime.fromtimestamp(now_ms / 1_000, UTC):%Y-%m-%d %H:%M:%S} UTC, {age_ms // 1_000:,} s ago"
-    return at if age_ms <= _FRESH_MS else f"{at}: that old, what is told as now may be long gone; is SUPPLY running?"
+    return (
+        at if age_ms <= longest_hold_ms else f"{at}: that old, what is told as now may be long gone; is SUPPLY running?"
+    )
 
 
 def _show(cells: "list[CellOutlook]", found: dict[str, Any]) -> None:

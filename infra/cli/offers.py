@@ -92,9 +92,14 @@ def since(option: str, value: float, unit_ms: int) -> int:
 
     Raises CommandError naming the option if it is no finite number.
     """
+    return max(0, time.time_ns() // 1_000_000 - round(finite(option, value) * unit_ms))
+
+
+def finite(option: str, value: float) -> float:
+    """The value of an option. Raises CommandError naming the option if it is no finite number."""
     if not math.isfinite(value):
         raise CommandError(f"{option} must be a finite number, got {value}", ExitCode.USAGE)
-    return max(0, time.time_ns() // 1_000_000 - round(value * unit_ms))
+    return value
 
 
 def read_offers(file: Path) -> "Offers":
@@ -117,7 +122,7 @@ def parsed(file: Path, of_csv: Callable[[TextIO], Rows]) -> Rows:
             return of_csv(lines)
     except OSError as error:
         raise CommandError(f"{file} cannot be read: {error.strerror or error}", ExitCode.USAGE) from error
-    except (EOFError, zlib.error) as error:
+    except (EOFError, UnicodeDecodeError, zlib.error) as error:
         raise CommandError(f"{file} cannot be read: {error}", ExitCode.USAGE) from error
     except (ValueError, OverflowError, csv.Error) as error:
         raise CommandError(f"{file}: {error}", ExitCode.USAGE) from error

@@ -18,6 +18,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 from aiokafka.structs import OffsetAndMetadata
 
+from agents.runtime.membership import take_out
+
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 30.0
 """No wait for the broker or a worker is longer."""
@@ -133,3 +135,13 @@ async def workers(toys: Iterable[Mapping[str, Any]]) -> AsyncIterator[list[Worke
             if worker.process.poll() is None:
                 worker.process.kill()
             worker.process.communicate()
+
+
+async def remove_static(bootstrap: str, group: str, instance_ids: Iterable[str]) -> set[str]:
+    """Take the members with these instance ids out of `group`, as `faretide retire` does; those that were in it."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await admin.start()
+        return await take_out(admin, group, instance_ids)
+    finally:
+        await admin.close()

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from aiokafka import TopicPartition
 
-from agents.runtime.membership import remove_static
 from agents.runtime.publisher import Publisher, Record
 from agents.runtime.running import STOP_WITHIN_S
 from agents.runtime.supervision import FAILED, FENCED, HUNG
 from infra.embedded.kafka import EmbeddedKafka
 from tests.broker import kafka
+from tests.broker.kafka import remove_static
 from tests.broker.toy_worker import HORIZON_MS
 
 pytestmark = pytest.mark.broker

@@ -5,9 +5,9 @@ import signal
 from dataclasses import dataclass, field
 from typing import Any
 
-from agents.runtime.membership import remove_static
 from infra.embedded.stack import EmbeddedStack
 from tests.broker import kafka
+from tests.broker.kafka import remove_static
 from tests.broker.services import Pulse, now_ms
 from tests.faults.plan import SERVERS, Fault, Kind
 from tests.faults.supervised import Supervised
