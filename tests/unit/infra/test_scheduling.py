@@ -25,12 +25,13 @@ if {anybody} and os.getuid() == 0:
 rank({niceness})
 ranks = {{os.getpriority(os.PRIO_PROCESS, int(thread)) for thread in os.listdir("/proc/self/task")}}
 done.set()
-print(sorted(ranks), SESSION.read_text().split()[-1] if SESSION.exists() else "-")
+session = SESSION.read_text().split() if SESSION.exists() else []  # empty where nobody has begun a session since boot
+print(sorted(ranks), session[-1] if session else "-")
 """
 
 
 def said(niceness, *, leads=True, anybody=False):
-    """Niceness of all threads, and of the session: "-" where the kernel knows none. `anybody` has no rights."""
+    """Niceness of all threads, and of the session: "-" where the kernel ranks none. `anybody` has no rights."""
     script = SCRIPT.format(leads=leads, anybody=anybody, niceness=niceness)
     command = [sys.executable, "-c", script]
     answered = subprocess.run(command, check=False, capture_output=True, text=True, cwd=REPOSITORY, timeout=30)
