@@ -27,7 +27,8 @@ class Assumptions:
     pickup_patience_s: float = 720.0  # assumption: … and from asking to being picked up
     patience_spread: float = 0.5  # assumption: standard deviation of the logarithm of both
     returning_share: float = 0.3  # assumption: of those who declined or gave up, who ask once more …
-    returning_after_s: float = 480.0  # assumption: … after so long on average
+    returning_after_s: float = 480.0  # assumption: … after so long on average …
+    returning_soonest_s: float = 120.0  # … and no sooner: until then DEMAND takes it for the same request
 
     # What drivers choose
     entry_elasticity: float = 1.2  # of hours to earnings over 15 to 30 min (Chen, Sheldon 2016; facts of the project)

@@ -20,8 +20,8 @@ class Cars:
 
     `x`, `y` float64[n] metres are where an idle car stands, and where a busy one began its way to (`to_x`, `to_y`) at
     `left_ms`, to be there at `there_ms`. `rider` int64[n] or NO_RIDER. `serves` bool[n, P]. `follows` bool[n]: heeds
-    surge. `rank` float64[n]: order of reservation earnings, 1 the last at usual ones. `driven_m`, `online_ms` and
-    `busy_ms` add up from the end of the warm-up on.
+    surge. `leaving` bool[n]: had enough when its driver last thought about it. `rank` float64[n]: order of reservation
+    earnings, 1 the last at usual ones. `driven_m`, `online_ms` and `busy_ms` add up from the end of the warm-up on.
     """
 
     x: Floats
@@ -34,6 +34,7 @@ class Cars:
     rider: Ints
     serves: NDArray[np.bool_]
     follows: NDArray[np.bool_]
+    leaving: NDArray[np.bool_]
     rank: Floats
     driven_m: Floats
     online_ms: Ints
@@ -101,6 +102,7 @@ def draw_cars(
         rider=np.full(n, NO_RIDER, np.int64),
         serves=serves,
         follows=rng.random(n) < assumed.surge_followers,
+        leaving=np.zeros(n, np.bool_),
         rank=(1.0 + rng.permutation(n)).astype(np.float64) / (assumed.drivers * usual),
         driven_m=np.zeros(n),
         online_ms=np.zeros(n, np.int64),

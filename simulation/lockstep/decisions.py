@@ -74,12 +74,22 @@ def place_to_wait(
     return chosen
 
 
-def drawn_once(one: int, other: int) -> float:
-    """A number in [0, 1) that depends on the two alone, whatever else was drawn before (SplitMix64's finaliser)."""
-    mixed = (one * 0x9E3779B97F4A7C15 + other * 0xD1B54A32D192ED03) & 0xFFFFFFFFFFFFFFFF
-    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
-    mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
-    return (mixed ^ (mixed >> 31)) / 2.0**64
+def drawn_once(*keys: int | NDArray[np.int64]) -> Floats:
+    """Numbers in [0, 1) that depend on their keys alone, whatever else was drawn before; keys broadcast.
+
+    SplitMix64 (Steele, Lea, Flood 2014), a key to a step.
+
+    >>> drawn_once(1, np.arange(3)).round(3).tolist() == drawn_once(1, np.arange(4))[:3].round(3).tolist()
+    True
+    """
+    mixed = np.zeros(1, np.uint64)
+    for key in keys:
+        mixed = (mixed ^ np.asarray(key, np.int64).astype(np.uint64)) + np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        mixed ^= mixed >> np.uint64(31)
+    drawn: Floats = (mixed >> np.uint64(11)) / 2.0**53
+    return drawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -140,7 +140,7 @@ def _elasticity(world: World, seed: int) -> float:
 
     def share(hundredths: int) -> float:
         town = town_after(world, SCENARIOS["steady"], Fixed(cells, products, hundredths), seed)
-        return float(town.took[town.asked_ms >= town.measured_ms].mean())
+        return float(town.offered.took[town.is_measured(town.offered.at_ms) & town.offered.first].mean())
 
     return float(np.log(share(110) / share(100)) / np.log(1.1))
 
@@ -150,8 +150,8 @@ def _outage(world: World, seed: int) -> tuple[float, float]:
     scenario = replace(SCENARIOS["new-year"], silent_min=OUT_MIN)
     town = town_after(world, scenario, pricer_of("faretide", world, scenario), seed)
     then = _asked_between(town, OUT_MIN[0] + COMING_DOWN_MIN, OUT_MIN[1])
-    lost, picked = int((then & town.lost).sum()), int((then & town.picked).sum())
-    return float(town.eta_s[then].mean()) / 60.0, 100.0 * lost / max(lost + picked, 1)
+    lost, boarded = (int((then & (at_ms > 0)).sum()) for at_ms in (town.offered.gave_up_ms, town.offered.boarded_ms))
+    return float(town.offered.eta_s[then].mean()) / 60.0, 100.0 * lost / max(lost + boarded, 1)
 
 
 def _concert_wait_min(world: World, seed: int) -> float:
@@ -161,13 +161,13 @@ def _concert_wait_min(world: World, seed: int) -> float:
     assert crowd is not None
     town = town_after(world, scenario, pricer_of("faretide", world, scenario), seed)
     x, y = world.ground.history.plane.metres(np.array([crowd.lat]), np.array([crowd.lon]))
-    near = np.hypot(town.riders.x - x, town.riders.y - y) <= NEAR_M
+    near = (np.hypot(town.riders.x - x, town.riders.y - y) <= NEAR_M)[town.offered.rider]
     then = _asked_between(town, crowd.start_min, crowd.start_min + crowd.lasting_min)
-    return float(town.wait_s[near & then & town.picked].mean()) / 60.0
+    return float(town.offered.wait_s[near & then & (town.offered.boarded_ms > 0)].mean()) / 60.0
 
 
-def _asked_between(town: Town, start_min: float, end_min: float) -> Any:  # noqa: ANN401  bool[n]
-    minute = (town.asked_ms - town.measured_ms) / MINUTE_MS
+def _asked_between(town: Town, start_min: float, end_min: float) -> Any:  # noqa: ANN401  bool[2n], rows of `Offered`
+    minute = (town.offered.at_ms - town.measured_ms) / MINUTE_MS
     return (minute >= start_min) & (minute < end_min)
 
 

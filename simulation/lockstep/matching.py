@@ -5,7 +5,7 @@ import numpy as np
 from simulation.history import Ints
 from simulation.lockstep.assumptions import Assumptions
 from simulation.lockstep.cars import Cars
-from simulation.lockstep.decisions import drawn_once, turns_down
+from simulation.lockstep.decisions import turns_down
 from simulation.lockstep.riders import Riders
 from simulation.plane import Floats
 
@@ -20,12 +20,11 @@ def squared_m(riders: Riders, who: Ints, cars: Cars, idle: Ints) -> Floats:
     return fit
 
 
-def nearest_willing(
-    rider: int, squared: Floats, idle: Ints, *, speed_m_per_s: float, assumed: Assumptions
-) -> tuple[int, float]:
-    """Place in `idle` of the car that takes the rider and seconds until it is there; NOBODY if none of three does.
+def nearest_willing(squared: Floats, chances: Floats, speed_m_per_s: float, assumed: Assumptions) -> tuple[int, float]:
+    """Place of the idle car that takes a rider and seconds until it is there; NOBODY if none of three does.
 
-    `squared` float64[cars] are the rider's distances; those who turn the ride down become infinitely far.
+    `squared` float64[cars] are the rider's distances, and those who turn the ride down become infinitely far; `chances`
+    float64[cars] say how ready each driver is.
     """
     for refusals in range(_TRIES):
         place = int(np.argmin(squared))
@@ -33,7 +32,7 @@ def nearest_willing(
         if away_m > assumed.reach_m:
             break
         way_s = away_m / speed_m_per_s
-        if not turns_down(way_s, drawn_once(rider, int(idle[place])), assumed):
+        if not turns_down(way_s, float(chances[place]), assumed):
             return place, assumed.match_s + refusals * assumed.declined_s + way_s
         squared[place] = np.inf
     return NOBODY, 0.0

@@ -1,7 +1,7 @@
 """The offers of a run, as a platform would have recorded them: the idle cars each rested on, and what became of it.
 
 Idle cars are those of the tick that stood when the rider asked, by cell and product; the rest is the rider's own story.
-Riders who asked before the warm-up was over, and those whose story had not ended, are left out.
+Offers made before the warm-up was over, and those whose story had not ended, are left out.
 """
 
 import numpy as np
@@ -36,22 +36,23 @@ class Noting:
         return prices
 
     def offers(self, town: Town) -> Offers:
-        """The last offer of every rider of the run that has ended."""
-        riders = town.riders
-        settled = (town.asked_ms >= town.measured_ms) & (~town.took | town.picked | town.lost)
-        at_ms = town.asked_ms[settled]
-        cell, product = riders.cell[settled], riders.product[settled]
+        """Every offer of the run that has ended, by time."""
+        offered = town.offered
+        settled = np.flatnonzero(offered.settled & (offered.at_ms >= town.measured_ms))
+        settled = settled[np.argsort(offered.at_ms[settled], kind="stable")]
+        at_ms, rider = offered.at_ms[settled], offered.rider[settled]
+        cell, product = town.riders.cell[rider], town.riders.product[rider]
         tick = np.searchsorted(np.array(self._at_ms, np.int64), at_ms, side="right") - 1
         idle = np.stack(self._idle)[tick, cell, product]
         names = np.array(self._products, np.str_)
         offers = Offers(
             at_ms=at_ms,
             product=names[product],
-            multiplier=town.seen[settled],
-            eta_s=town.eta_s[settled],
+            multiplier=offered.multiplier[settled],
+            eta_s=offered.eta_s[settled],
             idle_per_km2=idle,
-            accepted=town.took[settled],
-            wait_s=np.where(town.picked, town.wait_s, NEVER)[settled],
+            accepted=offered.took[settled],
+            wait_s=np.where(offered.boarded_ms > 0, offered.wait_s, NEVER)[settled],
         )
         return offers.only(idle >= 0.0)
 

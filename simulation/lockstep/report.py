@@ -69,10 +69,12 @@ def _draw(directory: Path, name: str, found: dict[str, Any], world: World, *, se
 def _section(found: dict[str, Any]) -> str:
     """Tables and pictures of one scenario."""
     name, (first, last) = found["scenario"], found["seeds"]
-    about = f"{html.escape(SCENARIOS[name].about)} {found['drivers']:,} drivers, seeds {first} to {last}."
+    models = "".join(f", further model {html.escape(model)}" for model in found.get("models", ()))
+    told = f"{found['drivers']:,} drivers, people: {html.escape(found['people'])}{models}, seeds {first} to {last}."
+    about = f"{html.escape(SCENARIOS[name].about)} {told}"
     pictures = "".join(
-        f"<p><img src='simulation-{name}{kind}.svg' alt='{told}'></p>"
-        for kind, told in (("", "price, way to a rider and idle cars over time"), ("-map", "prices on the map"))
+        f"<p><img src='simulation-{name}{kind}.svg' alt='{shown}'></p>"
+        for kind, shown in (("", "price, way to a rider and idle cars over time"), ("-map", "prices on the map"))
     )
     tables = _table(found["policies"]), _differences(found["differences"])
     return "\n".join((f"<h2>{html.escape(name)}</h2><p>{about}</p>", *tables, pictures))

@@ -6,7 +6,7 @@ import numpy as np
 
 from pricing.markets import Market
 from pricing.routes import KM_PER_H
-from simulation.history import MINUTE_MS, Ints, Pickups
+from simulation.history import DAY_MIN, MINUTE_MS, Ints, Pickups
 from simulation.lockstep.assumptions import Assumptions
 from simulation.lockstep.decisions import Decisions
 from simulation.lockstep.ground import NOWHERE, Ground
@@ -23,8 +23,8 @@ class Riders:
     """Riders of one run in order of `at_ms` (int64[n], epoch ms UTC); every other array is float64[n] unless said.
 
     `x`, `y`, `to_x`, `to_y` metres; `cell` int64 row of the ground's cells; `product` int64; `fare` dollars at 1.00
-    without booking fee, `fee` that fee; `km` of the ride; `worth` in fares (`decisions`), patience in ms int64,
-    `again_ms` int64 when they ask once more after a no, 0 for never.
+    without booking fee, by the usual speed of the rider's hour, `fee` that fee; `km` of the ride; `worth` in fares
+    (`decisions`), patience in ms int64, `again_ms` int64 after how long they ask once more, 0 for never.
     """
 
     at_ms: Ints
@@ -48,9 +48,11 @@ class Riders:
         return int(self.at_ms.size)
 
 
-def usual_km_per_h(ground: Ground, at_ms: int) -> float:
-    """Usual speed along streets at that hour."""
-    return float(KM_PER_H[ground.history.local_minute(at_ms // MINUTE_MS) % 1440 // 60])
+def usual_km_per_h(ground: Ground, at_ms: Ints) -> Floats:
+    """Usual speed along streets in the local hour of each instant, float64 of the shape of `at_ms`."""
+    minutes, which = np.unique(at_ms // MINUTE_MS, return_inverse=True)
+    hours = [ground.history.local_minute(minute) % DAY_MIN // 60 for minute in minutes.tolist()]
+    return np.array(KM_PER_H, np.float64)[hours][which]
 
 
 def draw_riders(
@@ -72,7 +74,7 @@ def draw_riders(
     order = order[cell[order] != NOWHERE]
     km = np.hypot(to_x - x, to_y - y)[order] * assumed.detour_ratio / 1_000.0
     product = rng.choice(len(market.products), order.size, p=market.demand_shares())
-    fare, fee = _fares(market, product, km, usual_km_per_h(ground, start_ms))
+    fare, fee = _fares(market, product, km, usual_km_per_h(ground, at_ms[order]))
     n = order.size
     return Riders(
         at_ms=at_ms[order].astype(np.int64),
@@ -129,7 +131,7 @@ def _going(ground: Ground, utc_minute: int, at_ms: Ints, x: Floats, y: Floats, r
     return at_ms, x, y, to_x, to_y
 
 
-def _fares(market: Market, product: Ints, km: Floats, km_per_h: float) -> tuple[Floats, Floats]:
+def _fares(market: Market, product: Ints, km: Floats, km_per_h: Floats) -> tuple[Floats, Floats]:
     """Dollars at 1.00 without the booking fee, and that fee, by the market's tariff."""
     tariff = [(each.base_minor, each.per_km_minor, each.per_min_minor, each.minimum_minor) for each in market.products]
     base, per_km, per_min, least = (np.array(column, np.float64)[product] for column in zip(*tariff, strict=True))
@@ -143,5 +145,7 @@ def _patience_ms(median_s: float, assumed: Assumptions, rng: np.random.Generator
 
 
 def _again_ms(assumed: Assumptions, rng: np.random.Generator, n: int) -> Ints:
-    later = 60_000 + (1_000.0 * rng.exponential(assumed.returning_after_s, n)).astype(np.int64)
+    soonest_s = assumed.returning_soonest_s
+    after_s = soonest_s + rng.exponential(assumed.returning_after_s - soonest_s, n)
+    later = (1_000.0 * after_s).astype(np.int64)
     return np.where(rng.random(n) < assumed.returning_share, later, 0)

@@ -19,7 +19,7 @@ class Roster:
         self._every_ms = round(assumed.reconsider_s * 1_000)
         self._phase = phase % self._every_ms
         self._fading: float = 0.5 ** (MINUTE_MS / 1_000.0 / assumed.earnings_memory_s)
-        self._hours = usual_cars * MINUTE_MS / HOUR_MS / (1.0 - self._fading)
+        self._hours = usual_cars * MINUTE_MS / HOUR_MS * self._fading / (1.0 - self._fading)
         self._paid = self._hours * usual_per_h
 
     @property
@@ -34,7 +34,7 @@ class Roster:
     def minute_passed(self, on_road: int) -> None:
         """Note a minute of so many cars on the road, and forget a little."""
         self._paid *= self._fading
-        self._hours = self._hours * self._fading + on_road * MINUTE_MS / HOUR_MS
+        self._hours = self._fading * (self._hours + on_road * MINUTE_MS / HOUR_MS)
 
     def thinking(self, now_ms: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Who thinks again in this minute, and whom the earnings satisfy, bool[n] both."""

@@ -53,7 +53,8 @@ def counted(town: Town, counting: Counting, *, name: str) -> SupplySpan:
 def _bookings(town: Town, at_ms: NDArray[np.int64]) -> NDArray[np.int64]:
     """Riders who took an offer in the minute before each instant, int64[T, C]."""
     counts = np.zeros((at_ms.size, town.ground.cells.size), np.int64)
-    minute = np.searchsorted(at_ms, town.asked_ms, side="right")
-    inside = town.took & (town.asked_ms >= at_ms[0]) & (minute < at_ms.size)
-    np.add.at(counts, (minute[inside], town.riders.cell[inside]), 1)
+    offered = town.offered
+    minute = np.searchsorted(at_ms, offered.at_ms, side="right")
+    inside = offered.took & (offered.at_ms >= at_ms[0]) & (minute < at_ms.size)
+    np.add.at(counts, (minute[inside], town.riders.cell[offered.rider[inside]]), 1)
     return counts

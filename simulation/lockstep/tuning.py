@@ -76,7 +76,7 @@ def _best_fixed(world: World, usual: Scenario, told: Callable[[str], None]) -> i
 
 def _ratio_worth(world: World, scenarios: list[Scenario], told: Callable[[str], None]) -> Worth:
     def worth(rule: RatioRule) -> float:
-        found = sum(_welfare(world, each, lambda: ratio_with(rule, world), TUNING_SEEDS[:1]) for each in scenarios)
+        found = sum(_welfare(world, each, lambda: ratio_with(rule, world), TUNING_SEEDS) for each in scenarios)
         told(f"{rule} {found:,.0f}")
         return found
 

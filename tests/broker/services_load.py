@@ -27,6 +27,8 @@ from topics.prices import QuoteAnswered, QuoteOutcome
 
 FAULT = "fault"
 STEP_S = 0.05
+LONGEST_OUTAGE_S = 120.0
+"""A killed broker is back after seconds, on full cores after more than half a minute: that does not end the load."""
 SENDS_UNDERWAY = 8
 BEHIND_S = 1.0
 """A load that is further behind than this, after an outage, lets go of what it has missed."""
@@ -249,7 +251,8 @@ def _harmed(record: Any, fault: str) -> Any:
 async def loading(connection: Connection, seed: int, size: Size = Size()) -> AsyncIterator[Load]:
     """Publish the load of that seed while the block runs; all of it is written when the block is left."""
     bootstrap = connection.endpoints.bootstrap
-    async with Registry(connection) as registry, Publisher(bootstrap, compression="lz4") as publisher:
+    publisher = Publisher(bootstrap, compression="lz4", request_timeout_s=LONGEST_OUTAGE_S)
+    async with Registry(connection) as registry, publisher:
         ids = await registry.ids_of(TOPICS)
         codecs = {topic: ObjectCodec(topic, ids[topic.name]) for topic in TOPICS}
         load = Load(seed, size, publisher, codecs, await partitions(bootstrap))
