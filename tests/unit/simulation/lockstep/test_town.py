@@ -15,11 +15,11 @@ from simulation.lockstep.ground import new_york
 from simulation.lockstep.offers import Noting
 from simulation.lockstep.outcome import outcome_of
 from simulation.lockstep.pricers import TICK_MS, Asked, Fixed, Fleet, Sight
-from simulation.lockstep.riders import usual_km_per_h
+from simulation.lockstep.riders import draw_riders, usual_km_per_h
 from simulation.lockstep.roster import Roster
 from simulation.lockstep.scenarios import SCENARIOS, level
 from simulation.lockstep.supply_minutes import Counting, counted
-from simulation.lockstep.town import STEP_MS
+from simulation.lockstep.town import STEP_MS, Town
 from simulation.lockstep.trials import differences, pricer_of, ratio_with, town_after, trial, trials
 
 SMALL = 150
@@ -119,10 +119,18 @@ def test_streets_and_fares_are_those_of_the_hour():
 
 
 def test_drivers_who_had_enough_go_home_as_soon_as_they_are_empty():
-    """On the road and idle stands nobody who wants more than it pays."""
-    cars = town("steady", 100).cars
-    assert cars.leaving[cars.state == CarState.OFFLINE].any()
-    assert not cars.leaving[cars.state == CarState.IDLE].any()
+    """Of drivers who want more than it pays all are gone after their next thought, at most 20 minutes, and a ride."""
+    scenario, market, assumed = SCENARIOS["steady"], world().compiled, world().assumed
+    riders = draw_riders(world().ground, market, scenario, assumed, world().decisions, seed=1)
+    pricer = Fixed(world().ground.cells.size, 3)
+    each = Town(world().ground, riders, scenario, assumed, pricer, products=market.product_ids, seed=1)
+    for minute in range(90):
+        if minute == 30:
+            assert each.cars.count(CarState.WITH_RIDER) > 40
+            each.roster.reservation[:] = np.inf
+        for second in range(0, 60, 5):
+            each.step(each.start_ms + 60_000 * minute + 1_000 * second)
+    assert each.cars.count(CarState.OFFLINE) == each.cars.size
 
 
 def test_what_is_drawn_depends_on_its_keys_alone():
