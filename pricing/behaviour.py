@@ -4,9 +4,9 @@
     acceptance    P(accept | multiplier, wait); None is the assumed   pricing.acceptance, pricing.conversion
     supply        which busy cars will be there                       pricing.supply_forecast
 
-A fitted acceptance is asked for the share of riders who take a ride *at the wait target*, not at the wait of the cars
-standing now. Else one idle car more, which shortens the wait, could bring more riders than it takes and raise a price;
-so, whatever was fitted, more supply never raises one.
+Riders are counted on at a wait that does not depend on the cars standing now: the usual one or, by a fitted acceptance,
+the wait target. Else one idle car more, which shortens the wait, could bring more riders than it takes and raise a
+price; so, whatever was fitted, more supply never raises one.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pricing.acceptance import Acceptance
-from pricing.conversion import chance_at_rest, price_factor
+from pricing.conversion import AT_REST, price_factor
 from pricing.eta import Waits
 from pricing.supply_forecast import SupplyShares
 
@@ -37,11 +37,11 @@ class Behaviour:
     acceptance: Acceptance | None = None
     supply: SupplyShares = SupplyShares()  # noqa: RUF009  a frozen value
 
-    def chance_at_rest(self, eta_s: Floats, wait_target_s: int) -> Floats:
-        """Share of requests that would become rides at 1.00; elementwise over `eta_s`, seconds."""
+    def chance_at_rest(self, wait_target_s: int) -> float:
+        """Share of requests that would become rides at 1.00."""
         if self.acceptance is None:
-            return chance_at_rest(eta_s)
-        return np.full(eta_s.shape, self.acceptance.chance(np.ones(1), float(wait_target_s))[0])
+            return AT_REST
+        return float(self.acceptance.chance(np.ones(1), float(wait_target_s))[0])
 
     def price_factors(self, floor: int, cap: int, wait_target_s: int) -> Floats:
         """What each multiplier of the grid leaves of that share, float64[g]; falls along the grid."""

@@ -21,7 +21,8 @@ is worth counts in the fare of whom it is taken from.
 
 The multiplier wanted is the smallest on the grid at which m covers the right side, with the requests and cars expected
 if everybody paid m: a higher m leaves fewer requests and more idle cars, so every term falls as m rises, the smallest
-is the only solution, and more demand never lowers a price, more supply never raises one.
+is the only solution, and more demand never lowers a price, more supply never raises one. For that, how many ride does
+not depend on the wait: an idle car more would bring riders by a shorter one.
 
 The wait target is a bound beside it: m also rises until the idle cars left keep the wait within the target, or until
 riders take so few of the cars that a higher price could not shorten the wait.
@@ -94,7 +95,7 @@ def best_multipliers(
     if floor > cap:
         raise ValueError(f"floor must be at most cap {cap}, got {floor}")
     wait = eta_s(idle_per_km2(idle), behaviour.waits)
-    accepted = requests * behaviour.chance_at_rest(wait, wait_target_s)
+    accepted = requests * behaviour.chance_at_rest(wait_target_s)
     found = cheapest(
         np.ascontiguousarray(accepted),
         np.ascontiguousarray(cars),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pricing import optimiser as rule
 from pricing.catchment import CATCHMENT_KM2
-from pricing.conversion import AT_REST, ELASTICITY, USUAL_WAIT_S, WAIT_COST_PER_MIN
+from pricing.conversion import AT_REST, ELASTICITY, WAIT_COST_PER_MIN
 from pricing.eta import ASSUMED, MATCH_S, eta_s
 from pricing.optimiser import best_multipliers
 
@@ -35,11 +35,10 @@ def best(requests, cars, *, idle=None, fleet=None, fares=None, wait_target_s=300
     ).hundredths
 
 
-def best_of(demand, kinds, *, idle=None):
-    """One cell of three products and a fleet of kinds of cars; waits as with `idle` cars."""
+def best_of(demand, kinds):
+    """One cell of three products and a fleet of kinds of cars, all idle."""
     cars = kinds @ KINDS
-    idle = np.full((1, 3), 5.0) if idle is None else idle
-    return best(demand[None], cars[None], idle=idle, fleet=kinds.sum(), fares=FARES)[0]
+    return best(demand[None], cars[None], fleet=kinds.sum(), fares=FARES)[0]
 
 
 def way_s(density):
@@ -53,9 +52,7 @@ def unbounded_s(density):
 
 def searched(demand, cars, fleet, product, *, wait_target_s, floor, cap):
     """The same by trying every multiplier, one by one, in plain numbers, slopes taken by difference."""
-    late_min = [(way_s((near + rule.SPARE_CARS) / CATCHMENT_KM2) - USUAL_WAIT_S) / 60 for near in cars]
-    rest = [min(1, AT_REST * math.exp(-ELASTICITY * WAIT_COST_PER_MIN * late)) for late in late_min]
-    accepted = [each * share for each, share in zip(demand, rest, strict=True)]
+    accepted = [AT_REST * each for each in demand]
 
     def pays(hundredths):
         """Whether the price covers the ride and what it takes from others, and the wait is kept."""
@@ -112,6 +109,14 @@ def test_more_demand_never_lowers_a_price(demand, kinds, more, product):
     added = demand.copy()
     added[product] += more
     assert (best_of(added, kinds) >= best_of(demand, kinds)).all()
+
+
+@pytest.mark.parametrize(("requests", "idle", "others"), [(178.6, 0.0, 96.3), (75.5, 0.0, 51.1), (194.0, 3.0, 84.3)])
+def test_an_idle_car_more_never_raises_a_price(requests, idle, others):
+    """Not by shortening the wait, either, which would bring riders: beside cars free soon and in place of one."""
+    before = best(requests, idle + others, idle=idle)
+    assert best(requests, idle + others + 1.0, idle=idle + 1.0) <= before
+    assert best(requests, idle + others, idle=idle + 1.0) <= before
 
 
 @given(DEMANDS, FLEETS, st.integers(0, len(KINDS) - 1))
