@@ -80,7 +80,7 @@ def _bound(trail: Trail, zone: PricedZone) -> None:
     """Limits in space, bounds, and what is set by hand; `pricing.standing_orders` says the same of one multiplier."""
     rules = zone.policy.rules
     step = rules.max_step_between_neighbours_hundredths
-    trail.take(Reason.NEIGHBOUR_STEP, guardrails.stepped_in_space(trail.value, zone.adjacent, step))
+    trail.take(Reason.NEIGHBOUR_STEP, guardrails.stepped_in_space(trail.value, zone.adjacent, zone.by_hand, step))
     trail.take(Reason.JURISDICTION_BOUNDS, guardrails.bounded(trail.value, zone.floor, zone.cap))
     if zone.emergency_cap is not None:
         trail.take(Reason.EMERGENCY_CAP, np.minimum(trail.value, zone.emergency_cap))

@@ -107,13 +107,16 @@ def frozen(value: Hundredths, cap: Hundredths, emergency_cap: int | None) -> Hun
     return within(np.full_like(value, UNMOVED), np.minimum(cap, UNMOVED), cap, emergency_cap)
 
 
-def stepped_in_space(wanted: Hundredths, adjacent: NDArray[np.int64], step: int) -> Hundredths:
+def stepped_in_space(
+    wanted: Hundredths, adjacent: NDArray[np.int64], by_hand: NDArray[np.bool_], step: int
+) -> Hundredths:
     """At most `step` above any adjacent cell of the zone; the highest values for which this holds, none raised.
 
-    `adjacent` int64[n, 6]: rows of the neighbours, n where there is none in the zone.
+    `adjacent` int64[n, 6]: rows of the neighbours, n where there is none in the zone. What is set `by_hand`, bool[n,
+    P], stays and lowers no neighbour.
     """
     value = wanted.copy()
-    while _lowered(value, adjacent, step):
+    while _lowered(value, adjacent, by_hand, step):
         pass
     return value
 
@@ -133,7 +136,7 @@ def _moves(values, codes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN2
 
 
 @njit(cache=True, nogil=True)
-def _lowered(value, adjacent, step):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _lowered(value, adjacent, by_hand, step):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Lower in place whatever is too far above a neighbour; say whether anything was.
 
     Values only fall, and never below the highest allowed, so whichever is lowered first, they end at the same.
@@ -141,9 +144,13 @@ def _lowered(value, adjacent, step):  # type: ignore[no-untyped-def]  # noqa: AN
     changed = False
     for row in range(value.shape[0]):
         for product in range(value.shape[1]):
+            if by_hand[row, product]:
+                continue
             for place in range(adjacent.shape[1]):
                 near = adjacent[row, place]
-                if near < value.shape[0] and value[near, product] + step < value[row, product]:
+                if near >= value.shape[0] or value[near, product] + step >= value[row, product]:
+                    continue
+                if not by_hand[near, product]:
                     value[row, product] = value[near, product] + step
                     changed = True
     return changed

@@ -1,5 +1,6 @@
 """Markets made ready for pricing: which cells they hold, whose rules apply in each, and what is sold."""
 
+import re
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ from topics.control import LatLon, MarketDefined, Product
 from windows.hexagons import CELL_RESOLUTION
 
 WIDEST_M = 500_000
+THREE_LETTERS = re.compile("[A-Za-z]{3}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,12 +52,14 @@ class Market:
 def market_of(defined: MarketDefined, offset: int) -> Market:
     """The market compiled; `offset` is where its definition stands in `markets.v1`.
 
-    Raises ValueError if it has no product, a product twice, other than 24 speeds, an unknown time zone, or a boundary
-    that `refuse_shapeless` refuses.
+    Raises ValueError if it has no product, a product twice, other than 24 speeds, an unknown time zone, a currency that
+    is not three letters, or a boundary that `refuse_shapeless` refuses.
     """
     if defined.km_per_h_by_hour and (len(defined.km_per_h_by_hour) != 24 or min(defined.km_per_h_by_hour) <= 0):
         raise ValueError(f"km_per_h_by_hour must be 24 positive speeds or none, got {defined.km_per_h_by_hour}")
     _refuse_unknown_zone(defined.time_zone)
+    if not THREE_LETTERS.fullmatch(defined.currency):
+        raise ValueError(f"currency must be a three-letter ISO 4217 code, got {defined.currency!r}")
     if min(defined.usual_ride_m, defined.usual_ride_s) < 0:
         raise ValueError(
             f"usual_ride_m and usual_ride_s must not be negative, got {defined.usual_ride_m} and {defined.usual_ride_s}"

@@ -20,7 +20,7 @@ class PricedZone:
     """The n cells of a zone that are inside the market, ascending, with P products.
 
     `rows` int64[n] in the layout; `floor`, `cap` int64[n, 1] of each cell's jurisdiction, the emergency cap apart;
-    `adjacent` int64[n, 6] neighbours among these cells under the same bounds and set by no hand, n where there is none;
+    `adjacent` int64[n, 6] neighbours among these cells under the same bounds, n where there is none;
     `by_hand` bool[n, P] where an override is set, `overrides` int64[n, P] what it comes to within all bounds. The best
     multiplier is looked for from `lowest` to `highest`.
     """
@@ -64,7 +64,7 @@ def priced_zone(zone: int, market: Market, policy: Policy) -> PricedZone:
         rows=rows,
         floor=floor,
         cap=cap,
-        adjacent=_adjacent(layout, rows, [(*bound, any(row)) for bound, row in zip(bounds, set_to, strict=True)]),
+        adjacent=_adjacent(layout, rows, bounds),
         by_hand=overrides != 0,
         overrides=within(overrides, floor, cap, policy.rules.emergency_cap_hundredths),
         lowest=min([UNMOVED, *(low for low, _ in bounds)]),
@@ -72,15 +72,15 @@ def priced_zone(zone: int, market: Market, policy: Policy) -> PricedZone:
     )
 
 
-def _adjacent(layout: ZoneLayout, rows: NDArray[np.int64], kinds: list[tuple[int, int, bool]]) -> NDArray[np.int64]:
+def _adjacent(layout: ZoneLayout, rows: NDArray[np.int64], bounds: list[tuple[int, int]]) -> NDArray[np.int64]:
     """Ring 1 of each row, renumbered to positions in `rows`; what is not among them becomes the spare position.
 
-    So does a cell of another kind, which has other bounds or is set by hand: it would carry them into its neighbours.
+    So does a cell under other bounds: it would carry them into its neighbours.
     """
     position = np.full(layout.cells.size + 1, rows.size, np.int64)
     position[rows] = np.arange(rows.size)
     adjacent = position[layout.neighbours[rows, 1:7]]
-    numbers = {kind: number for number, kind in enumerate(dict.fromkeys(kinds))}
-    kind_of = np.array([*(numbers[kind] for kind in kinds), -1], np.int64)
-    adjacent[kind_of[adjacent] != kind_of[:-1, None]] = rows.size
+    numbers = {bound: number for number, bound in enumerate(dict.fromkeys(bounds))}
+    number_of = np.array([*(numbers[bound] for bound in bounds), -1], np.int64)
+    adjacent[number_of[adjacent] != number_of[:-1, None]] = rows.size
     return adjacent

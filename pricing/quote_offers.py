@@ -31,7 +31,7 @@ from pricing.quote_values import (
     text_of,
     text_of_name,
 )
-from pricing.quoted_multiplier import NO_TICK, quoted_multiplier
+from pricing.quoted_multiplier import NO_TICK, STALE_TICK, quoted_multiplier
 from pricing.routes import Route, route_of
 from topics.control import Product
 from topics.events import QuoteRequested
@@ -127,7 +127,7 @@ def _until(tick: PreparedTick | None, policy: Policy, fallback: str, now_ms: int
     """Until when age changes nothing: while the tick is held; one that steps down is another at every instant."""
     if tick is None or fallback == NO_TICK:
         return _FOR_EVER_MS
-    return max(now_ms, tick.tick.now_ms + policy.rules.stale_hold_ms)
+    return now_ms if fallback == STALE_TICK else tick.tick.now_ms + policy.rules.stale_hold_ms
 
 
 class RoutingEngine(Protocol):

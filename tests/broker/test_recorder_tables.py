@@ -50,6 +50,7 @@ async def empty(postgres, request):
     schema = f"test_{abs(hash(request.node.nodeid))}"
     whole = Database(url=postgres.dsn, keep_days=3)
     async with open_database(whole) as connection:
+        await connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
         await connection.execute(f"CREATE SCHEMA {schema}")
     return Database(url=f"{postgres.dsn}?search_path={schema}", keep_days=3)
 

@@ -5,8 +5,10 @@ from pathlib import Path
 from pricing.catchment import RING_WEIGHTS
 from pricing.conversion import ELASTICITY, WAIT_COST_PER_MIN
 from pricing.defaults import new_york_policy
+from pricing.guardrails import rise_stride, stride
 from pricing.nowcast import CATCHMENT_PRIOR, ZONE_PRIOR
 from pricing.optimiser import COST, DRAWN, DRIVER_SHARE, ENTRY, REPOSITIONING, SHARED
+from pricing.policy import policy_of
 from pricing.rounding import TENTH
 from pricing.supply_forecast import SOON_FREE_SHARE
 from simulation.lockstep.doc_table import differences_table
@@ -15,6 +17,7 @@ from simulation.lockstep.misfits import misfits_table
 from simulation.lockstep.pricers import TICK_MS
 from simulation.lockstep.town import STEP_MS
 
+HOUR_MS = 3_600_000
 RESULTS = Path(__file__).resolve().parents[3] / "docs" / "results"
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "pricing.md").read_text(encoding="utf-8")
 
@@ -53,3 +56,21 @@ def test_the_city_is_promised_what_the_shipped_policy_keeps():
     assert f"see it move by up to {(a_minute + TENTH) / 100:.2f} in a minute" in page
     assert f"differ by at most {step / 100:.2f}, and as shown by at most {(step + TENTH) / 100:.2f}" in page
     assert "Across the border of two zones no rule limits the difference" in page
+
+
+def test_the_city_is_told_how_far_a_price_moves_after_a_pause():
+    """As `pricing.guarded` makes up for a pause: the page's limit a minute, and what was missed on top at once."""
+    page, policy = " ".join(PAGE.split()), policy_of(new_york_policy(), 0)
+    rise, fall = policy.rules.max_rise_hundredths_per_min, policy.rules.max_fall_hundredths_per_min
+    higher = rise_stride(rise, 0, HOUR_MS)
+    lower = stride(fall, 0, HOUR_MS) - policy.fallen_by_age(HOUR_MS)
+    assert f"hold for {policy.rules.stale_hold_ms // 1_000} s and then step down by {fall / 100:.2f} a minute" in page
+    assert f"first new price may be up to {higher / 100:.2f} higher" in page
+    assert f"rise by up to {(rise + higher) / 100:.2f}, and by less than {_shown(rise + higher):.2f} as shown" in page
+    assert f"first new price may be up to {lower / 100:.2f} lower" in page
+    assert f"fall by up to {(fall + lower) / 100:.2f} in a minute, and by less than {_shown(fall + lower):.2f}" in page
+
+
+def _shown(hundredths):
+    """Below which multiple of 0.10 a move stays whose two ends were each rounded by less than that."""
+    return (hundredths + 2 * (TENTH - 1)) // TENTH / 10 + 0.1

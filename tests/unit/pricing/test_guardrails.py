@@ -15,6 +15,7 @@ from pricing.rounding import draws, rounded_to_tenths
 from tests.unit.pricing.worlds import MARKET, ZONE, policy
 
 MULTIPLIERS = arrays(np.int64, (6, 2), elements=st.integers(80, 400))
+NOT = st.just(False)
 
 
 @given(st.integers(1, 200), st.lists(st.integers(1, 9_000), min_size=1, max_size=60), st.integers(0, 10**12))
@@ -46,13 +47,16 @@ def test_the_rate_limit_bounds_both_ways(wanted, previous, rise, fall):
     assert (np.abs(wanted - moved) <= np.abs(wanted - previous)).all()
 
 
-@given(arrays(np.int64, (49, 1), elements=st.integers(100, 400)), st.integers(0, 100))
-def test_neighbours_differ_by_at_most_the_step(wanted, step):
-    """After the rule no cell exceeds a neighbour by more than the step, and none was raised."""
+@given(
+    arrays(np.int64, (49, 2), elements=st.integers(100, 400)), st.integers(0, 100), arrays(np.bool_, (49, 2), fill=NOT)
+)
+def test_neighbours_differ_by_at_most_the_step(wanted, step, by_hand):
+    """No multiplier ends more than the step above a neighbour's unless a hand has set one of them; none is raised."""
     adjacent = priced_zone(ZONE, MARKET, policy()).adjacent
-    stepped = guardrails.stepped_in_space(wanted, adjacent, step)
-    spare = np.concatenate([stepped, [[10**6]]])
-    assert (stepped[:, None, :] <= spare[adjacent] + step).all()
+    stepped = guardrails.stepped_in_space(wanted, adjacent, by_hand, step)
+    around = np.concatenate([np.where(by_hand, 10**6, stepped), np.full((1, 2), 10**6)])[adjacent]
+    assert (by_hand[:, None] | (stepped[:, None] <= around + step)).all()
+    assert (stepped[by_hand] == wanted[by_hand]).all()
     assert (stepped <= wanted).all()
 
 

@@ -1,6 +1,7 @@
 """Markets and policies: what is in force where and when, and what is refused."""
 
 import gzip
+import re
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -103,12 +104,17 @@ def test_policies_without_sense_are_refused_by_name(changes, message):
 
 
 def test_markets_without_sense_are_refused_by_name():
-    """A product twice, or a boundary that encloses nothing."""
+    """A product twice, a boundary that encloses nothing, or a currency that is none."""
     market = new_york_market()
     with pytest.raises(ValueError, match="products must be"):
         market_of(replace(market, products=market.products * 2), 0)
     with pytest.raises(ValueError, match="boundary must have"):
         market_of(replace(market, boundary=market.boundary[:2]), 0)
+    for currency in ("", "US", "dollars", "U$D", "€€€"):
+        with pytest.raises(
+            ValueError, match=f"currency must be a three-letter ISO 4217 code, got {re.escape(repr(currency))}"
+        ):
+            market_of(replace(market, currency=currency), 0)
 
 
 @pytest.mark.parametrize("read", [market_from_json, policy_from_json])

@@ -1,9 +1,10 @@
 """Chunks of requests answered as bytes: what `pricing.quote` says of each, encoded by fastavro, to the byte."""
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pricing.quote import QuoteContext, answer
@@ -41,6 +42,8 @@ REQUESTS = st.tuples(
     st.sampled_from(["standard", "xl", "premium", "", "cargo"]),
     st.none() | NEAR_NOON,
 )
+AGES_MS = st.integers(-100_000, 100_000) | st.integers(-(10**6), 10**6)
+ASKED = (0, 0, NOON_MS, "r-1", "rider", NOON_MS, (40.758, -73.9855), (40.7, -74.0), "standard", None)
 RULES = st.fixed_dictionaries(
     {},
     optional={
@@ -105,23 +108,27 @@ def test_a_routing_engine_takes_the_place_of_the_estimate_and_is_named(to_lat, s
 @given(
     st.lists(REQUESTS, max_size=6),
     RULES,
-    st.none() | st.tuples(st.integers(50, 400), st.integers(-1_000, 10**6)),
+    st.none() | st.tuples(st.integers(50, 400), AGES_MS),
+    AGES_MS.map(abs),
 )
-def test_answers_are_the_oracles_bytes(requests, rules, ticked):
-    """Each answer is `answer` encoded by fastavro; where there are no bytes, it is refused."""
+@example([ASKED], {}, (150, -75_000), 30_000)
+def test_answers_are_the_oracles_bytes(requests, rules, ticked, kept_ms):
+    """Each answer is `answer` encoded by fastavro, also from an offer kept since; without bytes, it is refused."""
     tick = tick_at(ticked[0], NOON_MS - ticked[1]) if ticked else None
     asked = asked_of(requests)
-    made = answer_values(
-        asked,
-        lambda cell, product: offer_of(where(cell, rules, tick), product, NOON_MS),
-        frame=FRAME,
-        now_ms=NOON_MS,
-    )
+    context_of = cache(lambda cell: where(cell, rules, tick))
+
+    def offers(cell, product):
+        kept = offer_of(context_of(cell), product, NOON_MS - kept_ms)
+        holds = kept is not None and kept.holds(context_of(cell), NOON_MS)
+        return kept if holds else offer_of(context_of(cell), product, NOON_MS)
+
+    made = answer_values(asked, offers, frame=FRAME, now_ms=NOON_MS)
     for place, value in enumerate(made):
         request, appended_ms, offset = request_at(asked, place)
         oracle = answer(
             request,
-            where(asked.cell[place], rules, tick),
+            context_of(asked.cell[place]),
             appended_ms=appended_ms,
             now_ms=NOON_MS,
             request_offset=offset,
@@ -162,13 +169,13 @@ def test_texts_are_counted_in_bytes():
     assert text_of("é") == b"\x04\xc3\xa9"
 
 
-@pytest.mark.parametrize("age_ms", [0, 15_000, 15_001, 60_000])
+@pytest.mark.parametrize("age_ms", [-60_000, -15_001, -15_000, 0, 15_000, 15_001, 60_000])
 def test_an_offer_holds_until_its_tick_steps_down(age_ms):
     """Kept as long as nothing it rests on has moved; one of a stale tick is good for its instant only."""
     now_ms = NOON_MS + age_ms
     context = where(TIMES_SQUARE, {}, tick_at(150))
     offer = offer_of(context, "standard", now_ms)
-    stale = age_ms > 15_000
+    stale = abs(age_ms) > 15_000
     assert offer.until_ms == (now_ms if stale else NOON_MS + 15_000)
     assert offer.holds(replace(context, policy=offer.policy), now_ms)
     assert not offer.holds(replace(context, policy=offer.policy), offer.until_ms + 1)

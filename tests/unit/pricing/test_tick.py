@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from h3.api import basic_int as h3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -127,6 +128,29 @@ def test_bounds_and_hands_reach_into_no_neighbour():
     freely, beside = (np.array(tick.smooth_hundredths[:: len(PRODUCTS)]) for tick in (free, held))
     assert beside[free.cells.index(TIMES_SQUARE)] == 100
     assert (beside != freely).sum() == 1
+
+
+def test_an_override_of_a_product_is_of_no_other_product():
+    """What no hand has set keeps the limit between cells, also where each of two cells has something set by hand."""
+    first = price_zone(busy())
+    spot, beside = (first.cells.index(cell) for cell in (TIMES_SQUARE, next(iter(h3.grid_ring(TIMES_SQUARE, 1)))))
+    smooth = np.array(first.smooth_hundredths).reshape(-1, len(PRODUCTS))
+    smooth[spot, 0], smooth[:, 1] = 260, 260
+    smooth[spot, 1] = 100
+    raised = replace(first, smooth_hundredths=smooth.ravel().tolist())
+
+    def stepped(*overrides):
+        by_hand = [
+            CellOverride(cell=first.cells[row], product=PRODUCTS[column], multiplier_hundredths=100)
+            for row, column in overrides
+        ]
+        tick = price_zone(busy(NOON_MS + 250, previous=raised, policy=policy(overrides=by_hand)))
+        return np.array(tick.smooth_hundredths).reshape(-1, len(PRODUCTS))
+
+    free, one, two = stepped(), stepped((spot, 1)), stepped((spot, 1), (beside, 2))
+    assert free[spot, 0] == one[spot, 0] <= 142
+    assert free[beside, 1] <= 142
+    assert one[beside, 1] == two[beside, 1] >= 258
 
 
 def test_caps_are_those_of_the_cells_own_jurisdiction():
