@@ -23,13 +23,13 @@ from aiokafka import ConsumerRecord
 from faust.types import TP
 
 from agents.quote_backlog import MORE_WITHIN_S, RUN, Backlog, Claimed, Waiting, reads_the_past
-from agents.quote_desk import QuoteDesk
+from agents.quote_desk import DECIDED, QuoteDesk
 from agents.quote_requests import MOST_RECORDS, Chunk, RequestSource
 from agents.ride_events import events_of
 from agents.runtime.app import WorkerApp
 from agents.runtime.batches import Batch, batches, held_batches
 from agents.runtime.broadcast import BroadcastReader, LastMs
-from agents.runtime.control import Control, decoded, look_up_schemas
+from agents.runtime.control import Control, look_up_schemas
 from agents.runtime.counting import Outgoing
 from agents.runtime.intake import Intake
 from agents.runtime.newest_ticks import NewestTicks
@@ -54,7 +54,6 @@ from topics.catalogue import (
 from topics.columns import ColumnDecoder
 from topics.events import RideEventKind
 from topics.prices import QuoteAnswered
-from topics.refusals import Undecodable
 from topics.schemas import schema_of
 from topics.validity import check_ride_events
 from topics.wire import Event, headers, passed_on
@@ -83,6 +82,7 @@ class Quotes:
         self._newest_ticks = NewestTicks(worker)
         self._waiting, self._backlog = Waiting(), Backlog()
         self._remembered = worker.contracts.columns(QUOTES, REMEMBERED)
+        self._decided = worker.contracts.columns(BOOKING_DECISIONS, DECIDED)
         self._frame = worker.contracts.frame(QUOTES)
         self._events = Intake(RIDE_EVENTS, worker.contracts.columns(RIDE_EVENTS), check_ride_events, worker)
         self._ticks = BroadcastReader(
@@ -131,14 +131,12 @@ class Quotes:
         partition = self._desk.partitions.get(tp.partition)
         if partition is None:
             return
+        await look_up_schemas(self._worker, records)
         if tp.topic == QUOTES.name:
-            await look_up_schemas(self._worker, records)
             columns = self._remembered.decode([record.value for record in records])  # not ours: it binds nobody
             partition.quotes_read(columns, np.array([record.offset for record in records]))
         else:
-            for record in records:
-                with contextlib.suppress(Undecodable):
-                    partition.decision_read(await decoded(self._worker, BOOKING_DECISIONS, record.value))
+            partition.decisions_read(self._decided.decode([record.value for record in records]))
         self._answers_moved.set()
 
     # ---- requests

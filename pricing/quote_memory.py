@@ -221,11 +221,16 @@ class QuoteMemory:
 
     def record_decision(self, decision: BookingJudged) -> None:
         """Take in a record of `booking-decisions.v1`: the first acceptance that stood uses the quote up."""
-        index = self._row_of.get(quote_id_hash(decision.quote_id))
-        accepted = decision.outcome is BookingOutcome.ACCEPTED
-        if accepted and index is not None and int(self._rows[index]["ride_hash"]) == UNDECIDED:
-            self._rows[index]["ride_hash"] = quote_id_hash(decision.ride_id)
-            self._rows[index]["booked_at_ms"] = decision.at_ms
+        if decision.outcome is BookingOutcome.ACCEPTED:
+            self.record_booking(decision.quote_id, decision.ride_id, decision.at_ms)
+
+    def record_booking(self, quote_id: str, ride_id: str, at_ms: int) -> bool:
+        """Take in that an acceptance of that event time stood; return whether the quote is remembered."""
+        index = self._row_of.get(quote_id_hash(quote_id))
+        if index is not None and int(self._rows["ride_hash"][index]) == UNDECIDED:
+            self._rows["ride_hash"][index] = quote_id_hash(ride_id)
+            self._rows["booked_at_ms"][index] = at_ms
+        return index is not None
 
     def forget_before(self, appended_ms: int) -> None:
         """Drop the oldest answers that cannot bind any acceptance or repeat appended from `appended_ms` on."""

@@ -1,12 +1,13 @@
 """What a QUOTES worker knows after it has read its answers back."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.quote_desk import AnsweredPartition, QuoteDesk
+from agents.quote_desk import DECIDED, AnsweredPartition, QuoteDesk
 from agents.runtime.contracts import Contracts
 from pricing.bookings import judge
 from pricing.defaults import new_york_market, new_york_policy
@@ -15,10 +16,10 @@ from pricing.policy import PolicyBook
 from pricing.quote_memory import REMEMBERED, QuoteMemory
 from pricing.tick import price_zone
 from tests.unit.pricing.worlds import PRODUCTS, ZONE, inputs_of, view_of
-from topics.catalogue import QUOTES
+from topics.catalogue import BOOKING_DECISIONS, QUOTES
 from topics.codec import ObjectCodec
 from topics.events import RideEventHappened, RideEventKind
-from topics.prices import QuoteAnswered, QuoteOutcome
+from topics.prices import BookingOutcome, QuoteAnswered, QuoteOutcome
 from topics.schemas import schema_of
 from windows.hexagons import cells_of_zone
 
@@ -81,6 +82,7 @@ def test_bookings_whose_quote_never_comes_are_forgotten():
 
 
 DECODER = Contracts({}, {1: schema_of(QUOTES)}).columns(QUOTES, REMEMBERED)
+DECISIONS = Contracts({}, {1: schema_of(BOOKING_DECISIONS)}).columns(BOOKING_DECISIONS, DECIDED)
 SAID = st.lists(
     st.tuples(st.integers(0, 3), st.integers(1, 2), st.sampled_from([QuoteOutcome.PRICED, QuoteOutcome.EXPIRED])),
     min_size=1,
@@ -150,3 +152,25 @@ def test_no_offer_keeps_a_tick_that_was_replaced():
     offers = [offer for of_zone in desk.offers.values() for offer in of_zone.values()]
     assert len(offers) == len(PRODUCTS)
     assert {offer.tick.offset for offer in offers} == {desk.ticks[ZONE].offset}
+
+
+def test_decisions_read_as_columns_leave_what_objects_leave():
+    """Accepted and refused, of quotes known and not: the same offsets are decided and the same bookings wait."""
+    codec = ObjectCodec(BOOKING_DECISIONS, 1)
+    known = AnsweredPartition()
+    known.quote_read(QUOTE, 0)
+    decisions = [
+        replace(judged(known, f"ride-{offset}", offset), quote_id=quote_id, outcome=outcome)
+        for offset, (quote_id, outcome) in enumerate(
+            itertools.product(("q-1", "q-2", "q-2"), (BookingOutcome.REFUSED, BookingOutcome.ACCEPTED))
+        )
+    ]
+    slow, fast = AnsweredPartition(), AnsweredPartition()
+    for answered in (slow, fast):
+        answered.quote_read(QUOTE, 0)
+    for decision in decisions:
+        slow.decision_read(decision)
+    fast.decisions_read(DECISIONS.decode([b"unreadable", *(codec.encode(decision) for decision in decisions)]))
+    assert (fast.decided, fast.early) == (slow.decided, slow.early)
+    assert fast.memory.find("q-1") == slow.memory.find("q-1")
+    assert judged(fast, "ride-9", 9).refusal == "already-decided"
