@@ -11,20 +11,23 @@ from typing import NamedTuple
 
 import numpy as np
 
+from agents.runtime.broadcast import LastMs
 from pricing.bookings import judge
 from pricing.markets import MarketBook
 from pricing.policy import PolicyBook
 from pricing.prepared_tick import PreparedTick
 from pricing.quote import QuoteContext, answer, quote_id_of
-from pricing.quote_memory import QuoteMemory
+from pricing.quote_memory import QuoteMemory, reach_ms
 from pricing.quote_offers import AnswerValue, Asked, Offer, RoutingEngine, answer_values, offer_of, request_at
 from topics.arrays import Int64s
 from topics.columns import Columns
 from topics.events import RideEventHappened
 from topics.prices import BookingJudged, BookingOutcome, QuoteAnswered, SurgeTicked
 from windows.hexagons import zone_of
+from windows.panes import GRACE_MS
 
 REMEMBERED_PER_PARTITION = 1 << 18
+LONGEST_LOCK_MS = 600_000
 DECIDED = ("quote_id", "ride_id", "outcome", "at_ms", "now_ms", "acceptance_offset")
 """Fields of a decision that are remembered; the others need not be read."""
 
@@ -194,6 +197,16 @@ class QuoteDesk:
         decision = judge(acceptance, answered.memory, appended_ms=appended_ms, acceptance_offset=offset)
         answered.decision_read(decision)
         return decision
+
+
+def answers_back(stamp_ms: int | None, longest_lock_ms: int) -> LastMs:
+    """From where to read answers back if all that was appended before `stamp_ms` is judged; None if nothing was.
+
+    What is left to judge can ask for no earlier ones. If much is left they are bounded all the same: an assignment must
+    begin within 27 s.
+    """
+    since_ms = stamp_ms - reach_ms(longest_lock_ms) if stamp_ms else 0
+    return LastMs(LONGEST_LOCK_MS + GRACE_MS, max(0, since_ms))
 
 
 def _epoch(tick: SurgeTicked) -> tuple[int, int]:

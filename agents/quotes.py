@@ -23,7 +23,7 @@ from aiokafka import ConsumerRecord
 from faust.types import TP
 
 from agents.quote_backlog import MORE_WITHIN_S, RUN, Backlog, Claimed, Waiting, reads_the_past
-from agents.quote_desk import DECIDED, QuoteDesk
+from agents.quote_desk import DECIDED, LONGEST_LOCK_MS, QuoteDesk, answers_back
 from agents.quote_requests import MOST_RECORDS, Chunk, RequestSource
 from agents.ride_events import events_of
 from agents.runtime.app import WorkerApp
@@ -63,8 +63,6 @@ from windows.panes import GRACE_MS
 SERVICE = "quotes"
 SOURCE = "faretide/quotes"
 TICKS_BACK = LastMs(30_000)
-LONGEST_LOCK_MS = 600_000
-ANSWERS_BACK = LastMs(LONGEST_LOCK_MS + GRACE_MS)
 FORGET_EVERY_S = 5.0
 ANSWERS_WAIT_MS, ANSWERS_BYTES = 50, 64 * 1024
 """Its own quotes are read back in runs: else there is a fetch for every publication."""
@@ -75,9 +73,9 @@ class Quotes:
 
     def __init__(self, app: WorkerApp, worker: Worker) -> None:
         self._app, self._worker = app, worker
-        markets, policies = MarketBook(), PolicyBook()
-        self._control = Control(app, worker, {MARKETS: markets.learn, PRICING_POLICY: policies.learn})
-        self._desk = QuoteDesk(markets=markets, policies=policies)
+        markets, self._policies = MarketBook(), PolicyBook()
+        self._control = Control(app, worker, {MARKETS: markets.learn, PRICING_POLICY: self._policies.learn})
+        self._desk = QuoteDesk(markets=markets, policies=self._policies)
         self._requests = RequestSource(worker)
         self._newest_ticks = NewestTicks(worker)
         self._waiting, self._backlog = Waiting(), Backlog()
@@ -113,10 +111,13 @@ class Quotes:
             self._answers.follow({})
             await self._answers.wait_ready()
             self._desk.assigned(numbers)
+            await self._control.wait_ready()  # policies say how far back answers bind
+            stamps = {tp.partition: span.stamp_ms for tp, span in spans.items()}
+            backs = {number: answers_back(stamps[number], self._policies.longest_lock_ms) for number in numbers}
             self._answers.follow(
-                {TP(topic.name, number): ANSWERS_BACK for topic in (QUOTES, BOOKING_DECISIONS) for number in numbers}
+                {TP(topic.name, number): backs[number] for topic in (QUOTES, BOOKING_DECISIONS) for number in numbers}
             )
-            for reader in (self._control, self._ticks, self._answers):  # all of them read meanwhile
+            for reader in (self._ticks, self._answers):  # both read meanwhile
                 await reader.wait_ready()
 
     # ---- what is known

@@ -246,6 +246,14 @@ class QuoteMemory:
         self._first += 1
 
 
+def reach_ms(lock_ms: int) -> int:
+    """How long before an acceptance or a repeat is appended its quote can have been, if prices are locked so long.
+
+    As in `forget_before`, with as much again for clocks that differ.
+    """
+    return max(lock_ms, LONGEST_DEADLINE_MS + FUTURE_TOLERANCE_MS) + 2 * GRACE_MS
+
+
 def _asked_ms(at_ms: Int64s, now_ms: Int64s) -> Int64s:
     """When requests answered at `now_ms` were made; one from the future is refused, and must not be kept until then."""
     return np.minimum(at_ms, now_ms + FUTURE_TOLERANCE_MS)
