@@ -26,7 +26,6 @@ from topics.prices import BookingJudged, BookingOutcome, QuoteAnswered, SurgeTic
 from windows.hexagons import zone_of
 from windows.panes import GRACE_MS
 
-REMEMBERED_PER_PARTITION = 1 << 18
 LONGEST_LOCK_MS = 600_000
 DECIDED = ("quote_id", "ride_id", "outcome", "at_ms", "now_ms", "acceptance_offset")
 """Fields of a decision that are remembered; the others need not be read."""
@@ -49,7 +48,7 @@ class AnsweredPartition:
     topics are read back side by side.
     """
 
-    memory: QuoteMemory = field(default_factory=lambda: QuoteMemory(REMEMBERED_PER_PARTITION))
+    memory: QuoteMemory = field(default_factory=QuoteMemory)
     claimed: set[str] = field(default_factory=set)
     underway: set[str] = field(default_factory=set)
     decided: dict[int, int] = field(default_factory=dict)

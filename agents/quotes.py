@@ -265,6 +265,7 @@ class Quotes:
             memories = [answered.memory for answered in self._desk.partitions.values()]
             self._worker.meter.gauge("quotes_remembered", sum(len(memory) for memory in memories))
             self._worker.meter.gauge("conflicting_quotes", sum(memory.conflicts for memory in memories))
+            self._worker.meter.gauge("forgotten_quotes", sum(memory.forgotten_early for memory in memories))
 
     def _reached_ms(self, number: int) -> int:
         """Append time up to which requests and acceptances of the partition were handed over.

@@ -231,6 +231,14 @@ PRICES = (
         meter="conflicting_quotes",
         meaning="records of `quotes.v1` that contradict a binding one; the target is 0",
     ),
+    Metric(
+        name="forgotten_quotes",
+        kind=Kind.GAUGE,
+        unit="quotes",
+        services=("quotes",),
+        meter="forgotten_quotes",
+        meaning="quotes dropped for want of room while they could bind; the target is 0",
+    ),
 )
 
 RECORDS = (

@@ -94,7 +94,7 @@ SAID = st.lists(
 
 def memory_of(quotes, at_once, capacity):
     """A memory that has read these quotes, in runs of `at_once` as columns; one by one as objects if that is 0."""
-    memory, codec = QuoteMemory(capacity), ObjectCodec(QUOTES, 1)
+    memory, codec = QuoteMemory(min(2, capacity), capacity), ObjectCodec(QUOTES, 1)
     if not at_once:
         for offset, quote in enumerate(quotes):
             memory.record(quote, offset)
