@@ -15,6 +15,7 @@ from typing import Any
 
 from lineage.samples import WorkerSamples
 from lineage.trends import Measure, Move, Trends, first_of
+from pricing.quoted_multiplier import NO_TICK, STALE_TICK
 
 ANSWERS, DECISIONS = "quotes.v1", "booking-decisions.v1"
 OUTCOMES: Mapping[str, str] = {
@@ -117,7 +118,7 @@ def counters_of(gauges: Mapping[str, float]) -> dict[str, float]:
     if "quotes.priced" not in gauges and "quotes.expired" not in gauges:
         return {}
     priced = gauges.get("quotes.priced", 0.0)
-    stale = sum(value for name, value in gauges.items() if name.startswith("quote_fallbacks."))
+    stale = sum(gauges.get(f"quote_fallbacks.{reason}", 0.0) for reason in (NO_TICK, STALE_TICK))
     return {"priced": priced, "fresh": priced - stale, "accepted": gauges.get("bookings.accepted", 0.0)}
 
 

@@ -200,7 +200,7 @@ PRICES = (
     counter("quotes", "quote requests answered", meter="quotes.", label="outcome", services=("quotes",)),
     counter(
         "quote_fallbacks",
-        "quotes priced without a fresh tick, by why: a code of docs/reasons.md",
+        "quotes priced without a fresh tick of a model, by why: a code of docs/reasons.md",
         meter="quote_fallbacks.",
         label="reason",
         services=("quotes",),

@@ -146,4 +146,9 @@ def test_of_those_that_moved_together_the_farthest_upstream_is_first():
 def test_counters_are_none_before_the_quotes_service_spoke():
     """Not having heard is not zero."""
     assert counters_of({}) == {}
-    assert counters_of({"quotes.priced": 9.0, "quote_fallbacks.no-tick": 4.0})["fresh"] == 5.0
+
+
+def test_a_fresh_tick_without_a_model_is_fresh():
+    """Only quotes without a tick, or on an old one, lack a fresh one; a model that goes is no outage of PRICING."""
+    fell_back = {"quote_fallbacks.no-tick": 3.0, "quote_fallbacks.stale-tick": 1.0, "quote_fallbacks.no-model": 2.0}
+    assert counters_of({"quotes.priced": 9.0, **fell_back})["fresh"] == 5.0
