@@ -137,7 +137,8 @@ class _Session:
         if role is None:
             raise HTTPException(401, "this token is not one of this dashboard's: `faretide dashboard` prints them")
         response = _answer({"role": role})
-        secure = request.url.scheme == "https"
+        # a proxy that ends TLS speaks plain HTTP to us; the page says how it was reached
+        secure = request.url.scheme == "https" or request.headers.get("origin", "").startswith("https://")
         response.set_cookie(COOKIE, token, max_age=WEEK_S, httponly=True, samesite="strict", secure=secure)
         return response
 

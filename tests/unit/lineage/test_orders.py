@@ -78,3 +78,12 @@ def test_a_body_that_is_too_large_is_refused(client, path, most):
     assert client.post(path, content=said.ljust(most), headers=headers).status_code == 200
     answer = client.post(path, content=said.ljust(most + 1), headers=headers)
     assert (answer.status_code, answer.json()) == (413, {"sentence": f"the body must have at most {most:,} bytes"})
+
+
+@pytest.mark.parametrize(
+    ("origin", "secure"), [("https://testserver", True), ("http://testserver", False), (None, False)]
+)
+def test_a_page_that_came_over_tls_sends_its_cookie_over_nothing_else(client, origin, secure):
+    """Also where a proxy ends TLS, so that this server is asked over plain HTTP."""
+    answer = client.post("/api/session", json={"token": "look"}, headers={"origin": origin} if origin else {})
+    assert ("secure" in answer.headers["set-cookie"].lower()) == secure
