@@ -7,21 +7,36 @@ they stand in.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
+import numpy as np
+
+from agents.runtime.broadcast import LastMs
 from pricing.bookings import judge
 from pricing.markets import MarketBook
 from pricing.policy import PolicyBook
 from pricing.prepared_tick import PreparedTick
 from pricing.quote import QuoteContext, answer, quote_id_of
-from pricing.quote_memory import QuoteMemory
+from pricing.quote_memory import QuoteMemory, reach_ms
 from pricing.quote_offers import AnswerValue, Asked, Offer, RoutingEngine, answer_values, offer_of, request_at
 from topics.arrays import Int64s
 from topics.columns import Columns
 from topics.events import RideEventHappened
 from topics.prices import BookingJudged, BookingOutcome, QuoteAnswered, SurgeTicked
 from windows.hexagons import zone_of
+from windows.panes import GRACE_MS
 
-REMEMBERED_PER_PARTITION = 1 << 18
+LONGEST_LOCK_MS = 600_000
+DECIDED = ("quote_id", "ride_id", "outcome", "at_ms", "now_ms", "acceptance_offset")
+"""Fields of a decision that are remembered; the others need not be read."""
+
+
+class Booking(NamedTuple):
+    """An acceptance that stood, made at event time `at_ms` and appended at `now_ms`."""
+
+    ride_id: str
+    at_ms: int
+    now_ms: int
 
 
 @dataclass(slots=True)
@@ -33,11 +48,11 @@ class AnsweredPartition:
     topics are read back side by side.
     """
 
-    memory: QuoteMemory = field(default_factory=lambda: QuoteMemory(REMEMBERED_PER_PARTITION))
+    memory: QuoteMemory = field(default_factory=QuoteMemory)
     claimed: set[str] = field(default_factory=set)
     underway: set[str] = field(default_factory=set)
     decided: dict[int, int] = field(default_factory=dict)
-    early: dict[str, BookingJudged] = field(default_factory=dict)
+    early: dict[str, Booking] = field(default_factory=dict)
 
     def has_answered(self, quote_id: str) -> bool:
         """Whether the request of that quote has its record, or will have."""
@@ -49,7 +64,7 @@ class AnsweredPartition:
         self.underway.discard(quote.quote_id)
         booking = self.early.pop(quote.quote_id, None)
         if booking is not None:
-            self.memory.record_decision(booking)
+            self.memory.record_booking(quote.quote_id, booking.ride_id, booking.at_ms)
 
     def quotes_read(self, quotes: Columns, offsets: Int64s) -> None:
         """Take in a chunk of records of `quotes.v1`, each as `quote_read` would; `offsets` are of all its values."""
@@ -57,15 +72,31 @@ class AnsweredPartition:
         quote_ids = quotes.texts("quote_id")
         self.underway.difference_update(quote_ids)
         for quote_id in self.early.keys() & quote_ids if self.early else ():
-            self.memory.record_decision(self.early.pop(quote_id))
+            booking = self.early.pop(quote_id)
+            self.memory.record_booking(quote_id, booking.ride_id, booking.at_ms)
 
     def decision_read(self, decision: BookingJudged) -> None:
         """Take in a record of `booking-decisions.v1`, whoever wrote it, in order of offset."""
         self.decided[decision.acceptance_offset] = decision.now_ms
-        if self.memory.has_answered(decision.quote_id):
-            self.memory.record_decision(decision)
-        elif decision.outcome is BookingOutcome.ACCEPTED:
-            self.early.setdefault(decision.quote_id, decision)
+        if decision.outcome is BookingOutcome.ACCEPTED:
+            self._booked(decision.quote_id, Booking(decision.ride_id, decision.at_ms, decision.now_ms))
+
+    def decisions_read(self, decisions: Columns) -> None:
+        """Take in a chunk of records of `booking-decisions.v1`, each as `decision_read` would, with the fields DECIDED.
+
+        Decoding included, this costs a sixth of what it does object by object.
+        """
+        now_ms = decisions.ints("now_ms")
+        self.decided.update(zip(decisions.ints("acceptance_offset").tolist(), now_ms.tolist(), strict=True))
+        stood = np.flatnonzero(decisions.is_symbol("outcome", BookingOutcome.ACCEPTED))
+        times = decisions.ints("at_ms")[stood].tolist(), now_ms[stood].tolist()
+        quote_ids, ride_ids = (decisions.texts(name, stood) for name in ("quote_id", "ride_id"))
+        for quote_id, *booking in zip(quote_ids, ride_ids, *times, strict=True):
+            self._booked(quote_id, Booking(*booking))
+
+    def _booked(self, quote_id: str, booking: Booking) -> None:
+        if not self.memory.record_booking(quote_id, booking.ride_id, booking.at_ms):
+            self.early.setdefault(quote_id, booking)
 
     def forget(self, appended_ms: int, decisions_before_ms: int) -> None:
         """Drop what nobody can ask for any more."""
@@ -165,6 +196,16 @@ class QuoteDesk:
         decision = judge(acceptance, answered.memory, appended_ms=appended_ms, acceptance_offset=offset)
         answered.decision_read(decision)
         return decision
+
+
+def answers_back(stamp_ms: int | None, longest_lock_ms: int) -> LastMs:
+    """From where to read answers back if all that was appended before `stamp_ms` is judged; None if nothing was.
+
+    What is left to judge can ask for no earlier ones. If much is left they are bounded all the same: an assignment must
+    begin within 27 s.
+    """
+    since_ms = stamp_ms - reach_ms(longest_lock_ms) if stamp_ms else 0
+    return LastMs(LONGEST_LOCK_MS + GRACE_MS, max(0, since_ms))
 
 
 def _epoch(tick: SurgeTicked) -> tuple[int, int]:

@@ -23,13 +23,13 @@ from aiokafka import ConsumerRecord
 from faust.types import TP
 
 from agents.quote_backlog import MORE_WITHIN_S, RUN, Backlog, Claimed, Waiting, reads_the_past
-from agents.quote_desk import QuoteDesk
+from agents.quote_desk import DECIDED, LONGEST_LOCK_MS, QuoteDesk, answers_back
 from agents.quote_requests import MOST_RECORDS, Chunk, RequestSource
 from agents.ride_events import events_of
 from agents.runtime.app import WorkerApp
 from agents.runtime.batches import Batch, batches, held_batches
 from agents.runtime.broadcast import BroadcastReader, LastMs
-from agents.runtime.control import Control, decoded, look_up_schemas
+from agents.runtime.control import Control, look_up_schemas
 from agents.runtime.counting import Outgoing
 from agents.runtime.intake import Intake
 from agents.runtime.newest_ticks import NewestTicks
@@ -54,7 +54,6 @@ from topics.catalogue import (
 from topics.columns import ColumnDecoder
 from topics.events import RideEventKind
 from topics.prices import QuoteAnswered
-from topics.refusals import Undecodable
 from topics.schemas import schema_of
 from topics.validity import check_ride_events
 from topics.wire import Event, headers, passed_on
@@ -64,8 +63,6 @@ from windows.panes import GRACE_MS
 SERVICE = "quotes"
 SOURCE = "faretide/quotes"
 TICKS_BACK = LastMs(30_000)
-LONGEST_LOCK_MS = 600_000
-ANSWERS_BACK = LastMs(LONGEST_LOCK_MS + GRACE_MS)
 FORGET_EVERY_S = 5.0
 ANSWERS_WAIT_MS, ANSWERS_BYTES = 50, 64 * 1024
 """Its own quotes are read back in runs: else there is a fetch for every publication."""
@@ -76,13 +73,14 @@ class Quotes:
 
     def __init__(self, app: WorkerApp, worker: Worker) -> None:
         self._app, self._worker = app, worker
-        markets, policies = MarketBook(), PolicyBook()
-        self._control = Control(app, worker, {MARKETS: markets.learn, PRICING_POLICY: policies.learn})
-        self._desk = QuoteDesk(markets=markets, policies=policies)
+        markets, self._policies = MarketBook(), PolicyBook()
+        self._control = Control(app, worker, {MARKETS: markets.learn, PRICING_POLICY: self._policies.learn})
+        self._desk = QuoteDesk(markets=markets, policies=self._policies)
         self._requests = RequestSource(worker)
         self._newest_ticks = NewestTicks(worker)
         self._waiting, self._backlog = Waiting(), Backlog()
         self._remembered = worker.contracts.columns(QUOTES, REMEMBERED)
+        self._decided = worker.contracts.columns(BOOKING_DECISIONS, DECIDED)
         self._frame = worker.contracts.frame(QUOTES)
         self._events = Intake(RIDE_EVENTS, worker.contracts.columns(RIDE_EVENTS), check_ride_events, worker)
         self._ticks = BroadcastReader(
@@ -113,10 +111,13 @@ class Quotes:
             self._answers.follow({})
             await self._answers.wait_ready()
             self._desk.assigned(numbers)
+            await self._control.wait_ready()  # policies say how far back answers bind
+            stamps = {tp.partition: span.stamp_ms for tp, span in spans.items()}
+            backs = {number: answers_back(stamps[number], self._policies.longest_lock_ms) for number in numbers}
             self._answers.follow(
-                {TP(topic.name, number): ANSWERS_BACK for topic in (QUOTES, BOOKING_DECISIONS) for number in numbers}
+                {TP(topic.name, number): backs[number] for topic in (QUOTES, BOOKING_DECISIONS) for number in numbers}
             )
-            for reader in (self._control, self._ticks, self._answers):  # all of them read meanwhile
+            for reader in (self._ticks, self._answers):  # both read meanwhile
                 await reader.wait_ready()
 
     # ---- what is known
@@ -131,14 +132,12 @@ class Quotes:
         partition = self._desk.partitions.get(tp.partition)
         if partition is None:
             return
+        await look_up_schemas(self._worker, records)
         if tp.topic == QUOTES.name:
-            await look_up_schemas(self._worker, records)
             columns = self._remembered.decode([record.value for record in records])  # not ours: it binds nobody
             partition.quotes_read(columns, np.array([record.offset for record in records]))
         else:
-            for record in records:
-                with contextlib.suppress(Undecodable):
-                    partition.decision_read(await decoded(self._worker, BOOKING_DECISIONS, record.value))
+            partition.decisions_read(self._decided.decode([record.value for record in records]))
         self._answers_moved.set()
 
     # ---- requests
@@ -266,6 +265,7 @@ class Quotes:
             memories = [answered.memory for answered in self._desk.partitions.values()]
             self._worker.meter.gauge("quotes_remembered", sum(len(memory) for memory in memories))
             self._worker.meter.gauge("conflicting_quotes", sum(memory.conflicts for memory in memories))
+            self._worker.meter.gauge("forgotten_quotes", sum(memory.forgotten_early for memory in memories))
 
     def _reached_ms(self, number: int) -> int:
         """Append time up to which requests and acceptances of the partition were handed over.

@@ -27,12 +27,18 @@ class CityMap:
     _partitions: dict[int, int] = field(default_factory=dict)
     """In which partition of supply-cells.v1 each zone stands."""
     _moved: set[int] = field(default_factory=set)
+    _gone: set[int] = field(default_factory=set)
+    """Cells that the newest tick of their zone names no more."""
 
     def ticked(self, tick: SurgeTicked) -> None:
         """Take in one tick; a zombie's, of an earlier instant, changes nothing."""
         known = self.ticks.get(tick.zone)
         if known is not None and tick.now_ms < known.now_ms:
             return
+        if known is not None and (known.cells, known.products) != (tick.cells, tick.products):
+            self._gone |= set(known.cells)
+            self.history.pop(tick.zone, None)  # its entries are by place among cells and products
+        self._gone -= set(tick.cells)
         self.ticks[tick.zone] = tick
         self._moved.add(tick.zone)
         kept = self.history.setdefault(tick.zone, [])
@@ -61,8 +67,10 @@ class CityMap:
                 self._moved.add(zone)
 
     def changes(self) -> Iterator[tuple[str, Any]]:
-        """Board values of the zones that changed since the last call: `zone/…` and `cell/…`."""
+        """Board values of the zones that changed since the last call: `zone/…` and `cell/…`, None for a cell gone."""
         moved, self._moved = self._moved, set()
+        gone, self._gone = self._gone, set()
+        yield from ((f"cell/{cell:x}", None) for cell in gone)
         for zone in moved:
             tick = self.ticks.get(zone)
             if tick is not None:

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any
 
+from lineage.samples import WorkerSamples
 from lineage.trends import Measure, Move, Trends, first_of
+from pricing.quoted_multiplier import NO_TICK, STALE_TICK
 
-QUOTES, ANSWERS, DECISIONS = "quotes", "quotes.v1", "booking-decisions.v1"
+ANSWERS, DECISIONS = "quotes.v1", "booking-decisions.v1"
 OUTCOMES: Mapping[str, str] = {
     "priced": "Priced quotes a second",
     "fresh": "Quotes a second priced on a fresh tick",
@@ -27,6 +29,8 @@ LEAST_USUAL_S = 40
 KEPT_SHARE = 0.6
 UNLIKELY = 4.5
 """A drop is a fall below this share of the usual, by this many deviations of a count."""
+LASTS_MS = 3_600_000
+"""A rate that has been low for so long is the usual one."""
 LOOK_BACK_MS = 90_000
 """Whoever moved so long before the drop may have caused it."""
 
@@ -50,25 +54,35 @@ class Drops:
     trends: Trends = field(default_factory=Trends)
     current: dict[str, Drop] = field(default_factory=dict)
     _counts: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
-    _counters: dict[str, float] = field(default_factory=dict)
+    _counters: dict[tuple[str, float], Mapping[str, float]] = field(default_factory=dict)
 
-    def watched(self, now_ms: int, values: Mapping[str, Any]) -> None:
-        """Take in the graph of one instant, as board values."""
+    def watched(self, now_ms: int, values: Mapping[str, Any], workers: Iterable[WorkerSamples]) -> None:
+        """Take in the graph of one instant, as board values, and the workers of QUOTES then."""
         self.trends.measured(now_ms, measures_of(values, now_ms))
-        gauges = values.get(f"node/{QUOTES}", {}).get("gauges", {})
-        for outcome, counter in counters_of(gauges).items():
-            before = self._counters.get(outcome)
-            self._counters[outcome] = counter
-            if before is None:
-                continue
-            counts = [*self._counts.get(outcome, []), (now_ms, max(0.0, counter - before))]
+        for outcome, count in self._counted(workers).items():
+            counts = [*self._counts.get(outcome, []), (now_ms, count)]
             self._counts[outcome] = counts[-(USUAL_S + RECENT_S) :]
         self._judge(now_ms, values)
+
+    def _counted(self, workers: Iterable[WorkerSamples]) -> dict[str, float]:
+        """What the workers known at the last call counted since; empty if there are none.
+
+        A worker met for the first time, or again after it was forgotten, has counted since its own start.
+        """
+        before, self._counters = self._counters, {}
+        for worker in workers:
+            name, gauges = worker.newest.worker, worker.newest.gauges
+            if counters := counters_of(gauges):
+                self._counters[name, gauges.get("started_ms", 0.0)] = counters
+        known = [(before[process], after) for process, after in self._counters.items() if process in before]
+        return {name: sum(max(0.0, new[name] - old[name]) for old, new in known) for name in OUTCOMES if known}
 
     def _judge(self, now_ms: int, values: Mapping[str, Any]) -> None:
         for outcome in OUTCOMES:
             counts, of = self._counts.get(outcome, []), self._counts.get("priced", [])
             known = self.current.get(outcome)
+            if known is not None and now_ms - known.at_ms > LASTS_MS:
+                known = None
             found = fallen(counts, of if outcome == "accepted" else None, before=known.before if known else None)
             if found is None:
                 self.current.pop(outcome, None)
@@ -100,11 +114,11 @@ class Drops:
 
 
 def counters_of(gauges: Mapping[str, float]) -> dict[str, float]:
-    """Counters since start that the quotes workers tell: priced, of these on a fresh tick, and accepted."""
+    """Counters since start that a QUOTES worker tells: priced, of these on a fresh tick, and accepted."""
     if "quotes.priced" not in gauges and "quotes.expired" not in gauges:
         return {}
     priced = gauges.get("quotes.priced", 0.0)
-    stale = sum(value for name, value in gauges.items() if name.startswith("quote_fallbacks."))
+    stale = sum(gauges.get(f"quote_fallbacks.{reason}", 0.0) for reason in (NO_TICK, STALE_TICK))
     return {"priced": priced, "fresh": priced - stale, "accepted": gauges.get("bookings.accepted", 0.0)}
 
 

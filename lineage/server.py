@@ -69,7 +69,7 @@ def make_app(desk: Desk, access: Access, *, failed: Callable[[], None] = lambda:
         Mount("/assets", StaticFiles(directory=STATIC / "assets", check_dir=False)),
         Route("/{path:path}", _page),
     ]
-    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _refusal})
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _refusal, Exception: _failure})
     app.add_middleware(_SecurityHeaders)
     return app
 
@@ -97,6 +97,13 @@ def _answer(value: Any, status: int = 200) -> Response:  # noqa: ANN401  whateve
 async def _refusal(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return _answer({"sentence": error.detail}, error.status_code)
+
+
+async def _failure(_request: Request, _error: Exception) -> Response:
+    """What nobody foresaw. Starlette sends this past the layer of the headers, then has the error logged."""
+    response = _answer({"sentence": "the dashboard failed at this; its log says where"}, 500)
+    response.headers.update(SECURITY_HEADERS)
+    return response
 
 
 async def _page(request: Request) -> Response:
@@ -137,7 +144,8 @@ class _Session:
         if role is None:
             raise HTTPException(401, "this token is not one of this dashboard's: `faretide dashboard` prints them")
         response = _answer({"role": role})
-        secure = request.url.scheme == "https"
+        # a proxy that ends TLS speaks plain HTTP to us; the page says how it was reached
+        secure = request.url.scheme == "https" or request.headers.get("origin", "").startswith("https://")
         response.set_cookie(COOKIE, token, max_age=WEEK_S, httponly=True, samesite="strict", secure=secure)
         return response
 
@@ -239,7 +247,10 @@ async def _send(socket: WebSocket, client: Client, desk: Desk) -> None:
 async def _listen(socket: WebSocket, client: Client) -> None:
     """What the page watches. A message that is not understood closes the connection with the reason."""
     while True:
-        boards = _watched(await socket.receive_text())
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message["code"])
+        boards = _watched(message.get("text") or "")
         if boards is None:
             await socket.close(NOT_UNDERSTOOD, f'messages must be {{"watch": [boards]}}, boards of {", ".join(BOARDS)}')
             raise WebSocketDisconnect(NOT_UNDERSTOOD)

@@ -65,7 +65,7 @@ class State:
     def refresh_graph(self, now_ms: int) -> None:
         """Bring the graph's board and the books up to date."""
         values = self.flows.values(now_ms)
-        self.drops.watched(now_ms, values)
+        self.drops.watched(now_ms, values, self.flows.samples.services().get("quotes", []))
         self.boards["lineage"].become(values | self.drops.rows())
         losses = self.boards["losses"]
         for key, row in self.audit.rows(self.flows.ends).items():

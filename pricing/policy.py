@@ -105,14 +105,15 @@ def built_in_policy(market: str) -> Policy:
 
 
 class PolicyBook:
-    """All versions of all markets' policies."""
+    """All versions of all markets' policies; `longest_lock_ms` is the longest lock among them and the built-in one."""
 
-    __slots__ = ("_built_in", "_policies", "succession")
+    __slots__ = ("_built_in", "_policies", "longest_lock_ms", "succession")
 
     def __init__(self) -> None:
         self.succession = Succession()
         self._policies: dict[str, Timetable[Policy]] = {}
         self._built_in: dict[str, Policy] = {}
+        self.longest_lock_ms = built_in_policy("").rules.lock_ms
 
     def learn(self, rules: PricingPolicySet, offset: int) -> None:
         """Take in a policy read from `pricing-policy.v1`, in order of offset.
@@ -122,6 +123,7 @@ class PolicyBook:
         policy = policy_of(rules, offset)
         self.succession.admit(rules.market, offset, based_on=rules.based_on_offset)
         self._policies.setdefault(rules.market, Timetable()).add(rules.effective_from_ms, offset, policy)
+        self.longest_lock_ms = max(self.longest_lock_ms, rules.lock_ms)
 
     def at(self, market: str, now_ms: int) -> Policy:
         """The policy in force in the market; the built-in one if none has begun."""

@@ -18,6 +18,8 @@ from topics.prices import BookingJudged, BookingOutcome, QuoteAnswered, QuoteOut
 from windows.panes import FUTURE_TOLERANCE_MS, GRACE_MS
 
 UNDECIDED = 0
+MOST_ROWS = 1 << 22
+"""Of one partition number: 0.4 GB, and somewhat more to find them by."""
 REMEMBERED = (
     "quote_id", "rider_id", "outcome", "at_ms", "now_ms", "valid_until_ms", "product", "zone", "cell", "currency",
     "amount_minor",
@@ -71,6 +73,7 @@ class _Rows(NamedTuple):
     product: list[str]
     currency: list[str]
     asked_ms: Int64s
+    now_ms: Int64s
     valid_until_ms: Int64s
     amount_minor: Int64s
     zone: Int64s
@@ -79,16 +82,18 @@ class _Rows(NamedTuple):
 
 
 class QuoteMemory:
-    """The binding answers of one partition number, at most `capacity` of them.
+    """The binding answers of one partition number: room for `capacity` of them, doubled up to `most` while all bind.
 
-    `conflicts` counts records that contradict a binding one, `forgotten_early` answers dropped for want of room.
+    `conflicts` counts records that contradict a binding one, `forgotten_early` answers dropped for want of room though
+    they could bind. Rows are numbered from the first one ever; each stands at its number modulo the room.
     """
 
-    __slots__ = ("_first", "_names", "_next", "_row_of", "_rows", "conflicts", "forgotten_early")
+    __slots__ = ("_first", "_most", "_names", "_next", "_row_of", "_rows", "conflicts", "forgotten_early")
 
-    def __init__(self, capacity: int = 1 << 20) -> None:
+    def __init__(self, capacity: int = 1 << 18, most: int = MOST_ROWS) -> None:
         if capacity <= 0:
             raise ValueError(f"capacity must be positive, got {capacity}")
+        self._most = most
         self._rows = np.zeros(capacity, _ROW)
         self._row_of: dict[int, int] = {}
         self._names: dict[str, int] = {}
@@ -116,6 +121,7 @@ class QuoteMemory:
             product=[quote.product if priced else ""],
             currency=[quote.currency if priced else ""],
             asked_ms=_asked_ms(np.array([quote.at_ms]), np.array([quote.now_ms])),
+            now_ms=np.array([quote.now_ms]),
             valid_until_ms=np.array([quote.valid_until_ms if priced else 0]),
             amount_minor=np.array([quote.amount_minor]),
             zone=np.array([quote.zone]),
@@ -141,6 +147,7 @@ class QuoteMemory:
             product=product,
             currency=currency,
             asked_ms=_asked_ms(columns.ints("at_ms"), columns.ints("now_ms")),
+            now_ms=columns.ints("now_ms"),
             valid_until_ms=columns.ints("valid_until_ms") * priced,
             amount_minor=columns.ints("amount_minor"),
             zone=columns.ints("zone"),
@@ -162,17 +169,31 @@ class QuoteMemory:
                 fresh = []
                 continue
             if self._next - self._first == self._rows.size:
-                self._drop_first()
-                self.forgotten_early += 1
-            self._row_of[key] = self._next % self._rows.size
+                self._write(made, fresh)
+                binding += len(fresh)
+                fresh = []
+                self._make_room(int(made.now_ms[place]))
+            self._row_of[key] = self._next
             self._next += 1
             fresh.append(place)
         self._write(made, fresh)
         return binding + len(fresh)
 
+    def _make_room(self, now_ms: int) -> None:
+        """Have the first row go, or twice the room if it binds what may come to be judged at `now_ms`."""
+        early = self._binds(now_ms - GRACE_MS)
+        if not early or self._rows.size >= self._most:
+            self.forgotten_early += early
+            self._drop_first()
+            return
+        rows = np.zeros(min(2 * self._rows.size, self._most), _ROW)
+        numbers = np.arange(self._first, self._next)
+        rows[numbers % rows.size] = self._rows[numbers % self._rows.size]
+        self._rows = rows
+
     def _repeats(self, made: _Rows, place: int, row: int) -> bool:
         """Whether the row is the binding record, read again; one that says otherwise is a conflict."""
-        known = self._rows[row]
+        known = self._rows[row % self._rows.size]
         if int(known["offset"]) == int(made.offset[place]):
             return True
         said = int(made.amount_minor[place]), int(made.valid_until_ms[place])
@@ -205,7 +226,7 @@ class QuoteMemory:
         index = self._row_of.get(quote_id_hash(quote_id))
         if index is None:
             return None
-        row, names = self._rows[index], tuple(self._names)
+        row, names = self._rows[index % self._rows.size], tuple(self._names)
         return RememberedQuote(
             valid_until_ms=int(row["valid_until_ms"]),
             amount_minor=int(row["amount_minor"]),
@@ -221,24 +242,41 @@ class QuoteMemory:
 
     def record_decision(self, decision: BookingJudged) -> None:
         """Take in a record of `booking-decisions.v1`: the first acceptance that stood uses the quote up."""
-        index = self._row_of.get(quote_id_hash(decision.quote_id))
-        accepted = decision.outcome is BookingOutcome.ACCEPTED
-        if accepted and index is not None and int(self._rows[index]["ride_hash"]) == UNDECIDED:
-            self._rows[index]["ride_hash"] = quote_id_hash(decision.ride_id)
-            self._rows[index]["booked_at_ms"] = decision.at_ms
+        if decision.outcome is BookingOutcome.ACCEPTED:
+            self.record_booking(decision.quote_id, decision.ride_id, decision.at_ms)
+
+    def record_booking(self, quote_id: str, ride_id: str, at_ms: int) -> bool:
+        """Take in that an acceptance of that event time stood; return whether the quote is remembered."""
+        number = self._row_of.get(quote_id_hash(quote_id))
+        if number is None:
+            return False
+        row = number % self._rows.size
+        if int(self._rows["ride_hash"][row]) == UNDECIDED:
+            self._rows["ride_hash"][row] = quote_id_hash(ride_id)
+            self._rows["booked_at_ms"][row] = at_ms
+        return True
 
     def forget_before(self, appended_ms: int) -> None:
         """Drop the oldest answers that cannot bind any acceptance or repeat appended from `appended_ms` on."""
-        while self._first < self._next:
-            row = self._rows[self._first % self._rows.size]
-            if int(row["binds_until_ms"]) + GRACE_MS >= appended_ms:
-                return
+        while self._first < self._next and not self._binds(appended_ms):
             self._drop_first()
+
+    def _binds(self, appended_ms: int) -> bool:
+        """Whether the first row can bind an acceptance or repeat appended at that instant."""
+        return int(self._rows["binds_until_ms"][self._first % self._rows.size]) + GRACE_MS >= appended_ms
 
     def _drop_first(self) -> None:
         row = self._first % self._rows.size
         del self._row_of[int(self._rows[row]["id_hash"])]
         self._first += 1
+
+
+def reach_ms(lock_ms: int) -> int:
+    """How long before an acceptance or a repeat is appended its quote can have been, if prices are locked so long.
+
+    As in `forget_before`, with as much again for clocks that differ.
+    """
+    return max(lock_ms, LONGEST_DEADLINE_MS + FUTURE_TOLERANCE_MS) + 2 * GRACE_MS
 
 
 def _asked_ms(at_ms: Int64s, now_ms: Int64s) -> Int64s:

@@ -62,7 +62,7 @@ class AnswerLog:
     _known: dict[int, tuple[int, QuoteAnswered]] = field(default_factory=dict)
     _seen: dict[str, int] = field(default_factory=dict)
     _judged: dict[int, int] = field(default_factory=dict)
-    _memory: QuoteMemory = field(default_factory=lambda: QuoteMemory(1 << 18))
+    _memory: QuoteMemory = field(default_factory=QuoteMemory)
 
     def __post_init__(self) -> None:
         self._requests = Recent(self.archive.log(QUOTE_REQUESTS.name, self.number), 2 * REACH_MS)

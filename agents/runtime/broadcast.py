@@ -30,9 +30,10 @@ class Beginning:
 
 @dataclass(frozen=True, slots=True)
 class LastMs:
-    """Start `ms` before the append time of the last record."""
+    """Start `ms` before the append time of the last record, or with what was appended from `since_ms` on if later."""
 
     ms: int
+    since_ms: int = 0
 
     def __post_init__(self) -> None:
         if self.ms < 0:
@@ -207,9 +208,9 @@ async def _first_offsets(
     consumer: AIOKafkaConsumer, starts: Mapping[TopicPartition, Start], bounds: Bounds
 ) -> dict[TopicPartition, int]:
     """Return the offset to begin each partition with, in `[first, end]`; a few requests for all of them together."""
-    back_ms = {tp: start.ms for tp, start in starts.items() if isinstance(start, LastMs)}
-    last_ms = await _last_append_ms(consumer, {tp: bounds[tp] for tp in back_ms})
-    since_ms = {tp: max(0, last_ms[tp] - ms) for tp, ms in back_ms.items() if tp in last_ms}
+    back = {tp: start for tp, start in starts.items() if isinstance(start, LastMs)}
+    last_ms = await _last_append_ms(consumer, {tp: bounds[tp] for tp in back})
+    since_ms = {tp: max(0, start.since_ms, last_ms[tp] - start.ms) for tp, start in back.items() if tp in last_ms}
     found = await consumer.offsets_for_times(since_ms) if since_ms else {}
     begun = {tp: bounds[tp][0] for tp in starts}
     for tp, start in starts.items():

@@ -205,7 +205,10 @@ def _undo(consumer: Any, records: Mapping[TopicPartition, Sequence[Any]]) -> Non
 async def _logs(
     consumer: Any, tps: list[TopicPartition], policies: Mapping[str, Rewind | None]
 ) -> tuple[dict[TopicPartition, Log], dict[int, int | None]]:
-    """Ask the broker for bounds, commits and rewind points; topics that rewind do so together, by partition number."""
+    """Ask the broker for bounds, commits and rewind points; topics that rewind do so together, by partition number.
+
+    Where none does, the stamps are of all topics in `policies`.
+    """
     if not tps:
         return {}, {}
     # the public committed() returns no metadata
@@ -219,9 +222,10 @@ async def _logs(
         for tp in tps
     }
     rewinding = [tp for tp in tps if policies.get(tp.topic)]
+    stamped = rewinding or [tp for tp in tps if tp.topic in policies]
     stamps = {
-        number: stamp_of(logs[tp] for tp in rewinding if tp.partition == number)
-        for number in {tp.partition for tp in rewinding}
+        number: stamp_of(logs[tp] for tp in stamped if tp.partition == number)
+        for number in {tp.partition for tp in stamped}
     }
     points = {}
     for tp in rewinding:

@@ -200,7 +200,7 @@ PRICES = (
     counter("quotes", "quote requests answered", meter="quotes.", label="outcome", services=("quotes",)),
     counter(
         "quote_fallbacks",
-        "quotes priced without a fresh tick, by why: a code of docs/reasons.md",
+        "quotes priced without a fresh tick of a model, by why: a code of docs/reasons.md",
         meter="quote_fallbacks.",
         label="reason",
         services=("quotes",),
@@ -230,6 +230,14 @@ PRICES = (
         services=("quotes",),
         meter="conflicting_quotes",
         meaning="records of `quotes.v1` that contradict a binding one; the target is 0",
+    ),
+    Metric(
+        name="forgotten_quotes",
+        kind=Kind.GAUGE,
+        unit="quotes",
+        services=("quotes",),
+        meter="forgotten_quotes",
+        meaning="quotes dropped for want of room while they could bind; the target is 0",
     ),
 )
 

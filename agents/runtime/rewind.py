@@ -55,7 +55,8 @@ class CommitNote:
 class Span:
     """Offsets `[start, resume)` of one partition are replayed, records from `resume` on are live.
 
-    `stamp_ms` is the append time the rewind was measured from, None if nothing was ever committed (see `stamp_of`).
+    `stamp_ms` is the append time before which everything was committed, from which the rewind was measured; None if
+    nothing was ever committed (see `stamp_of`).
     """
 
     start: int

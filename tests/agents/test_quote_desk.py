@@ -1,26 +1,29 @@
 """What a QUOTES worker knows after it has read its answers back."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.quote_desk import AnsweredPartition, QuoteDesk
+from agents.quote_desk import DECIDED, LONGEST_LOCK_MS, AnsweredPartition, QuoteDesk, answers_back
+from agents.runtime.broadcast import LastMs
 from agents.runtime.contracts import Contracts
 from pricing.bookings import judge
 from pricing.defaults import new_york_market, new_york_policy
 from pricing.markets import MarketBook
 from pricing.policy import PolicyBook
-from pricing.quote_memory import REMEMBERED, QuoteMemory
+from pricing.quote_memory import REMEMBERED, QuoteMemory, reach_ms
 from pricing.tick import price_zone
 from tests.unit.pricing.worlds import PRODUCTS, ZONE, inputs_of, view_of
-from topics.catalogue import QUOTES
+from topics.catalogue import BOOKING_DECISIONS, QUOTES
 from topics.codec import ObjectCodec
 from topics.events import RideEventHappened, RideEventKind
-from topics.prices import QuoteAnswered, QuoteOutcome
+from topics.prices import BookingOutcome, QuoteAnswered, QuoteOutcome
 from topics.schemas import schema_of
 from windows.hexagons import cells_of_zone
+from windows.panes import GRACE_MS
 
 NOON_MS = 1_793_620_800_000
 
@@ -81,6 +84,7 @@ def test_bookings_whose_quote_never_comes_are_forgotten():
 
 
 DECODER = Contracts({}, {1: schema_of(QUOTES)}).columns(QUOTES, REMEMBERED)
+DECISIONS = Contracts({}, {1: schema_of(BOOKING_DECISIONS)}).columns(BOOKING_DECISIONS, DECIDED)
 SAID = st.lists(
     st.tuples(st.integers(0, 3), st.integers(1, 2), st.sampled_from([QuoteOutcome.PRICED, QuoteOutcome.EXPIRED])),
     min_size=1,
@@ -90,7 +94,7 @@ SAID = st.lists(
 
 def memory_of(quotes, at_once, capacity):
     """A memory that has read these quotes, in runs of `at_once` as columns; one by one as objects if that is 0."""
-    memory, codec = QuoteMemory(capacity), ObjectCodec(QUOTES, 1)
+    memory, codec = QuoteMemory(min(2, capacity), capacity), ObjectCodec(QUOTES, 1)
     if not at_once:
         for offset, quote in enumerate(quotes):
             memory.record(quote, offset)
@@ -150,3 +154,48 @@ def test_no_offer_keeps_a_tick_that_was_replaced():
     offers = [offer for of_zone in desk.offers.values() for offer in of_zone.values()]
     assert len(offers) == len(PRODUCTS)
     assert {offer.tick.offset for offer in offers} == {desk.ticks[ZONE].offset}
+
+
+def test_decisions_read_as_columns_leave_what_objects_leave():
+    """Accepted and refused, of quotes known and not: the same offsets are decided and the same bookings wait."""
+    codec = ObjectCodec(BOOKING_DECISIONS, 1)
+    known = AnsweredPartition()
+    known.quote_read(QUOTE, 0)
+    decisions = [
+        replace(judged(known, f"ride-{offset}", offset), quote_id=quote_id, outcome=outcome)
+        for offset, (quote_id, outcome) in enumerate(
+            itertools.product(("q-1", "q-2", "q-2"), (BookingOutcome.REFUSED, BookingOutcome.ACCEPTED))
+        )
+    ]
+    slow, fast = AnsweredPartition(), AnsweredPartition()
+    for answered in (slow, fast):
+        answered.quote_read(QUOTE, 0)
+    for decision in decisions:
+        slow.decision_read(decision)
+    fast.decisions_read(DECISIONS.decode([b"unreadable", *(codec.encode(decision) for decision in decisions)]))
+    assert (fast.decided, fast.early) == (slow.decided, slow.early)
+    assert fast.memory.find("q-1") == slow.memory.find("q-1")
+    assert judged(fast, "ride-9", 9).refusal == "already-decided"
+
+
+@given(st.integers(0, LONGEST_LOCK_MS), st.integers(-60_000, 5_000))
+def test_what_still_binds_at_the_last_commit_is_read_back(lock_ms, asked_ms):
+    """The newest answer that is left out is forgotten by whoever has remembered it all the while."""
+    start = answers_back(NOON_MS, lock_ms)
+    left_out_ms = start.since_ms - 1
+    memory = QuoteMemory(1)
+    quote = replace(QUOTE, at_ms=left_out_ms + asked_ms, now_ms=left_out_ms, valid_until_ms=left_out_ms + lock_ms)
+    memory.record(quote, 0)
+    memory.forget_before(NOON_MS - GRACE_MS)
+    assert not len(memory)
+
+
+def test_answers_of_a_short_lock_are_read_back_no_further_than_they_bind():
+    """At 10,000 quotes a second ten minutes of them take longer to read than an assignment may; two minutes do not."""
+    book = PolicyBook()
+    for offset, lock_ms in enumerate((180_000, 60_000)):
+        book.learn(replace(new_york_policy(), effective_from_ms=0, based_on_offset=None, lock_ms=lock_ms), offset)
+    assert book.longest_lock_ms == 180_000
+    assert answers_back(NOON_MS, 180_000).since_ms == NOON_MS - reach_ms(180_000) == NOON_MS - 220_000
+    for nothing_known in (None, 0):
+        assert answers_back(nothing_known, 180_000) == LastMs(LONGEST_LOCK_MS + GRACE_MS)

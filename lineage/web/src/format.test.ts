@@ -7,6 +7,10 @@ describe("values read short, with their unit", () => {
   it("money in its currency's minor units", () => {
     expect(money(1250, "USD")).toBe("$12.50");
     expect(money(1250, "JPY")).toBe("¥1,250");
+    expect(money(125_000, "HUF")).toBe("HUF\u00a01,250.00");
+    expect(money(1_250_000, "IDR")).toBe("IDR\u00a012,500.00");
+    expect(money(12_500_250, "IQD")).toBe("IQD\u00a012,500.250");
+    expect(money(1250, "points")).toBe("12.50 points");
   });
   it("multipliers", () => expect(multiplier(130)).toBe("1.30×"));
   it("instants in UTC", () => expect(instant(1_700_000_000_250, "utc", { ms: true, date: true })).toBe("2023-11-14 22:13:20.250"));

@@ -28,10 +28,18 @@ export function multiplier(hundredths: number): string {
   return `${(hundredths / 100).toFixed(2)}×`;
 }
 
+// Digits of ISO 4217, as in pricing/currencies.py. Those of Intl are what people pay in cash: none of HUF, COP or IDR.
+const NO_DIGITS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split(" ");
+const THREE_DIGITS = "BHD IQD JOD KWD LYD OMR TND".split(" ");
+
+/** An amount in its currency's major unit; one that is no code of three letters is a number and its name. */
 export function money(minor: number, currency: string): string {
   if (!currency) return "–";
-  const format = new Intl.NumberFormat("en-US", { style: "currency", currency });
-  return format.format(minor / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
+  const digits = NO_DIGITS.includes(currency) ? 0 : THREE_DIGITS.includes(currency) ? 3 : 2;
+  const figures = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  const known = /^[A-Z]{3}$/.test(currency);
+  const format = new Intl.NumberFormat("en-US", known ? { style: "currency", currency, ...figures } : figures);
+  return `${format.format(minor / 10 ** digits)}${known ? "" : ` ${currency}`}`;
 }
 
 export type Clock = "utc" | "local";

@@ -1,5 +1,5 @@
-import { describe, expect, it } from "vitest";
-import { applied, backoffMs, type BoardState, type Frame } from "./live";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { applied, backoffMs, Live, type BoardState, type Frame } from "./live";
 
 const board = (number: number, values: Record<string, unknown>): BoardState => ({ number, values: new Map(Object.entries(values)) });
 const delta = (number: number, changed: Record<string, unknown>, dropped: string[] = []): Frame => ({ board: "map", kind: "delta", number, now_ms: 0, changed, dropped });
@@ -27,5 +27,39 @@ describe("coming back", () => {
     expect(backoffMs(0, 0.5)).toBe(500);
     expect(backoffMs(1, 0.5)).toBe(1000);
     expect(backoffMs(50, 1)).toBe(15_000 * 1.25);
+  });
+});
+
+describe("before the socket is open", () => {
+  class Connecting {
+    static OPEN = 1;
+    static last: Connecting;
+    readyState = 0;
+    said: string[] = [];
+    onopen = () => {};
+    constructor() {
+      Connecting.last = this;
+    }
+    send(text: string): void {
+      if (this.readyState !== Connecting.OPEN) throw new DOMException("still connecting", "InvalidStateError");
+      this.said.push(text);
+    }
+  }
+  afterEach(() => vi.unstubAllGlobals());
+
+  it("a pause and an earlier instant wait for it, and nothing live is asked for once it opens", () => {
+    vi.stubGlobal("WebSocket", Connecting);
+    vi.stubGlobal("location", { protocol: "http:", host: "here" });
+    vi.stubGlobal("requestAnimationFrame", () => 0);
+    for (const away of [(live: Live) => live.pause(), (live: Live) => live.show(5, {} as never)]) {
+      const live = new Live();
+      live.open();
+      away(live);
+      Connecting.last.readyState = Connecting.OPEN;
+      Connecting.last.onopen();
+      expect(Connecting.last.said).toEqual([]);
+      live.resume();
+      expect(Connecting.last.said).toEqual([JSON.stringify({ watch: ["lineage", "map", "quotes", "losses"] })]);
+    }
   });
 });

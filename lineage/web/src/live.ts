@@ -93,13 +93,13 @@ export class Live {
 
   pause(): void {
     this.mode = { kind: "paused", at_ms: this.nowMs() };
-    this.socket?.send(JSON.stringify({ watch: [] }));
+    this.tell([]);
     this.touchAll();
   }
 
   /** Show what an earlier instant looked like; nothing live is drawn until `resume`. */
   show(at_ms: number, boards: Record<BoardName, Record<string, unknown>>, gone: string[] = []): void {
-    if (this.mode.kind === "live") this.socket?.send(JSON.stringify({ watch: [] }));
+    if (this.mode.kind === "live") this.tell([]);
     this.mode = { kind: "past", at_ms };
     this.gone = gone;
     for (const name of BOARDS) this.boards[name] = { number: -1, values: new Map(Object.entries(boards[name] ?? {})) };
@@ -134,8 +134,12 @@ export class Live {
   }
 
   private watch(): void {
-    if (this.mode.kind === "live" && this.socket?.readyState === WebSocket.OPEN)
-      this.socket.send(JSON.stringify({ watch: BOARDS }));
+    if (this.mode.kind === "live") this.tell(BOARDS);
+  }
+
+  /** Say what is watched from now on; a socket that is not open yet says it when it is. */
+  private tell(boards: readonly BoardName[]): void {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify({ watch: boards }));
   }
 
   private say(status: Status): void {

@@ -5,9 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.structs import OffsetAndMetadata
 from faust.types import TP
 
-from agents.runtime.group_consumer import GroupConsumer
+from agents.runtime.group_consumer import GroupConsumer, _logs
+from agents.runtime.rewind import CommitNote
 from windows.epochs import Epoch
 
 TABLE_LOG, CELLS = TopicPartition("panes-changelog", 2), TopicPartition("supply-cells.v1", 2)
@@ -91,3 +93,32 @@ async def test_partitions_that_went_meanwhile_are_left_alone():
     client.arrive({TABLE_LOG: 7, CELLS: 5})
     assert await fetch == {}
     assert client.sought == {CELLS: 5}
+
+
+class Broker:
+    """A broker whose two logs, of ten records each, were committed up to offset 5 with a note each."""
+
+    def __init__(self, noted_ms):
+        found = {tp: OffsetAndMetadata(5, str(CommitNote(at_ms, 1))) for tp, at_ms in noted_ms.items()}
+        self._coordinator = SimpleNamespace(fetch_committed_offsets=lambda _tps: _soon(found))
+
+    async def beginning_offsets(self, tps):
+        """All are whole."""
+        return dict.fromkeys(tps, 0)
+
+    async def end_offsets(self, tps):
+        """All are as long."""
+        return dict.fromkeys(tps, 10)
+
+
+async def _soon(value):
+    return value
+
+
+async def test_who_rewinds_nothing_knows_all_the_same_what_was_committed():
+    """QUOTES reads its answers back from there: the earlier of the two notes."""
+    requests, events = TopicPartition("quote-requests.v1", 3), TopicPartition("ride-events.v1", 3)
+    policies = {requests.topic: None, events.topic: None}
+    logs, stamps = await _logs(Broker({requests: 7_000, events: 4_000}), [requests, events], policies)
+    assert stamps == {3: 4_000}
+    assert {log.rewound for log in logs.values()} == {None}

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from lineage.city import CityMap
 from topics.counts import CountKind, SupplyCellsCounted
+from topics.prices import SurgeTicked
 from windows.hexagons import cells_of_zone, zones_reached
 
 ZONE = 0x862A100D7FFFFFF
@@ -60,3 +61,55 @@ def test_cars_that_a_new_epoch_does_not_name_leave_the_map_when_it_has_told_all(
     city.counted(told_all, 3)
     assert city.cars_of(ZONE)[BORDER][0] == 4
     assert ZONE in city._moved
+
+
+def tick(cells, products=("standard",), *, at_ms=0, hundredths=100):
+    """A tick of the zone for these cells, all at one multiplier."""
+    many = len(cells) * len(products)
+    return SurgeTicked(
+        zone=ZONE,
+        market="nyc",
+        epoch_generation=1,
+        epoch_started_ms=0,
+        now_ms=at_ms,
+        previous_offset=-1,
+        supply_offset=0,
+        demand_offset=0,
+        city_offset=0,
+        policy_offset=0,
+        markets_offset=0,
+        models_offset=0,
+        forecast_offset=0,
+        model="",
+        supply_complete=True,
+        demand_complete=True,
+        data_age_ms=0,
+        products=list(products),
+        cells=list(cells),
+        multiplier_hundredths=[hundredths] * many,
+        demand_milli=[0] * many,
+        eta_s=[0] * many,
+    )
+
+
+def test_cells_that_a_tick_names_no_more_leave_the_map():
+    """A market that shrinks would keep its last prices on the map for ever; one that is back meanwhile stays."""
+    city, (first, second, third) = CityMap(), cells_of_zone(ZONE)[:3]
+    city.ticked(tick([first, second, third]))
+    assert None not in dict(city.changes()).values()
+    city.ticked(tick([first]))
+    city.ticked(tick([first, third]))
+    changed = dict(city.changes())
+    assert [key for key, value in changed.items() if value is None] == [f"cell/{second:x}"]
+    assert changed[f"cell/{third:x}"][3] == [100]
+    assert None not in dict(city.changes()).values()
+
+
+def test_the_past_of_a_cell_is_its_own():
+    """Multipliers are kept by place: those of other cells or products are not shown as this one's."""
+    city, (first, second) = CityMap(), cells_of_zone(ZONE)[:2]
+    city.ticked(tick([first, second], hundredths=150))
+    city.ticked(tick([second], at_ms=10_000, hundredths=120))
+    assert city.past_of(second) == [(10_000, [120])]
+    city.ticked(tick([second], ["standard", "xl"], at_ms=20_000))
+    assert city.past_of(second) == [(20_000, [100, 100])]

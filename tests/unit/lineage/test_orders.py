@@ -1,5 +1,6 @@
 """What may change things: only operators, only from our own page or a program, under the name of who asked."""
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,6 +9,8 @@ from starlette.testclient import TestClient
 
 from infra.clients.errors import ClientError
 from lineage.access import Access
+from lineage.boards import Board
+from lineage.hub import Hub
 from lineage.pseudonyms import Pseudonyms
 from lineage.server import make_app
 
@@ -78,3 +81,40 @@ def test_a_body_that_is_too_large_is_refused(client, path, most):
     assert client.post(path, content=said.ljust(most), headers=headers).status_code == 200
     answer = client.post(path, content=said.ljust(most + 1), headers=headers)
     assert (answer.status_code, answer.json()) == (413, {"sentence": f"the body must have at most {most:,} bytes"})
+
+
+@pytest.mark.parametrize(
+    ("origin", "secure"), [("https://testserver", True), ("http://testserver", False), (None, False)]
+)
+def test_a_page_that_came_over_tls_sends_its_cookie_over_nothing_else(client, origin, secure):
+    """Also where a proxy ends TLS, so that this server is asked over plain HTTP."""
+    answer = client.post("/api/session", json={"token": "look"}, headers={"origin": origin} if origin else {})
+    assert ("secure" in answer.headers["set-cookie"].lower()) == secure
+
+
+def test_what_nobody_foresaw_is_a_sentence_too():
+    """The page reads every answer as JSON; the traceback is for the log, not for who asks."""
+
+    async def breaks(_asked: Any, _who: str) -> Any:
+        raise ZeroDivisionError("secret")
+
+    desk = SimpleNamespace(questions={}, operations={"redrive": breaks}, pseudonyms=Pseudonyms(b"key"))
+    client = TestClient(make_app(desk, ACCESS), raise_server_exceptions=False)
+    answer = client.post("/api/redrive", json={}, headers={"authorization": "Bearer operate"})
+    assert (answer.status_code, [*answer.json()]) == (500, ["sentence"])
+    assert "secret" not in answer.text
+    assert answer.headers["x-frame-options"] == "DENY"
+
+
+@pytest.mark.parametrize("message", [{"text": "hello"}, {"bytes": b"{}"}])
+async def test_a_message_that_is_not_understood_closes_with_the_reason(message):
+    """Text or not: code 4400, as the protocol says."""
+    hub = Hub([Board("map")], Pseudonyms(b"key"), clock_ms=lambda: 0)
+    desk = SimpleNamespace(questions={}, operations={}, hub=hub)
+    coming, sent = asyncio.Queue[Any](), asyncio.Queue[Any]()
+    for one in ({"type": "websocket.connect"}, {"type": "websocket.receive", **message}):
+        coming.put_nowait(one)
+    scope = {"type": "websocket", "path": "/api/boards", "headers": [(b"authorization", b"Bearer look")]}
+    await asyncio.wait_for(make_app(desk, ACCESS)(scope, coming.get, sent.put), 5)
+    said = [sent.get_nowait() for _ in range(sent.qsize())]
+    assert [(one["type"], one.get("code")) for one in said] == [("websocket.accept", None), ("websocket.close", 4400)]

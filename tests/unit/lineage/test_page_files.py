@@ -4,6 +4,8 @@ import json
 import re
 from pathlib import Path
 
+from pricing.currencies import MINOR_DIGITS
+
 LINEAGE = Path(__file__).parents[3] / "lineage"
 STATIC = LINEAGE / "static"
 
@@ -32,3 +34,12 @@ def test_the_lock_file_holds_checksums_and_no_addresses():
     assert held
     assert all("resolved" not in package for package in held.values())
     assert all("integrity" in package for package in held.values())
+
+
+def test_the_page_counts_minor_units_as_prices_do():
+    """Digits of a currency stand twice, here and in the page: a price shown is the price quoted."""
+    page = (LINEAGE / "web" / "src" / "format.ts").read_text()
+    for name, digits in (("NO_DIGITS", 0), ("THREE_DIGITS", 3)):
+        (codes,) = re.findall(rf'const {name} = "([A-Z ]+)"', page)
+        assert set(codes.split()) == {code for code, has in MINOR_DIGITS.items() if has == digits}
+    assert set(MINOR_DIGITS.values()) == {0, 2, 3}

@@ -11,6 +11,7 @@ from pricing.quote_memory import QuoteMemory
 from tests.unit.pricing.worlds import NOON_MS, TIMES_SQUARE, ZONE
 from topics.events import RideEventHappened, RideEventKind
 from topics.prices import BookingOutcome, QuoteAnswered, QuoteOutcome
+from windows.panes import GRACE_MS
 
 VALID_MS = NOON_MS + 120_000
 
@@ -168,21 +169,36 @@ def test_memory_forgets_what_no_acceptance_can_reach_and_nothing_sooner():
 
 
 @given(st.lists(st.integers(0, 12), max_size=60), st.integers(1, 8))
-def test_memory_is_bounded_and_keeps_the_newest(numbers, capacity):
-    """At most `capacity` answers, the first record of each in order of arrival, equal to a plain list."""
-    memory, plain, dropped = QuoteMemory(capacity), [], 0
+def test_memory_is_bounded_and_keeps_the_newest(numbers, most):
+    """At most `most` answers, the first record of each in order of arrival, equal to a plain list."""
+    memory, plain, dropped = QuoteMemory(min(2, most), most), [], 0
     for offset, number in enumerate(numbers):
         memory.record(quote(f"q-{number}", amount_minor=offset), offset)
         if number not in [known for known, _ in plain]:
             plain.append((number, offset))
-            dropped += len(plain) > capacity
-            plain = plain[-capacity:]
+            dropped += len(plain) > most
+            plain = plain[-most:]
     assert len(memory) == len(plain)
     assert memory.forgotten_early == dropped
     for number, offset in plain:
         found = memory.find(f"q-{number}")
         assert found is not None
         assert (found.amount_minor, found.offset) == (offset, offset)
+
+
+def test_memory_grows_while_quotes_bind_and_drops_those_that_do_not():
+    """A burst loses nobody's quote; what binds no more makes room for the next, and is not counted as lost."""
+    memory = QuoteMemory(2)
+    for number in range(5):
+        memory.record(quote(f"q-{number}"), number)
+        memory.record_booking("q-1", "ride-1", NOON_MS)
+    assert [memory.find(f"q-{number}").offset for number in range(5)] == [0, 1, 2, 3, 4]
+    assert [memory.find(f"q-{number}").booked_at_ms for number in range(3)] == [0, NOON_MS, 0]
+    for number in range(5, 13):
+        later_ms = VALID_MS + 2 * GRACE_MS + 1
+        memory.record(quote(f"q-{number}", now_ms=later_ms, valid_until_ms=later_ms + 120_000), number)
+    assert [memory.has_answered(f"q-{number}") for number in (4, 5, 12)] == [False, True, True]
+    assert (len(memory), memory.forgotten_early) == (8, 0)
 
 
 def test_a_memory_without_room_is_refused_by_name():
