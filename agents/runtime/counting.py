@@ -2,7 +2,7 @@
 
     batch ──> observe (state, refused, late)          any number of batches
     every flush ──> changes of caught-up partitions ──> send ──> acknowledged ──> ack the batches taken before
-    first flush after catching up ──> all counts, then SNAPSHOT_COMPLETE
+    first flush after catching up ──> all counts, then SNAPSHOT_COMPLETE, unless the state has nothing to say yet
     every second ──> ALIVE, after the counts of the same instant
 
 A partition that has not yet passed its committed offset publishes nothing. Counts of a flush are taken in one step of
@@ -66,7 +66,7 @@ class SourcePartition(Protocol):
         ...
 
     def snapshot_complete(self, now_ms: int) -> Iterable[Outgoing]:
-        """Say that all this epoch knows has been written."""
+        """Say that all this epoch knows has been written; nothing while too little is known to say so."""
         ...
 
     def alive(self, now_ms: int) -> Iterable[Outgoing]:
@@ -152,8 +152,9 @@ class CountingService:
         news = [*held.refused, *held.state.changes(now_ms)]
         held.refused = []
         if not held.announced:
-            held.announced = True
-            news += held.state.snapshot_complete(now_ms)
+            complete = [*held.state.snapshot_complete(now_ms)]
+            held.announced = bool(complete)
+            news += complete
         if now_ms - held.alive_ms >= ALIVE_EVERY_MS:
             held.alive_ms = now_ms
             news += held.state.alive(now_ms)

@@ -24,6 +24,7 @@ class Words:
 
     def __init__(self) -> None:
         self.heard: list[str] = []
+        self.knows = True
 
     def observe(self, batch: Any) -> Iterable[Outgoing]:
         self.heard.append(batch.word)
@@ -34,7 +35,7 @@ class Words:
         return [say(word) for word in heard]
 
     def snapshot_complete(self, now_ms: int) -> Iterable[Outgoing]:
-        return [say("complete")]
+        return [say("complete")] if self.knows else []
 
     def alive(self, now_ms: int) -> Iterable[Outgoing]:
         return [say(f"alive {now_ms}")]
@@ -70,6 +71,19 @@ async def test_the_first_flush_ends_with_snapshot_complete_and_alive() -> None:
     stage.take("a")
     await stage.service.flush()
     assert stage.sent == ["a", "complete", "alive 5000"]
+
+
+async def test_completeness_is_announced_once_the_state_can_say_so() -> None:
+    """One that knows too little yet is asked again at the next flush; later it is asked no more."""
+    stage = Stage()
+    state = stage.service._held[0].state
+    state.knows = False
+    await stage.service.flush()
+    assert stage.sent == ["alive 5000"]
+    state.knows = True
+    for _ in range(2):
+        await stage.service.flush()
+    assert stage.sent == ["alive 5000", "complete"]
 
 
 async def test_nothing_is_published_or_acknowledged_before_the_partition_caught_up() -> None:
