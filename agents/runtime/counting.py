@@ -1,7 +1,7 @@
 """What SUPPLY and DEMAND share: keep one state per source partition, publish absolute counts, commit after the flush.
 
-    batch ──> observe (state, refused, late)          any number of batches
-    every flush ──> changes of caught-up partitions ──> send ──> acknowledged ──> ack the batches taken before
+    batch ──> observe (state, refused, late)          any number of batches; ack those that are only replayed
+    every flush ──> changes of caught-up partitions ──> send ──> acknowledged ──> ack the live batches taken before
     first flush after catching up ──> all counts, then SNAPSHOT_COMPLETE, unless the state has nothing to say yet
     every second ──> ALIVE, after the counts of the same instant
 
@@ -118,10 +118,16 @@ class CountingService:
         self._held = {}
 
     def take(self, batch: Batch, ack: Callable[[], None]) -> None:
-        """Take one batch in; `ack` is called once everything that includes it is acknowledged."""
+        """Take one batch in; `ack` is called once everything that includes it is acknowledged.
+
+        At once if it is only replayed: a long replay would hold all its records, and seem to stand still.
+        """
         held = self._held[batch.partition]
         held.refused += held.state.observe(batch)
-        held.acks.append(ack)
+        if batch.live:
+            held.acks.append(ack)
+        else:
+            ack()
 
     async def flush(self) -> None:
         """Publish what changed and acknowledge the batches it includes."""

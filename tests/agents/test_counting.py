@@ -61,8 +61,8 @@ class Stage:
         self.sent += [o.record for o in outgoing]
         await self.broker_answers.wait()
 
-    def take(self, word: str) -> None:
-        self.service.take(SimpleNamespace(partition=0, word=word), lambda: self.acked.append(word))
+    def take(self, word: str, *, live: bool = True) -> None:
+        self.service.take(SimpleNamespace(partition=0, word=word, live=live), lambda: self.acked.append(word))
 
 
 async def test_the_first_flush_ends_with_snapshot_complete_and_alive() -> None:
@@ -96,6 +96,18 @@ async def test_nothing_is_published_or_acknowledged_before_the_partition_caught_
     stage.caught_up = True
     await stage.service.flush()
     assert (stage.sent, stage.acked) == (["a", "complete", "alive 5000"], ["a"])
+
+
+async def test_what_is_only_replayed_is_acknowledged_at_once() -> None:
+    """A replay of a whole log holds no records, and the watchdog sees it move; what it told is published after it."""
+    stage = Stage()
+    stage.caught_up = False
+    stage.take("a", live=False)
+    stage.take("b")
+    assert stage.acked == ["a"]
+    stage.caught_up = True
+    await stage.service.flush()
+    assert (stage.sent, stage.acked) == (["a", "b", "complete", "alive 5000"], ["a", "b"])
 
 
 async def test_a_batch_is_acknowledged_only_after_the_broker_has_answered() -> None:
@@ -160,6 +172,6 @@ async def test_far_behind_it_publishes_once_a_second():
     stage.service._flush_every_s = 0.0
     await stage.service.flush()
     assert stage.sent == ["complete", "alive 5000"]
-    stage.service.take(SimpleNamespace(partition=0, word="car"), lambda: None)
+    stage.service.take(SimpleNamespace(partition=0, word="car", live=True), lambda: None)
     await stage.service.run(stops)
     assert [now_ms for now_ms, sent in published if "car" in stage.sent[:sent]] == [6_000, 6_100, 6_200]
