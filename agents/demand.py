@@ -102,7 +102,7 @@ class DemandPartition:
 
     def alive(self, now_ms: int) -> Iterable[Outgoing]:
         """To every zone partition and the city: this source partition is read, and every ten minutes: all is told."""
-        again = self.snapshot_complete(now_ms) if now_ms - self._completed_ms >= COMPLETE_AGAIN_MS else ()
+        again = self.snapshot_complete(now_ms) if abs(now_ms - self._completed_ms) >= COMPLETE_AGAIN_MS else ()
         return [*again, *self._to_all(*self._writer.alive(self._included(now_ms)))]
 
     def _ask(self, taken: Taken) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

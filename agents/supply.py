@@ -152,7 +152,7 @@ class SupplyPartition:
         """
         if self._is_silent(now_ms):
             return []
-        again = self.snapshot_complete(now_ms) if now_ms - self._completed_ms >= EVERYTHING_EVERY_MS else ()
+        again = self.snapshot_complete(now_ms) if abs(now_ms - self._completed_ms) >= EVERYTHING_EVERY_MS else ()
         return [*again, *self._to_all(self._book.alive(pings_offset=self._offset, now_ms=now_ms))]
 
     def _is_silent(self, now_ms: int) -> bool:

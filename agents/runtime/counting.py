@@ -150,7 +150,7 @@ class CountingService:
         """Flush at the stated pace until told to stop, and once more then."""
         while not should_stop():
             await asyncio.sleep(self._flush_every_s)
-            if not self._slowly() or self._now_ms() - self._flushed_ms >= DETAIL_EVERY_MS:
+            if not self._slowly() or abs(self._now_ms() - self._flushed_ms) >= DETAIL_EVERY_MS:
                 await self.flush()
         await self.flush()
 
@@ -161,7 +161,7 @@ class CountingService:
             complete = [*held.state.snapshot_complete(now_ms)]
             held.announced = bool(complete)
             news += complete
-        if now_ms - held.alive_ms >= ALIVE_EVERY_MS:
+        if abs(now_ms - held.alive_ms) >= ALIVE_EVERY_MS:  # a clock may be set back
             held.alive_ms = now_ms
             news += held.state.alive(now_ms)
         return news

@@ -135,6 +135,22 @@ async def test_alive_is_said_every_second_with_or_without_news(after_ms: int, al
     assert stage.sent == ([f"alive {5_000 + after_ms}"] if alive else [])
 
 
+@pytest.mark.parametrize("slowly", [False, True])
+async def test_a_clock_that_is_set_back_silences_nobody(slowly: bool) -> None:
+    """An hour earlier by its clock the service goes on as before, also where it publishes once a second."""
+    stage, said = Stage(), []
+
+    def stops() -> bool:
+        said.append(stage.sent[-1])
+        return len(said) == 2
+
+    await stage.service.flush()
+    stage.now_ms -= 3_600_000
+    stage.service._slowly, stage.service._flush_every_s = lambda: slowly, 0.0
+    await stage.service.run(stops)
+    assert said == ["alive 5000", f"alive {5_000 - 3_600_000}"]
+
+
 async def test_refused_records_go_out_with_the_flush_that_commits_them() -> None:
     """A dead letter is acknowledged before the record it came from is committed."""
     stage = Stage()

@@ -74,6 +74,8 @@ def test_a_reader_who_begins_later_knows_as_much_within_ten_minutes():
     named = [record.zone for record in again if record.kind is CountKind.CELLS]
     assert len(named) == len(set(named))
     assert [record.kind for record in told(partition, START_MS + EVERYTHING_EVERY_MS + 1_000)] == [CountKind.ALIVE]
+    set_back = [record.kind for record in told(partition, START_MS)]
+    assert CountKind.SNAPSHOT_COMPLETE in set_back
 
 
 def test_one_that_became_empty_meanwhile_is_told_of_too():
