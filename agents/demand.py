@@ -39,6 +39,8 @@ SERVICE = "demand"
 FETCHED_WITHIN_MS = 2 * FETCHED_LATELY_MS
 COMPLETE_AGAIN_MS = 600_000
 """Who begins to read in the middle of a log, 34 minutes back, must find a word that counts are complete."""
+MOST_NAMES = 4_096
+"""Products remembered with their index, give or take those of a batch: senders may name any."""
 
 
 class DemandPartition:
@@ -134,6 +136,8 @@ class DemandPartition:
         """Index on the product axis of each row."""
         hashes = columns.hashes("product")[rows]
         names, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+        if len(self._products) > MOST_NAMES:
+            self._products.clear()
         for hashed, row in zip(names.tolist(), rows[first].tolist(), strict=True):
             if hashed not in self._products:
                 self._products[hashed] = self._index_of(columns.texts("product", [row])[0])

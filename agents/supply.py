@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
+from faust.types import TP
 
 from agents.runtime import raw_fetch
 from agents.runtime.app import WorkerApp
@@ -46,6 +47,9 @@ find it, and a word that counts are complete."""
 SILENT_AFTER_MS, FLEET = 10_000, 10
 """When nobody of so many cars sends anything for so long, it is not they who are gone: their pings do not come. Pings
 as old are no news either while others are still to be read."""
+
+MOST_LISTS = 4_096
+"""Lists of products remembered with their bits, give or take those of a batch: senders may name any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +178,8 @@ class SupplyPartition:
     def _product_masks(self, columns: Columns, rows: Int64s) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
         hashes = columns.hashes("products")[rows]
         sets, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+        if len(self._masks) > MOST_LISTS:
+            self._masks.clear()
         for hashed, row in zip(sets.tolist(), rows[first].tolist(), strict=True):
             if hashed not in self._masks:
                 self._masks[hashed] = self._mask(columns.lists("products", [row])[0])
@@ -221,4 +227,8 @@ def register(app: WorkerApp, worker: Worker) -> None:
             places=places,
         )
 
+    async def lost(_partitions: set[TP]) -> None:
+        worker.meter.forget_gauges("drivers.")
+
     wire_counting(app, worker, {DRIVER_PINGS: rewind_start}, open_partition, raw=True, sheds_detail=True)
+    app.on_lost(lost)
