@@ -34,11 +34,13 @@ from windows.hexagons import cells_of, zone_key
 from windows.products import OTHERS, ProductAxis
 
 SERVICE = "demand"
-# A topic that was read to its end is known up to the last fetch; twice its age, since append times are of the broker's
-# clock.
+# Of a topic read to its end all is known that was appended this long before the newest record of the other one; twice
+# the age of the last fetch.
 FETCHED_WITHIN_MS = 2 * FETCHED_LATELY_MS
 COMPLETE_AGAIN_MS = 600_000
 """Who begins to read in the middle of a log, 34 minutes back, must find a word that counts are complete."""
+MOST_NAMES = 4_096
+"""Products remembered with their index, give or take those of a batch: senders may name any."""
 
 
 class DemandPartition:
@@ -92,7 +94,7 @@ class DemandPartition:
             yield Outgoing(DEMAND_CELLS, partition_of(key, self._zone_partitions), key, record)
         for total in self._writer.city_counted(panes, included):
             yield self._city(total)
-        self._book.forget(min(self._known_until_ms(topic, now_ms) for topic in self._offsets))
+        self._book.forget(min(self._known_until_ms(topic) for topic in self._offsets))
 
     def snapshot_complete(self, now_ms: int) -> Iterable[Outgoing]:
         """To every zone partition and the city: all this epoch knows stands above."""
@@ -102,7 +104,7 @@ class DemandPartition:
 
     def alive(self, now_ms: int) -> Iterable[Outgoing]:
         """To every zone partition and the city: this source partition is read, and every ten minutes: all is told."""
-        again = self.snapshot_complete(now_ms) if now_ms - self._completed_ms >= COMPLETE_AGAIN_MS else ()
+        again = self.snapshot_complete(now_ms) if abs(now_ms - self._completed_ms) >= COMPLETE_AGAIN_MS else ()
         return [*again, *self._to_all(*self._writer.alive(self._included(now_ms)))]
 
     def _ask(self, taken: Taken) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -134,6 +136,8 @@ class DemandPartition:
         """Index on the product axis of each row."""
         hashes = columns.hashes("product")[rows]
         names, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+        if len(self._products) > MOST_NAMES:
+            self._products.clear()
         for hashed, row in zip(names.tolist(), rows[first].tolist(), strict=True):
             if hashed not in self._products:
                 self._products[hashed] = self._index_of(columns.texts("product", [row])[0])
@@ -147,10 +151,14 @@ class DemandPartition:
             self._meter.count("products_ignored")
         return index
 
-    def _known_until_ms(self, topic: str, now_ms: int) -> int:
-        """Append time up to which everything of the topic was taken."""
+    def _known_until_ms(self, topic: str) -> int:
+        """Append time up to which everything of the topic was taken.
+
+        By what was appended to either topic, and not by this machine's clock: one that is ahead would close panes whose
+        events are still to come.
+        """
         if self._source.has_read_all(topic):
-            return max(self._appended_ms[topic], now_ms - FETCHED_WITHIN_MS)
+            return max(self._appended_ms[topic], max(self._appended_ms.values()) - FETCHED_WITHIN_MS)
         return self._appended_ms[topic]
 
     def _included(self, now_ms: int) -> Included:

@@ -217,19 +217,22 @@ class Pricing:
             await self._remember()
 
     async def save_now(self) -> None:
-        """Write what changed to the table and what was refused to its topic; acknowledge what they include."""
+        """Write what was refused to its topic and what changed to the table; acknowledge what they include.
+
+        Rows carry the instant of the confirmation and must not wait behind letters: the broker refuses old ones.
+        """
         async with self._saving:
-            await self._app.confirm_member()
-            confirmed_ms = now_ms()
             acks, self._acks = self._acks, []
             letters, self._letters = self._letters, []
+            if letters:
+                await self._worker.publish(self._app, letters)
+            await self._app.confirm_member()
+            confirmed_ms = now_ms()
             rows = [
                 (number, key, row)
                 for number, state in self._desk.partitions.items()
                 for key, row in dirty_rows(state, confirmed_ms)
             ]
-            if letters:
-                await self._worker.publish(self._app, letters)
             await self._write(rows, confirmed_ms)
             for ack in acks:
                 ack()

@@ -21,7 +21,7 @@ from agents.runtime.worker import Worker
 from infra.clients.admin import Admin, TopicState
 from infra.clients.connection import Connection
 from infra.clients.database import find_database
-from infra.clients.errors import AccessDeniedError, ClientError, RegistryUnavailable
+from infra.clients.errors import AccessDeniedError, ClientError
 from infra.clients.registry import Registry
 from infra.clients.rights import rights_of
 from infra.clients.schema_ids import SchemaIds
@@ -53,12 +53,15 @@ class KnownSchemas:
         return schema_id in self.schemas or self._absent.get(schema_id, 0.0) > time.monotonic()
 
     async def lookup(self, schema_id: int) -> None:
-        """Ask the registry. Raises RegistryUnavailableError if it cannot say."""
+        """Ask the registry. Raises RegistryUnavailableError if it cannot say, or will not.
+
+        One that refuses us, or somebody else at its address, has not said that there is no such schema.
+        """
         async with Registry(self._connection) as registry:
             ids = SchemaIds(registry)
             try:
                 await ids.lookup(schema_id)
-            except RegistryUnavailable as error:
+            except ClientError as error:
                 raise RegistryUnavailableError(str(error)) from error
         if ids.known(schema_id):
             self.schemas[schema_id] = ids.schema(schema_id)

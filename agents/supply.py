@@ -11,8 +11,10 @@ The rules are supply.fleet and supply.cells; nothing is decided here.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
+from faust.types import TP
 
 from agents.runtime import raw_fetch
 from agents.runtime.app import WorkerApp
@@ -43,7 +45,11 @@ EVERYTHING_EVERY_MS = 600_000
 find it, and a word that counts are complete."""
 
 SILENT_AFTER_MS, FLEET = 10_000, 10
-"""When nobody of so many cars sends anything for so long, it is not they who are gone: their pings do not come."""
+"""When nobody of so many cars sends anything for so long, it is not they who are gone: their pings do not come. Pings
+as old are no news either while others are still to be read."""
+
+MOST_LISTS = 4_096
+"""Lists of products remembered with their bits, give or take those of a batch: senders may name any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,7 @@ class SupplyPartition:
         self._intake, self._meter, self._partition = intake, meter, source.partition
         self._cells_id, self._places = cells_id, places or Places()
         self._offset = -1
+        self._has_read_all = partial(source.has_read_all, DRIVER_PINGS.name)
         self._appended_ms, self._cars = 0, 0
         self._completed_ms = 0
 
@@ -130,7 +137,12 @@ class SupplyPartition:
         )
 
     def snapshot_complete(self, now_ms: int) -> Iterable[Outgoing]:
-        """To every zone partition: all this epoch knows stands above; said again, also what has not changed."""
+        """To every zone partition: all this epoch knows stands above; said again, also what has not changed.
+
+        Nothing while the pings do not come: a fleet that was not read yet is not an empty city.
+        """
+        if self._is_silent(now_ms):
+            return []
         counts = self._fleet.counts(now_ms) if self._completed_ms else None
         self._completed_ms = now_ms
         unchanged = self._book.everything(counts, pings_offset=self._offset) if counts is not None else []
@@ -144,12 +156,16 @@ class SupplyPartition:
         """
         if self._is_silent(now_ms):
             return []
-        again = self.snapshot_complete(now_ms) if now_ms - self._completed_ms >= EVERYTHING_EVERY_MS else ()
+        again = self.snapshot_complete(now_ms) if abs(now_ms - self._completed_ms) >= EVERYTHING_EVERY_MS else ()
         return [*again, *self._to_all(self._book.alive(pings_offset=self._offset, now_ms=now_ms))]
 
     def _is_silent(self, now_ms: int) -> bool:
-        """Whether a fleet has fallen silent at once, or this worker is as far behind: what it knows is too old."""
-        return self._cars >= FLEET and now_ms - self._appended_ms > SILENT_AFTER_MS
+        """Whether a fleet has fallen silent at once, or this worker is as far behind: what it knows is too old.
+
+        An epoch that begins far behind knows of no fleet: every ping it reads has expired.
+        """
+        is_old = now_ms - self._appended_ms > SILENT_AFTER_MS
+        return is_old and (self._cars >= FLEET or not self._has_read_all())
 
     def _addressed(self, said: Iterable[tuple[int, SupplyCellsCounted | bytes]]) -> Iterable[Outgoing]:
         for zone, record in said:
@@ -162,6 +178,8 @@ class SupplyPartition:
     def _product_masks(self, columns: Columns, rows: Int64s) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
         hashes = columns.hashes("products")[rows]
         sets, first, inverse = np.unique(hashes, return_index=True, return_inverse=True)
+        if len(self._masks) > MOST_LISTS:
+            self._masks.clear()
         for hashed, row in zip(sets.tolist(), rows[first].tolist(), strict=True):
             if hashed not in self._masks:
                 self._masks[hashed] = self._mask(columns.lists("products", [row])[0])
@@ -209,4 +227,8 @@ def register(app: WorkerApp, worker: Worker) -> None:
             places=places,
         )
 
+    async def lost(_partitions: set[TP]) -> None:
+        worker.meter.forget_gauges("drivers.")
+
     wire_counting(app, worker, {DRIVER_PINGS: rewind_start}, open_partition, raw=True, sheds_detail=True)
+    app.on_lost(lost)

@@ -108,8 +108,7 @@ class RiderBook:
     def forget(self, appended_ms: int) -> None:
         """Drop what no event can change any more; panes with changes not yet taken stay until they are.
 
-        Everything appended to either topic before `appended_ms` was taken already. For a topic with nothing left to
-        read that is the present: one that lies idle does not keep memory from being freed.
+        Everything appended to either topic before `appended_ms` was taken already.
         """
         self._from_ms = max(self._from_ms, oldest_open_pane(appended_ms))
         held = self._requests.changed.keys() | self._bookings.changed.keys()

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.counts_again import INPUTS, OUTPUTS, CountingAgain, Delivered, SourceAgain, opener
-from agents.runtime.counting import Outgoing, Source
+from agents.runtime.counting import FETCHED_LATELY_MS, Outgoing, Source
 from demand.rewind import complete_from
 from demand.rewind import rewind_start as demand_rewind
 from replay.archive import Archive
@@ -88,7 +88,7 @@ class CountedAgain:
     outputs: Path
     _contracts: Contracts = field(init=False)
     _logs: dict[Topic, EventLog] = field(default_factory=dict)
-    _now_ms: int = 0
+    _flushed_ms: int = 0
     _pending: dict[Place, list[Raw]] = field(default_factory=lambda: defaultdict(list))
 
     def __post_init__(self) -> None:
@@ -130,14 +130,15 @@ class CountedAgain:
         return heard.first_ms >= self.archive.about.held_from_ms(INPUTS[self.service])
 
     def _has_read_all(self, topic: str) -> bool:
+        """As the worker could tell: of what came after its last fetch it did not know."""
         log = next(log for known, log in self._logs.items() if known.name == topic)
-        return log.has_read_before(self._now_ms)
+        return log.has_read_before(self._flushed_ms - FETCHED_LATELY_MS)
 
     def _said(self, state: SourceAgain, flush: Flush) -> list[Outgoing]:
         for topic, offset in zip(INPUTS[self.service], flush.included, strict=False):
             for run in self._logs[topic].through(offset, self.source):
                 state.observe(topic, run)
-        self._now_ms = flush.now_ms
+        self._flushed_ms = flush.appended_ms
         return list(state.said(flush.now_ms, {one.kind for one in flush.said}))
 
     def _counts(self, flush: Flush, *, is_first: bool) -> bool:

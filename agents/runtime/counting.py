@@ -1,8 +1,8 @@
 """What SUPPLY and DEMAND share: keep one state per source partition, publish absolute counts, commit after the flush.
 
-    batch ──> observe (state, refused, late)          any number of batches
-    every flush ──> changes of caught-up partitions ──> send ──> acknowledged ──> ack the batches taken before
-    first flush after catching up ──> all counts, then SNAPSHOT_COMPLETE
+    batch ──> observe (state, refused, late)          any number of batches; ack those that are only replayed
+    every flush ──> changes of caught-up partitions ──> send ──> acknowledged ──> ack the live batches taken before
+    first flush after catching up ──> all counts, then SNAPSHOT_COMPLETE, unless the state has nothing to say yet
     every second ──> ALIVE, after the counts of the same instant
 
 A partition that has not yet passed its committed offset publishes nothing. Counts of a flush are taken in one step of
@@ -66,7 +66,7 @@ class SourcePartition(Protocol):
         ...
 
     def snapshot_complete(self, now_ms: int) -> Iterable[Outgoing]:
-        """Say that all this epoch knows has been written."""
+        """Say that all this epoch knows has been written; nothing while too little is known to say so."""
         ...
 
     def alive(self, now_ms: int) -> Iterable[Outgoing]:
@@ -118,10 +118,16 @@ class CountingService:
         self._held = {}
 
     def take(self, batch: Batch, ack: Callable[[], None]) -> None:
-        """Take one batch in; `ack` is called once everything that includes it is acknowledged."""
+        """Take one batch in; `ack` is called once everything that includes it is acknowledged.
+
+        At once if it is only replayed: a long replay would hold all its records, and seem to stand still.
+        """
         held = self._held[batch.partition]
         held.refused += held.state.observe(batch)
-        held.acks.append(ack)
+        if batch.live:
+            held.acks.append(ack)
+        else:
+            ack()
 
     async def flush(self) -> None:
         """Publish what changed and acknowledge the batches it includes."""
@@ -144,7 +150,7 @@ class CountingService:
         """Flush at the stated pace until told to stop, and once more then."""
         while not should_stop():
             await asyncio.sleep(self._flush_every_s)
-            if not self._slowly() or self._now_ms() - self._flushed_ms >= DETAIL_EVERY_MS:
+            if not self._slowly() or abs(self._now_ms() - self._flushed_ms) >= DETAIL_EVERY_MS:
                 await self.flush()
         await self.flush()
 
@@ -152,9 +158,10 @@ class CountingService:
         news = [*held.refused, *held.state.changes(now_ms)]
         held.refused = []
         if not held.announced:
-            held.announced = True
-            news += held.state.snapshot_complete(now_ms)
-        if now_ms - held.alive_ms >= ALIVE_EVERY_MS:
+            complete = [*held.state.snapshot_complete(now_ms)]
+            held.announced = bool(complete)
+            news += complete
+        if abs(now_ms - held.alive_ms) >= ALIVE_EVERY_MS:  # a clock may be set back
             held.alive_ms = now_ms
             news += held.state.alive(now_ms)
         return news

@@ -102,16 +102,17 @@ class Intake:
             self._meter.count("late_events", len(places))
         return list(self._entries(taken, places, id_field))
 
-    def _entries(self, taken: Taken, places: Iterable[int], id_field: str) -> Iterable[Outgoing]:
-        at_ms = taken.columns.ints("at_ms")[taken.rows]
-        for place in places:
+    def _entries(self, taken: Taken, places: list[int], id_field: str) -> Iterable[Outgoing]:
+        rows = taken.rows[places]
+        ids = taken.columns.texts(id_field, rows)
+        for place, event_id, at_ms in zip(places, ids, taken.columns.ints("at_ms")[rows].tolist(), strict=True):
             record = taken.record_of(place)
             entry = arrived_late(
                 topic=self._topic.name,
                 partition=record.partition,
                 offset=record.offset,
-                event_id=taken.columns.texts(id_field, [int(taken.rows[place])])[0],
-                at_ms=int(at_ms[place]),
+                event_id=event_id,
+                at_ms=at_ms,
                 appended_ms=record.timestamp,
                 service=self._service,
             )

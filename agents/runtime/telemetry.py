@@ -97,6 +97,10 @@ class Meter:
         """Keep the newest value of something that goes up and down."""
         self._gauges[name] = value
 
+    def forget_gauges(self, beginning: str) -> None:
+        """Tell no more of what goes by names that begin so."""
+        self._gauges = {name: value for name, value in self._gauges.items() if not name.startswith(beginning)}
+
     def count(self, name: str, by: int = 1) -> None:
         """Add to a total since the worker's start."""
         self._gauges[name] = self._gauges.get(name, 0.0) + by

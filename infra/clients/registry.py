@@ -125,12 +125,17 @@ class Registry:
     async def schema(self, schema_id: int) -> str | None:
         """The schema of that id as text; None if the registry says that there is none.
 
-        Raises RegistryUnavailable.
+        Raises RegistryUnavailable, ClientError if something else answers.
         """
         if schema_id < 0:
             return None
         answer = await self._ask("GET", f"/schemas/ids/{schema_id}", expect={404})
-        return None if answer.status_code == 404 else str(answer.json()["schema"])
+        if answer.status_code == 404:
+            return None
+        try:
+            return str(answer.json()["schema"])
+        except (KeyError, TypeError) as error:
+            raise self._no_registry(answer) from error
 
     async def conflict(self, topic: Topic) -> str | None:
         """Why this version's schema cannot be registered beside the subject's versions, None if it can.
@@ -234,9 +239,7 @@ class Registry:
         if answer.is_success or answer.status_code in expect:
             if _is_json(answer) if answer.is_success else _error_code(answer) is not None:
                 return answer
-            raise ClientError(
-                f"{self.url} answers like no schema registry (status {answer.status_code}): check the URL"
-            )
+            raise self._no_registry(answer)
         if answer.status_code in {401, 403}:
             raise AccessDeniedError(
                 f"the schema registry at {self.url} refuses this user or password: check FARETIDE_REGISTRY_USER and "
@@ -244,6 +247,9 @@ class Registry:
             )
         asked = f"{answer.request.method} {answer.request.url.path}"
         raise ClientError(f"the schema registry at {self.url} refused {asked}: {_said(answer)}")
+
+    def _no_registry(self, answer: httpx.Response) -> ClientError:
+        return ClientError(f"{self.url} answers like no schema registry (status {answer.status_code}): check the URL")
 
 
 def _is_json(answer: httpx.Response) -> bool:
@@ -257,10 +263,9 @@ def _is_json(answer: httpx.Response) -> bool:
 def _error_code(answer: httpx.Response) -> int | None:
     """The registry's own error code, such as 40403; None if this is not the registry speaking."""
     try:
-        code = answer.json()["error_code"]
+        return int(answer.json()["error_code"])
     except (ValueError, KeyError, TypeError):
         return None
-    return int(code)
 
 
 def _said(answer: httpx.Response) -> str:

@@ -24,6 +24,7 @@ class Words:
 
     def __init__(self) -> None:
         self.heard: list[str] = []
+        self.knows = True
 
     def observe(self, batch: Any) -> Iterable[Outgoing]:
         self.heard.append(batch.word)
@@ -34,7 +35,7 @@ class Words:
         return [say(word) for word in heard]
 
     def snapshot_complete(self, now_ms: int) -> Iterable[Outgoing]:
-        return [say("complete")]
+        return [say("complete")] if self.knows else []
 
     def alive(self, now_ms: int) -> Iterable[Outgoing]:
         return [say(f"alive {now_ms}")]
@@ -60,8 +61,8 @@ class Stage:
         self.sent += [o.record for o in outgoing]
         await self.broker_answers.wait()
 
-    def take(self, word: str) -> None:
-        self.service.take(SimpleNamespace(partition=0, word=word), lambda: self.acked.append(word))
+    def take(self, word: str, *, live: bool = True) -> None:
+        self.service.take(SimpleNamespace(partition=0, word=word, live=live), lambda: self.acked.append(word))
 
 
 async def test_the_first_flush_ends_with_snapshot_complete_and_alive() -> None:
@@ -70,6 +71,19 @@ async def test_the_first_flush_ends_with_snapshot_complete_and_alive() -> None:
     stage.take("a")
     await stage.service.flush()
     assert stage.sent == ["a", "complete", "alive 5000"]
+
+
+async def test_completeness_is_announced_once_the_state_can_say_so() -> None:
+    """One that knows too little yet is asked again at the next flush; later it is asked no more."""
+    stage = Stage()
+    state = stage.service._held[0].state
+    state.knows = False
+    await stage.service.flush()
+    assert stage.sent == ["alive 5000"]
+    state.knows = True
+    for _ in range(2):
+        await stage.service.flush()
+    assert stage.sent == ["alive 5000", "complete"]
 
 
 async def test_nothing_is_published_or_acknowledged_before_the_partition_caught_up() -> None:
@@ -82,6 +96,18 @@ async def test_nothing_is_published_or_acknowledged_before_the_partition_caught_
     stage.caught_up = True
     await stage.service.flush()
     assert (stage.sent, stage.acked) == (["a", "complete", "alive 5000"], ["a"])
+
+
+async def test_what_is_only_replayed_is_acknowledged_at_once() -> None:
+    """A replay of a whole log holds no records, and the watchdog sees it move; what it told is published after it."""
+    stage = Stage()
+    stage.caught_up = False
+    stage.take("a", live=False)
+    stage.take("b")
+    assert stage.acked == ["a"]
+    stage.caught_up = True
+    await stage.service.flush()
+    assert (stage.sent, stage.acked) == (["a", "b", "complete", "alive 5000"], ["a", "b"])
 
 
 async def test_a_batch_is_acknowledged_only_after_the_broker_has_answered() -> None:
@@ -107,6 +133,22 @@ async def test_alive_is_said_every_second_with_or_without_news(after_ms: int, al
     stage.now_ms += after_ms
     await stage.service.flush()
     assert stage.sent == ([f"alive {5_000 + after_ms}"] if alive else [])
+
+
+@pytest.mark.parametrize("slowly", [False, True])
+async def test_a_clock_that_is_set_back_silences_nobody(slowly: bool) -> None:
+    """An hour earlier by its clock the service goes on as before, also where it publishes once a second."""
+    stage, said = Stage(), []
+
+    def stops() -> bool:
+        said.append(stage.sent[-1])
+        return len(said) == 2
+
+    await stage.service.flush()
+    stage.now_ms -= 3_600_000
+    stage.service._slowly, stage.service._flush_every_s = lambda: slowly, 0.0
+    await stage.service.run(stops)
+    assert said == ["alive 5000", f"alive {5_000 - 3_600_000}"]
 
 
 async def test_refused_records_go_out_with_the_flush_that_commits_them() -> None:
@@ -146,6 +188,6 @@ async def test_far_behind_it_publishes_once_a_second():
     stage.service._flush_every_s = 0.0
     await stage.service.flush()
     assert stage.sent == ["complete", "alive 5000"]
-    stage.service.take(SimpleNamespace(partition=0, word="car"), lambda: None)
+    stage.service.take(SimpleNamespace(partition=0, word="car", live=True), lambda: None)
     await stage.service.run(stops)
     assert [now_ms for now_ms, sent in published if "car" in stage.sent[:sent]] == [6_000, 6_100, 6_200]

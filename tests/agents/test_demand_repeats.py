@@ -32,3 +32,5 @@ def test_completeness_is_said_again_every_ten_minutes_before_alive():
     assert kinds(again) == complete + alive
     assert {one.record.complete_from_ms for one in again[:3]} == {one.record.complete_from_ms for one in first}
     assert kinds(partition.alive(START_MS + COMPLETE_AGAIN_MS + 1_000)) == alive
+    set_back = partition.alive(START_MS - COMPLETE_AGAIN_MS)
+    assert kinds(set_back) == complete + alive

@@ -14,9 +14,9 @@ START_MS = 1_790_000_000_000
 LAT, LON = np.array([40.75, 40.71, 40.79]), np.array([-73.98, -74.01, -73.95])
 
 
-def a_partition():
+def a_partition(has_read_all=lambda _topic: True):
     """One with three idle cars in several zones, who go on saying so."""
-    source = Source(partition=0, epoch=Epoch(1, START_MS), stamp_ms=None, has_read_all=lambda _topic: True)
+    source = Source(partition=0, epoch=Epoch(1, START_MS), stamp_ms=None, has_read_all=has_read_all)
     partition = SupplyPartition(
         source, source_partitions=1, zone_partitions=1, intake=None, meter=Meter(service="s", worker="w")
     )
@@ -74,6 +74,8 @@ def test_a_reader_who_begins_later_knows_as_much_within_ten_minutes():
     named = [record.zone for record in again if record.kind is CountKind.CELLS]
     assert len(named) == len(set(named))
     assert [record.kind for record in told(partition, START_MS + EVERYTHING_EVERY_MS + 1_000)] == [CountKind.ALIVE]
+    set_back = [record.kind for record in told(partition, START_MS)]
+    assert CountKind.SNAPSHOT_COMPLETE in set_back
 
 
 def test_one_that_became_empty_meanwhile_is_told_of_too():

@@ -10,36 +10,37 @@ from topics.counts import CountKind
 from windows.hexagons import cells_of
 
 
+def ping(partition, at_ms, status, *, cars):
+    """So many cars in the middle of the city say how they are."""
+    partition._appended_ms = at_ms
+    partition._fleet.observe(
+        driver=np.arange(1, cars + 1),
+        at_ms=np.full(cars, at_ms),
+        cell=cells_of(np.full(cars, 40.75), np.full(cars, -73.98)),
+        status=np.full(cars, status, np.int8),
+        products=np.ones(cars, np.uint64),
+        free_at_ms=np.full(cars, -1),
+    )
+
+
 def a_fleet(cars, *, leaving=False):
-    """So many cars in the middle of the city, seen at the start; `leaving` has all of them sign off."""
+    """So many cars, seen at the start; `leaving` has all of them sign off."""
     partition = a_partition()
-
-    def ping(at_ms, status):
-        partition._appended_ms = at_ms
-        partition._fleet.observe(
-            driver=np.arange(1, cars + 1),
-            at_ms=np.full(cars, at_ms),
-            cell=cells_of(np.full(cars, 40.75), np.full(cars, -73.98)),
-            status=np.full(cars, status, np.int8),
-            products=np.ones(cars, np.uint64),
-            free_at_ms=np.full(cars, -1),
-        )
-
-    ping(START_MS, 1)
+    ping(partition, START_MS, 1, cars=cars)
     assert sum(record.idle[0] for record in told(partition, START_MS) if record.kind is CountKind.CELLS) > 0
     if leaving:
-        ping(START_MS + 1_000, 3)
+        ping(partition, START_MS + 1_000, 3, cars=cars)
         told(partition, START_MS + 1_000)
-    return partition, ping
+    return partition
 
 
 def test_a_silent_fleet_is_neither_alive_nor_gone():
     """Not a word, though the drivers' pings expire; with the next pings all goes on."""
-    partition, ping = a_fleet(FLEET)
+    partition = a_fleet(FLEET)
     assert told(partition, START_MS + SILENT_AFTER_MS) != []
     for after_ms in (SILENT_AFTER_MS + 1, PING_EXPIRY_MS + 1, 700_000):
         assert told(partition, START_MS + after_ms) == []
-    ping(START_MS + 700_000, 1)
+    ping(partition, START_MS + 700_000, 1, cars=FLEET)
     again = told(partition, START_MS + 700_100)
     assert CountKind.ALIVE in {record.kind for record in again}
     assert all(sum(record.idle) > 0 for record in again if record.kind is CountKind.CELLS)
@@ -48,6 +49,27 @@ def test_a_silent_fleet_is_neither_alive_nor_gone():
 @pytest.mark.parametrize(("cars", "leaving"), [(FLEET - 1, False), (FLEET, True), (40, True)])
 def test_a_few_cars_or_a_fleet_that_signed_off_may_go(cars, leaving):
     """Silence of a few is no sign, and nobody waits for cars that said they are offline."""
-    partition, _ = a_fleet(cars, leaving=leaving)
+    partition = a_fleet(cars, leaving=leaving)
     gone = told(partition, START_MS + PING_EXPIRY_MS + 1_001)
     assert CountKind.ALIVE in {record.kind for record in gone}
+
+
+@pytest.mark.parametrize("cars", [1, FLEET])
+def test_an_epoch_that_begins_far_behind_knows_nothing_yet(cars):
+    """Ten minutes of pings are to be read: no word of an empty city, until the newest ones are among them."""
+    partition = a_partition(has_read_all=lambda _topic: False)
+    for behind_ms in (600_000, PING_EXPIRY_MS + 1, SILENT_AFTER_MS + 1):
+        ping(partition, START_MS - behind_ms, 1, cars=cars)
+        assert told(partition, START_MS) == []
+        assert list(partition.snapshot_complete(START_MS)) == []
+    ping(partition, START_MS - SILENT_AFTER_MS, 1, cars=cars)
+    assert [record.kind for record in told(partition, START_MS)][-1] is CountKind.ALIVE
+    assert list(partition.snapshot_complete(START_MS)) != []
+
+
+def test_a_city_without_a_ping_left_to_read_is_empty():
+    """All was read, and the last of it is old: these few cars went."""
+    partition = a_partition()
+    ping(partition, START_MS - 600_000, 1, cars=FLEET - 1)
+    assert {record.kind for record in told(partition, START_MS)} == {CountKind.ALIVE, CountKind.SNAPSHOT_COMPLETE}
+    assert not any(partition._fleet.counts(START_MS).idle)
