@@ -154,8 +154,9 @@ class QuoteMemory:
             cell=columns.ints("cell"),
             offset=offsets[columns.source_row],
         )
-        for first in range(0, columns.rows, self._rows.size):
-            self._take(made, first, min(columns.rows, first + self._rows.size))
+        at_once = self._rows.size  # the room may grow meanwhile
+        for first in range(0, columns.rows, at_once):
+            self._take(made, first, min(columns.rows, first + at_once))
 
     def _take(self, made: _Rows, first: int, last: int) -> int:
         """Take in rows [first, last) in order, no more than there is room for at all; how many of them bind."""

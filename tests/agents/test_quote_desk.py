@@ -4,7 +4,7 @@ import itertools
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agents.quote_desk import DECIDED, LONGEST_LOCK_MS, AnsweredPartition, QuoteDesk, answers_back
@@ -112,6 +112,12 @@ def same_price(one, other):
 
 
 @given(SAID, st.integers(1, 5), st.sampled_from([1, 2, 3, 100]))
+@example(
+    [(0, 1, QuoteOutcome.EXPIRED), (1, 1, QuoteOutcome.PRICED), (2, 1, QuoteOutcome.PRICED)]
+    + 7 * [(0, 1, QuoteOutcome.PRICED)],
+    5,
+    3,
+)
 def test_the_first_record_of_an_id_binds_however_it_is_read(said, at_once, capacity):
     """Columns leave the memory that objects leave: same binding records, same conflicts, same that were dropped."""
     quotes = [
