@@ -18,6 +18,8 @@ RUNNER = CliRunner()
         ("simulate --tune --scenario rain --drivers 500", "--scenario has no meaning beside --tune"),
         ("replay show hour.faretide --until multiplier>2 --step --limit 3", "--limit has no meaning beside --step"),
         ("faults --resume", "--resume goes on with a report"),
+        ("dlq redrive --file l.jsonl --key rider-7 --limit 9", "--key has no meaning beside --file"),
+        ("dlq redrive --from -1h --file l.jsonl --topic ride-events.v1 --yes", "--topic, --from has no meaning"),
         ("dlq ls --to yesterday", "--to must be earliest, latest, an instant or an age"),
     ],
 )
