@@ -39,10 +39,14 @@ class Asked:
 
 
 def span_of(asked: Asked) -> tuple[int, int]:
-    """First millisecond and the one after the last, by default a second ago. Raises CommandError."""
+    """First millisecond and the one after the last, a second ago at most. Raises CommandError."""
     now_ms = time.time_ns() // 1_000_000
     start_ms = _instant("--from", asked.start, now_ms)
-    end_ms = _instant("--to", asked.end, now_ms) if asked.end else now_ms - SETTLED_MS
+    settled_ms = now_ms - SETTLED_MS
+    end_ms = _instant("--to", asked.end, now_ms) if asked.end else settled_ms
+    if end_ms > settled_ms:
+        complain(f"--to {asked.end} is read as a second ago: what is younger may not be readable everywhere yet")
+        end_ms = settled_ms
     if start_ms >= end_ms:
         raise CommandError(
             f"--from must be before --to, got {asked.start} and {asked.end or 'a second ago'}", ExitCode.USAGE

@@ -1,6 +1,7 @@
 """The commands on a file: what is told, and how they end."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,17 @@ def test_a_span_that_is_none_is_refused(asked, said):
     """By the option that is wrong."""
     with pytest.raises(CommandError, match=said):
         span_of(asked)
+
+
+@pytest.mark.parametrize("end", ["-0s", "-999ms", "2199-01-01T00:00:00Z"])
+def test_a_span_ends_a_second_ago_at_the_latest(end, capsys):
+    """What is younger may stand in one partition and not yet in another; an end that is moved is told."""
+    before_ms = time.time_ns() // 1_000_000
+    _, end_ms = span_of(Asked(start="-2m", end=end))
+    assert before_ms - 1_000 <= end_ms <= time.time_ns() // 1_000_000 - 1_000
+    assert end in capsys.readouterr().err
+    span_of(Asked(start="-2m", end="-1001ms"))
+    assert not capsys.readouterr().err
 
 
 def test_zones_cells_and_tolerances_are_read():
