@@ -28,7 +28,9 @@ HISTORY_EXAMPLES = ("faretide dlq history", "faretide dlq history --redrive 2026
 
 def redrive_command(
     context: typer.Context,
-    file: Annotated[Path | None, typer.Option(metavar="FILE", help="Letters of `dlq export`, edited or not: all of it.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Letters of `dlq export`, edited or not: all of it.")
+    ] = None,
     topic: Topic = "",
     error_class: Class = "",
     rule: Rule = "",

@@ -66,19 +66,30 @@ def _instant(name: str, text: str, now_ms: int) -> int:
 
 def zones_of(asked: Asked) -> frozenset[int]:
     """Zones asked for, none if all. Raises CommandError."""
-    from windows.hexagons import zone_of
+    from windows.hexagons import CELL_RESOLUTION, ZONE_RESOLUTION, zone_of
 
     if asked.zone and asked.cell:
         raise CommandError("--zone and --cell exclude each other: choose one", ExitCode.USAGE)
+    if asked.cell:
+        return frozenset({zone_of(_index("--cell", asked.cell, CELL_RESOLUTION, "882a100d67fffff"))})
+    if asked.zone:
+        return frozenset({_index("--zone", asked.zone, ZONE_RESOLUTION, "862a100d7ffffff")})
+    return frozenset()
+
+
+def _index(name: str, text: str, resolution: int, example: str) -> int:
+    from windows.hexagons import is_index
+
     try:
-        if asked.cell:
-            return frozenset({zone_of(int(asked.cell, 16))})
-        return frozenset({int(asked.zone, 16)}) if asked.zone else frozenset()
+        index = int(text, 16)
     except ValueError:
+        index = -1
+    if not is_index(index, resolution):
         raise CommandError(
-            f"a zone or cell must be hexadecimal such as 862a100d7ffffff, got {asked.zone or asked.cell!r}",
+            f"{name} must be a hexadecimal H3 index of resolution {resolution} such as {example}, got {text!r}",
             ExitCode.USAGE,
-        ) from None
+        )
+    return index
 
 
 @asynccontextmanager

@@ -153,10 +153,19 @@ def test_a_span_ends_a_second_ago_at_the_latest(end, capsys):
 
 
 def test_zones_cells_and_tolerances_are_read():
-    """A cell stands for its zone; what is neither is refused, as is a tolerance for what is no number."""
+    """A cell stands for its zone; an index of another resolution is refused, and a tolerance for what is no number."""
     assert zones_of(Asked(cell="882a100d67fffff")) == frozenset({0x862A100D7FFFFFF})
-    with pytest.raises(CommandError, match="hexadecimal"):
-        zones_of(Asked(zone="uptown"))
+    for wrong in (
+        Asked(zone="uptown"),
+        Asked(zone="1"),
+        Asked(zone="-862a100d7ffffff"),
+        Asked(zone="882a100d67fffff"),
+        Asked(cell="862a100d7ffffff"),
+        Asked(cell="f" * 16),
+    ):
+        with pytest.raises(CommandError, match="H3 index of resolution") as raised:
+            zones_of(wrong)
+        assert raised.value.code is ExitCode.USAGE
     with pytest.raises(CommandError, match="exclude each other"):
         zones_of(Asked(zone="1", cell="2"))
     assert tolerances_of(["amount_minor=5"]) == {"amount_minor": 5}
