@@ -104,6 +104,8 @@ async def capturing(asked: Asked) -> AsyncIterator["Capture"]:
 
     if not asked.quote and not asked.start:
         raise CommandError("name a span with --from and --to, a quote with --quote, or a file", ExitCode.USAGE)
+    if asked.quote and (asked.start or asked.end or asked.zone or asked.cell):
+        raise CommandError("a quote has its own span: leave --from, --to, --zone and --cell out", ExitCode.USAGE)
     named = None if asked.quote else (*span_of(asked), zones_of(asked))
     connection = open_session("replay").connection
     install()  # before the consumer: without an object per record a quote's half an hour is read in seconds
