@@ -1,5 +1,6 @@
 """What a replay is asked for on the command line, and the plan that follows from it."""
 
+import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -170,13 +171,20 @@ def tell_plan(plan: "Plan", *, as_json: bool) -> None:
 
 
 def agreed(*, yes: bool) -> bool:
-    """Whether to go on: said so, or asked at a terminal. Raises CommandError if there is nobody to ask."""
+    """Whether to go on: said so, or asked at a terminal, where Ctrl-C ends at once.
+
+    Raises CommandError if there is nobody to ask.
+    """
     if yes:
         return True
     if not is_terminal():
         raise CommandError("nobody can be asked here: add --yes to go on, or --dry-run to see the plan only")
     complain("nothing is written to any broker")
-    return input("Go on? [y/N] ").strip().lower() in {"y", "yes"}
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # that of asyncio waits until input returns
+    try:
+        return input("Go on? [y/N] ").strip().lower() in {"y", "yes"}
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 async def captured(asked: Asked, path: Path, *, yes: bool, as_json: bool, dry_run: bool = False) -> bool:

@@ -1,6 +1,8 @@
 """The commands on a file: what is told, and how they end."""
 
+import asyncio
 import json
+import signal
 import time
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from typer.main import get_command
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.main import app
 from infra.cli.replay import tolerances_of
-from infra.cli.replaying.asking import Asked, refuse_gone, span_of, zones_of
+from infra.cli.replaying.asking import Asked, agreed, refuse_gone, span_of, zones_of
 from infra.cli.replaying.differences import Otherwise, model_in, told
 from infra.cli.replaying.pace import Pace, show_made
 from infra.cli.replaying.stopping import shown
@@ -201,6 +203,24 @@ def test_outputs_are_shown_in_order_at_the_pace_asked_for(tmp_path, capsys):
         Pace.read("fast")
     with pytest.raises(CommandError, match="press Enter"):
         show_made(GOLDEN, tmp_path, Pace(0.0), as_json=True)
+
+
+def test_ctrl_c_at_the_question_ends_the_command(monkeypatch):
+    """The first one: nothing is waited for meanwhile that asyncio could end."""
+    went_on = []
+
+    def pressed(_question):
+        signal.raise_signal(signal.SIGINT)
+        return "y"
+
+    async def ask():
+        went_on.append(agreed(yes=False))
+
+    monkeypatch.setattr("infra.cli.replaying.asking.is_terminal", lambda: True)
+    monkeypatch.setattr("builtins.input", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(ask())
+    assert not went_on
 
 
 @pytest.mark.parametrize(
