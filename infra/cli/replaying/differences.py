@@ -135,7 +135,7 @@ def change_of(otherwise: Otherwise, archive: "Archive") -> "Change":
 
     try:
         if otherwise.policy:
-            change = Change(policy=_policy(otherwise.policy))
+            change = policy_change(otherwise.policy, ControlHistory(archive, Contracts(archive.schemas)).market_names)
         elif otherwise.settings:
             change = Change(settings=settings_of(list(otherwise.settings)))
         elif "@" in otherwise.model and not Path(otherwise.model).exists():
@@ -182,15 +182,26 @@ def model_in(file: Path, at_ms: int) -> "ModelAnnounced":
     return tried
 
 
-def _policy(name: str) -> Any:  # noqa: ANN401  a policy's record class
-    """The policy in a file as `faretide policy show --as-file` writes it; who, why and when may be left out."""
+def policy_change(name: str, markets: list[str]) -> "Change":
+    """The policy in a file as `faretide policy show --as-file` writes it; who, why and when may be left out.
+
+    Freeze and emergency cap stay as recorded unless the file names them. Raises CommandError, also if its market is
+    none of `markets`.
+    """
     from infra.cli.control_files import read_values, record_of
+    from replay.change import IN_FORCE, Change
     from topics.catalogue import PRICING_POLICY
 
     said = {"policy_id": "tried", "author": "", "reason": "", "effective_from_ms": 0}
     values = read_values(name)
     values.pop("effective_from", None)
-    return record_of(PRICING_POLICY, said | values)
+    policy = record_of(PRICING_POLICY, said | values)
+    if policy.market not in markets:
+        held = ", ".join(markets) or "no market"
+        raise CommandError(
+            f"{name}: market must be one of the recording, {held}, got {policy.market!r}", ExitCode.USAGE
+        )
+    return Change(policy=policy, kept=IN_FORCE - values.keys())
 
 
 def run_other(code: Path, file: Path, outputs: Path, order: dict[str, Any]) -> None:

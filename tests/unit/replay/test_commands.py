@@ -4,19 +4,22 @@ import asyncio
 import json
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.main import get_command
 
+from infra.cli.control_files import text_of
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.main import app
 from infra.cli.replay import tolerances_of
 from infra.cli.replaying.asking import Asked, agreed, refuse_gone, span_of, zones_of
-from infra.cli.replaying.differences import Otherwise, model_in, told
+from infra.cli.replaying.differences import Otherwise, model_in, policy_change, told
 from infra.cli.replaying.pace import Pace, show_made
 from infra.cli.replaying.stopping import shown
 from infra.cli.replaying.verdicts import verified
+from pricing.defaults import new_york_policy
 from replay.archive import Archive
 from replay.contracts import Contracts
 from replay.control import ControlHistory
@@ -80,6 +83,29 @@ def test_a_setting_that_makes_no_sense_is_refused_before_anything_is_run(monkeyp
     monkeypatch.setattr("replay.run.run", None)
     with pytest.raises(CommandError, match="wait_target_s") as raised:
         told(GOLDEN, Otherwise(settings=("wait_target_s=-1",)), {}, as_json=True, html=None)
+    assert raised.value.code is ExitCode.USAGE
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [({}, (True, 150)), ({"freeze": False}, (False, 150)), ({"emergency_cap_hundredths": 0}, (True, 0))],
+)
+def test_another_policy_lifts_a_freeze_or_emergency_cap_only_if_it_says_so(named, expected, tmp_path):
+    """As `policy set` does: a file of `policy show --as-file` names neither."""
+    recorded = replace(new_york_policy(), freeze=True, emergency_cap_hundredths=150)
+    said = json.loads(text_of(recorded, 7)) | {"lock_ms": 90_000} | named
+    (tmp_path / "policy.json").write_text(json.dumps(said))
+    rules = policy_change(str(tmp_path / "policy.json"), [recorded.market]).rules(recorded)
+    assert (rules.freeze, rules.emergency_cap_hundredths) == expected
+    assert rules.lock_ms == 90_000
+
+
+def test_a_policy_for_a_market_that_is_not_in_the_recording_is_refused(tmp_path, monkeypatch):
+    """It would change nothing; the sentence names the markets that are there."""
+    monkeypatch.setattr("replay.run.run", None)
+    (tmp_path / "policy.json").write_text(text_of(replace(new_york_policy(), market="atlantis"), 7))
+    with pytest.raises(CommandError, match=r"the recording, nyc, got 'atlantis'") as raised:
+        told(GOLDEN, Otherwise(policy=str(tmp_path / "policy.json")), {}, as_json=True, html=None)
     assert raised.value.code is ExitCode.USAGE
 
 
