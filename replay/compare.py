@@ -92,6 +92,11 @@ class Comparison:
         return not (self.changed or self.ticks_changed or self.counts_changed or self.unmatched)
 
     @property
+    def is_empty(self) -> bool:
+        """Whether neither run made anything."""
+        return not (self.quotes or self.ticks or self.counts or self.unmatched)
+
+    @property
     def currency(self) -> str:
         """The currency of every priced quote; empty if there are several or none."""
         found = {*self.before.revenue_minor, *self.after.revenue_minor}

@@ -75,10 +75,12 @@ def told(
 
         write_page(html, comparison, said, f"{otherwise.said} over {file.name}.", dashboard)
     say_json(said) if as_json else _tell(comparison, said)
+    if comparison.is_empty:
+        raise CommandError(f"{file} holds no output that either run can make again")
     if not comparison.is_same:
         raise CommandError(
             f"{len(comparison.changed):,} of {comparison.quotes:,} quotes and {comparison.ticks_changed:,} of "
-            f"{comparison.ticks:,} ticks change"
+            f"{comparison.ticks:,} ticks change" + (f", {_alone(comparison)}" if comparison.unmatched else "")
         )
 
 
@@ -262,6 +264,10 @@ def as_object(comparison: "Comparison") -> dict[str, Any]:
     }
 
 
+def _alone(comparison: "Comparison") -> str:
+    return f"{comparison.unmatched:,} outputs were made by one run only"
+
+
 def _tell(comparison: "Comparison", said: dict[str, Any]) -> None:
     say(
         f"{said['quotes_changed']:,} of {said['quotes']:,} quotes ({said['share_changed']:.1%}), "
@@ -272,6 +278,8 @@ def _tell(comparison: "Comparison", said: dict[str, Any]) -> None:
             else ""
         )
     )
+    if comparison.unmatched:
+        say(_alone(comparison))
     _tell_sizes("amount", said["amount_quantiles_minor"], lambda size: moved(size, comparison.currency))
     _tell_sizes("multiplier", said["multiplier_quantiles_hundredths"], lambda size: f"{size / 100:+.2f}")
     rows = [

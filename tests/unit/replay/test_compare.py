@@ -1,10 +1,12 @@
 """What changes between two runs, and how it is told."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from infra.cli.replaying.differences import _tell, as_object
+from infra.cli.exits import CommandError
+from infra.cli.replaying.differences import Otherwise, _tell, as_object, told
 from infra.cli.replaying.page import page_of
 from replay.compare import Comparison
 from topics.prices import FareLine, QuoteAnswered, QuoteOutcome
@@ -70,3 +72,24 @@ def test_of_two_currencies_sizes_are_told_in_minor_units():
         one = replace(quote(1500, currency=currency), quote_id=currency)
         comparison.quote(one, replace(one, amount_minor=1800), "0@1")
     assert "+300 minor units" in page_of(comparison, as_object(comparison), "")
+
+
+def test_what_one_run_made_alone_is_told(capsys):
+    """On the page and in the text; nothing is said of it where there is none."""
+    comparison = Comparison(unmatched=1_234)
+    said = page_of(comparison, as_object(comparison), "")
+    _tell(comparison, as_object(comparison))
+    assert "1,234</b>outputs made by one run only" in said
+    assert "1,234 outputs were made by one run only" in capsys.readouterr().out
+    assert "one run only" not in page_of(Comparison(), as_object(Comparison()), "")
+
+
+@pytest.mark.parametrize(
+    ("comparison", "sentence"),
+    [(Comparison(), "no output that either run"), (Comparison(ticks=3, unmatched=2), "2 outputs were made by one run")],
+)
+def test_runs_without_a_common_output_are_not_the_same(comparison, sentence, monkeypatch):
+    """Neither made any, or one of them alone did: the command fails and says which."""
+    monkeypatch.setattr("infra.cli.replaying.differences._compared", lambda *_, **__: comparison)
+    with pytest.raises(CommandError, match=sentence):
+        told(Path("f"), Otherwise(settings=("lock_ms=1",)), {}, as_json=True, html=None)
