@@ -119,7 +119,15 @@ async def capturing(asked: Asked) -> AsyncIterator["Capture"]:
         await consumer.end_offsets(list(consumer.assignment()))
         offsets = BrokerOffsets(consumer, places, connection.endpoints.bootstrap)
         from_ms, to_ms, zones = named or await _around_quote(asked.quote, registry)
-        plan = await planned(offsets, from_ms, to_ms, zones=zones, quote_id=asked.quote, from_events=asked.from_events)
+        plan = await planned(
+            offsets,
+            from_ms,
+            to_ms,
+            now_ms=time.time_ns() // 1_000_000,
+            zones=zones,
+            quote_id=asked.quote,
+            from_events=asked.from_events,
+        )
         yield Capture(connection, consumer, registry, plan)
 
 

@@ -29,6 +29,7 @@ from tests.unit.replay.recordings import GOLDEN, altered, ran
 from topics.catalogue import DEMAND_CELLS, DRIVER_PINGS, MODELS, QUOTE_REQUESTS, SUPPLY_CELLS, SURGE
 
 ROOT = Path(__file__).parents[3]
+FROM_MS, TO_MS = 10_000_000_000, 10_000_060_000
 
 
 class OneRecordAMillisecond:
@@ -133,26 +134,47 @@ def test_a_replay_stops_where_a_price_surges(capsys):
 
 async def test_a_plan_reaches_back_as_far_as_each_topic_needs():
     """Zone topics of one zone need its partition only; what is no longer kept is said."""
-    plan = await planned(OneRecordAMillisecond(), 10_000_000_000, 10_000_060_000)
+    plan = await planned(OneRecordAMillisecond(), FROM_MS, TO_MS, now_ms=TO_MS)
     spans = {(span.topic, span.partition): span for span in plan.spans}
     assert {topic for topic, _ in spans} == set(TOPICS)
     assert spans[DEMAND_CELLS, 0].first == 10_000_000_000 - WARM_UP_MS[DEMAND_CELLS]
     assert spans[SUPPLY_CELLS, 3].first == 0
     assert spans[SURGE, 1].from_offset == 10_000_000_000
     assert not plan.gone
-    events = await planned(OneRecordAMillisecond(), 10_000_000_000, 10_000_060_000, from_events=True)
+    events = await planned(OneRecordAMillisecond(), FROM_MS, TO_MS, now_ms=TO_MS, from_events=True)
     pings = next(span for span in events.spans if span.topic is DRIVER_PINGS)
     assert pings.first == 10_000_000_000 - EVENTS_BACK_MS[DRIVER_PINGS] - 1
     assert events.expected > plan.expected
-    narrow = await planned(
-        OneRecordAMillisecond(), 10_000_000_000, 10_000_060_000, zones=frozenset({0x862A100D7FFFFFF})
-    )
+    narrow = await planned(OneRecordAMillisecond(), FROM_MS, TO_MS, now_ms=TO_MS, zones=frozenset({0x862A100D7FFFFFF}))
     assert len([span for span in narrow.spans if span.topic is SURGE]) == 1
-    expired = await planned(OneRecordAMillisecond(9_999_999_000), 10_000_000_000, 10_000_060_000)
+    expired = await planned(OneRecordAMillisecond(9_999_999_000), FROM_MS, TO_MS, now_ms=TO_MS)
     with pytest.raises(CommandError, match="choose a later time"):
         refuse_gone(expired)
     with pytest.raises(CommandError, match="no tick"):
         refuse_gone(Plan(from_ms=0, to_ms=1))
+
+
+class OneEmptyPartition(OneRecordAMillisecond):
+    """The same, but of one partition of ticks, long quiet, every record expired."""
+
+    async def begins(self, topic):
+        """Where the last record stood that is gone."""
+        return await super().begins(topic) | ({1: 77} if topic is SURGE else {})
+
+    async def at(self, topic, at_ms):
+        """Nothing was appended later."""
+        return await super().at(topic, at_ms) | ({1: 77} if topic is SURGE else {})
+
+    async def first_appended_ms(self, topic, partition):
+        """No record."""
+        return None if (topic, partition) == (SURGE, 1) else await super().first_appended_ms(topic, partition)
+
+
+@pytest.mark.parametrize(("late_ms", "gone"), [(0, []), (1, ["surge.v1 1 is kept from offset 77 on only"])])
+async def test_an_empty_partition_lacks_what_is_older_than_its_topic_keeps(late_ms, gone):
+    """Nothing of a span whose warm-up is younger can have stood in it."""
+    now_ms = FROM_MS - WARM_UP_MS[SURGE] + SURGE.retention_ms + late_ms
+    assert (await planned(OneEmptyPartition(), FROM_MS, TO_MS, now_ms=now_ms)).gone == gone
 
 
 @pytest.mark.parametrize(
