@@ -63,11 +63,12 @@ def told(
     from replay.archive import ArchiveError
     from replay.contracts import SchemaAbsentError
     from replay.control import NotHeldError
+    from replay.processes import ProcessLostError
 
     otherwise.refuse_unless_one()
     try:
         comparison = _compared(file, otherwise, tolerances, from_events=from_events, processes=processes)
-    except (ArchiveError, NotHeldError, SchemaAbsentError) as error:
+    except (ArchiveError, NotHeldError, SchemaAbsentError, ProcessLostError) as error:
         raise CommandError(str(error)) from None
     said = as_object(comparison)
     if html is not None:

@@ -20,6 +20,7 @@ def verified(file: Path, *, as_json: bool, processes: int = 0, from_events: bool
     from replay.contracts import SchemaAbsentError
     from replay.control import NotHeldError
     from replay.flushes import COUNTED
+    from replay.processes import ProcessLostError
     from replay.run import COMPARED, Order, run
 
     pace = Pace.read(speed)
@@ -34,7 +35,7 @@ def verified(file: Path, *, as_json: bool, processes: int = 0, from_events: bool
             seconds = max(time.monotonic() - began_s, 1e-3)
             if pace is not None:
                 show_made(file, Path(place), pace, as_json=as_json)
-    except (ArchiveError, SchemaAbsentError, NotHeldError) as error:
+    except (ArchiveError, SchemaAbsentError, NotHeldError, ProcessLostError) as error:
         raise CommandError(str(error)) from None
     said = {
         "file": str(file),
