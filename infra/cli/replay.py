@@ -41,7 +41,10 @@ To = Annotated[
 Zone = Annotated[str, typer.Option(metavar="ZONE", help="Only this zone, hexadecimal.")]
 Cell = Annotated[str, typer.Option(metavar="CELL", help="Only the zone of this cell, hexadecimal.")]
 QuoteId = Annotated[str, typer.Option("--quote", metavar="ID", help="Only this quote, its tick and its zone.")]
-Keep = Annotated[Path | None, typer.Option(metavar="FILE", help="Keep what was copied from the brokers in this file.")]
+Keep = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Keep what was copied from the brokers in this file.", callback=writable_file),
+]
 FromEvents = Annotated[
     bool, typer.Option("--from-events", help="Begin at pings and requests: make the counts again, too.")
 ]

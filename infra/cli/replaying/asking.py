@@ -199,6 +199,8 @@ async def captured(asked: Asked, path: Path, *, yes: bool, as_json: bool, dry_ru
     """Copy what was asked for into the file at `path`; whether it was. Raises CommandError, ClientError."""
     from importlib.metadata import version
 
+    from replay.archive import ArchiveError
+
     async with capturing(asked) as capture:
         if dry_run or not as_json:
             tell_plan(capture.plan, as_json=as_json)
@@ -207,5 +209,8 @@ async def captured(asked: Asked, path: Path, *, yes: bool, as_json: bool, dry_ru
         refuse_gone(capture.plan)
         if not agreed(yes=yes):
             return False
-        await capture.write(path, code=version("faretide"))
+        try:
+            await capture.write(path, code=version("faretide"))
+        except ArchiveError as error:
+            raise CommandError(str(error)) from None
     return True

@@ -279,6 +279,7 @@ def test_ctrl_c_at_the_question_ends_the_command(monkeypatch):
         (("bundle", "create", "--quote", "q", "there.faretide"), "exists already"),
         (("replay", "verify", "there.faretide", "--keep", "k.faretide"), "the file is there already"),
         (("replay", "verify", "--from", "-2m", "--keep", "there.faretide"), "exists already"),
+        (("replay", "--from", "-2m", "--yes", "--keep", "no/such/place.faretide"), "a directory that exists"),
         (("replay", "verify", "--from", "garbage"), "--from"),
         (("replay", "verify", "--from", "-1m", "--to", "-2m"), "--from must be before --to"),
         (("replay", "verify", "--to", "-2m"), "name a span"),
