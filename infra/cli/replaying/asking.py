@@ -176,7 +176,8 @@ def tell_plan(plan: "Plan", *, as_json: bool) -> None:
     say_table(("topic", "partition", "warm-up from", "from", "end", "records"), rows, title="plan")
     records, topics = sum(span.records for span in plan.spans), {span.topic.name for span in plan.spans}
     say(f"{records:,} records of {len(topics)} topics to read, {plan.expected:,} outputs to make again")
-
+    for sentence in plan.gone:
+        say(f"gone: {sentence}")
 
 def agreed(*, yes: bool) -> bool:
     """Whether to go on: said so, or asked at a terminal, where Ctrl-C ends at once.

@@ -14,7 +14,7 @@ from infra.cli.control_files import text_of
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.main import app
 from infra.cli.replay import tolerances_of
-from infra.cli.replaying.asking import Asked, agreed, refuse_gone, span_of, zones_of
+from infra.cli.replaying.asking import Asked, agreed, refuse_gone, span_of, tell_plan, zones_of
 from infra.cli.replaying.differences import Otherwise, model_in, policy_change, told
 from infra.cli.replaying.pace import Pace, show_made
 from infra.cli.replaying.stopping import shown
@@ -152,6 +152,12 @@ async def test_a_plan_reaches_back_as_far_as_each_topic_needs():
         refuse_gone(expired)
     with pytest.raises(CommandError, match="no tick"):
         refuse_gone(Plan(from_ms=0, to_ms=1))
+
+
+def test_a_plan_in_words_says_what_is_gone(capsys):
+    """A dry run is there to show whether the replay can be made."""
+    tell_plan(Plan(from_ms=0, to_ms=1, gone=["surge.v1 0 is kept from offset 7 on only"]), as_json=False)
+    assert "gone: surge.v1 0 is kept from offset 7 on only" in capsys.readouterr().out
 
 
 class OneEmptyPartition(OneRecordAMillisecond):
