@@ -216,11 +216,11 @@ def recorded_and_verified(
 ) -> None:
     """Copy what was asked for, then run it. Raises CommandError."""
     from infra.cli.replaying.asking import Asked, captured
-    from infra.cli.replaying.pace import Pace
+    from infra.cli.replaying.pace import pace_of
     from infra.cli.replaying.verdicts import verified
 
     assert isinstance(asked, Asked)
-    Pace.read(speed)
+    pace_of(speed)
     if keep and keep.exists():
         raise CommandError(f"{keep} exists already: name another file, or remove it first", ExitCode.USAGE)
     with TemporaryDirectory(prefix="faretide-replay-") as place:
