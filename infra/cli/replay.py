@@ -160,6 +160,8 @@ def diff_command(
 
     otherwise = Otherwise(model=model, policy=policy, settings=tuple(settings or ()), code=code)
     otherwise.refuse_unless_one()
+    if dashboard and html is None:
+        raise CommandError("--dashboard is of the page's links: name the page with --html", ExitCode.USAGE)
     allowed = tolerances_of(tolerance or [])
     asked = Asked(start=start, end=end, zone=zone, cell=cell, quote=quote, from_events=from_events)
     with TemporaryDirectory(prefix="faretide-replay-") as place:

@@ -179,6 +179,7 @@ def tell_plan(plan: "Plan", *, as_json: bool) -> None:
     for sentence in plan.gone:
         say(f"gone: {sentence}")
 
+
 def agreed(*, yes: bool) -> bool:
     """Whether to go on: said so, or asked at a terminal, where Ctrl-C ends at once.
 

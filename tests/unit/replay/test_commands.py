@@ -257,7 +257,6 @@ def test_outputs_are_shown_in_order_at_the_pace_asked_for(tmp_path, capsys):
         Pace.read("fast")
 
 
-
 def test_ctrl_c_at_the_question_ends_the_command(monkeypatch):
     """The first one: nothing is waited for meanwhile that asyncio could end."""
     went_on = []
@@ -294,6 +293,7 @@ def test_ctrl_c_at_the_question_ends_the_command(monkeypatch):
         (("replay", "--quote", "q", "--to", "-1m", "--yes"), "a quote has its own span"),
         (("replay", "diff", "--quote", "q", "--zone", "862a100d7ffffff", "--settings", "lock_ms=1"), "its own span"),
         (("bundle", "create", "--quote", "q", "--cell", "882a100d67fffff", "new.faretide"), "its own span"),
+        (("replay", "diff", "there.faretide", "--settings", "lock_ms=1", "--dashboard", "http://d"), "with --html"),
         (("dlq", "ls", "--from", "foo"), "--from"),
         (("dlq", "redrive", "--file", "nofile"), "nofile cannot be read"),
     ],
