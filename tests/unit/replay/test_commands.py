@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import time
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,16 +15,16 @@ from infra.cli.control_files import text_of
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.main import app
 from infra.cli.replay import tolerances_of
-from infra.cli.replaying.asking import Asked, agreed, refuse_gone, span_of, tell_plan, zones_of
+from infra.cli.replaying.asking import Asked, agreed, captured, refuse_gone, span_of, tell_plan, zones_of
 from infra.cli.replaying.differences import Otherwise, model_in, policy_change, told
 from infra.cli.replaying.pace import Pace, show_made
 from infra.cli.replaying.stopping import shown
 from infra.cli.replaying.verdicts import verified
 from pricing.defaults import new_york_policy
-from replay.archive import Archive
+from replay.archive import Archive, ArchiveError
 from replay.contracts import Contracts
 from replay.control import ControlHistory
-from replay.plan import EVENTS_BACK_MS, TOPICS, WARM_UP_MS, Plan, planned
+from replay.plan import EVENTS_BACK_MS, TOPICS, WARM_UP_MS, Plan, Span, planned
 from replay.stops import Condition
 from tests.unit.replay.recordings import GOLDEN, altered, ran
 from topics.catalogue import DEMAND_CELLS, DRIVER_PINGS, MODELS, QUOTE_REQUESTS, SUPPLY_CELLS, SURGE
@@ -152,6 +153,26 @@ async def test_a_plan_reaches_back_as_far_as_each_topic_needs():
         refuse_gone(expired)
     with pytest.raises(CommandError, match="no tick"):
         refuse_gone(Plan(from_ms=0, to_ms=1))
+
+
+async def test_a_recording_that_cannot_be_written_ends_in_a_sentence(monkeypatch, tmp_path):
+    """A full disk, say; what is copied stands in no file then."""
+
+    class Full:
+        plan = Plan(
+            from_ms=0, to_ms=1, spans=[Span(topic=SURGE, partition=0, first=0, warm_first=0, end=1, from_offset=0)]
+        )
+
+        async def write(self, path, *, code):
+            raise ArchiveError(f"{path} cannot be written: No space left on device, by {code}")
+
+    @asynccontextmanager
+    async def capturing(_asked):
+        yield Full()
+
+    monkeypatch.setattr("infra.cli.replaying.asking.capturing", capturing)
+    with pytest.raises(CommandError, match="No space left"):
+        await captured(Asked(start="-2m"), tmp_path / "f", yes=True, as_json=True)
 
 
 def test_a_plan_in_words_says_what_is_gone(capsys):
