@@ -16,7 +16,7 @@ from infra.clients.registry import Registry
 from replay.about import About
 from replay.archive import writing
 from replay.contracts import FROM_OUTSIDE, Contracts
-from replay.plan import EVENTS_BACK_MS, Plan, Span
+from replay.plan import EVENTS_BACK_MS, OUTPUTS, Plan, Span
 from replay.records import Raw
 from topics.catalogue import (
     BOOKING_DECISIONS,
@@ -88,14 +88,21 @@ class Capture:
     _named: dict[tuple[str, int], set[int]] = field(default_factory=dict)
 
     async def write(self, path: Path, *, code: str) -> None:
-        """Write the file at `path`, whole or not at all. Raises ClientError, ArchiveError."""
-        contracts = Contracts(self._schemas)
+        """Write the file at `path`, whole or not at all.
+
+        Raises ClientError, also if the zones asked for have no output in the span, and ArchiveError.
+        """
+        contracts, expected = Contracts(self._schemas), 0
         with writing(path, is_small=bool(self.plan.zones)) as archive:
             for span in sorted(self.plan.spans, key=_outputs_first):
                 writer = archive.opening(span.topic.name, span.partition, (span.first, span.end))
                 with writer as held:
                     async for raw in self._wanted(span, contracts):
                         held.append(raw)
+                        expected += span.topic in OUTPUTS and raw.appended_ms >= self.plan.from_ms
+            if not expected:
+                zones = ", ".join(f"{zone:x}" for zone in sorted(self.plan.zones))
+                raise ClientError(f"no tick, quote or decision of {zones or 'any zone'} was recorded in that time")
             archive.schemas(self._texts)
             archive.about(
                 About(

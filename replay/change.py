@@ -11,21 +11,29 @@ from topics.control import ModelAnnounced, PricingPolicySet
 IDENTITY = frozenset(
     {"policy_id", "market", "effective_from_ms", "author", "reason", "based_on_offset", "caps", "overrides"}
 )
+IN_FORCE = frozenset({"freeze", "emergency_cap_hundredths"})
+"""What another policy does not lift unless it says so."""
 SETTINGS: tuple[str, ...] = tuple(one.name for one in fields(PricingPolicySet) if one.name not in IDENTITY)
 """Fields of a policy that `--settings` may set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """Nothing by default. `policy` stands in for every version of its market, `settings` for fields of all markets'."""
+    """Nothing by default. `policy` stands in for every version of its market, `settings` for fields of all markets'.
+
+    Of the recorded version what `kept` names stays.
+    """
 
     policy: PricingPolicySet | None = None
+    kept: frozenset[str] = frozenset()
     settings: dict[str, Any] = field(default_factory=dict)
     model: ModelAnnounced | None = None
 
     def rules(self, recorded: PricingPolicySet) -> PricingPolicySet:
         """The policy to apply where `recorded` was."""
-        swapped = self.policy if self.policy is not None and self.policy.market == recorded.market else recorded
+        swapped = recorded
+        if self.policy is not None and self.policy.market == recorded.market:
+            swapped = replace(self.policy, **{name: getattr(recorded, name) for name in self.kept})
         return replace(swapped, **self.settings) if self.settings else swapped
 
 

@@ -22,11 +22,14 @@ from replay.outputs import made
 from replay.records import Raw
 from replay.verdict import differing
 from topics.catalogue import QUOTES, SURGE
-from topics.prices import FareLine, QuoteAnswered, QuoteOutcome, SurgeTicked
+from topics.prices import FareLine, PriceReason, QuoteAnswered, QuoteOutcome, SurgeTicked
 
 TOP = 20
 LINES = frozenset({"breakdown", "driver_pay"})
 """Amounts line by line: they move where `amount_minor` does, so its tolerance is theirs."""
+MULTIPLIER = "multiplier_hundredths"
+REASONS = frozenset({"reasons", "reason_before", "reason_after"})
+"""What moved a multiplier from where to where, on quotes and ticks: its tolerance is that of the numbers in them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +95,11 @@ class Comparison:
         return not (self.changed or self.ticks_changed or self.counts_changed or self.unmatched)
 
     @property
+    def is_empty(self) -> bool:
+        """Whether neither run made anything."""
+        return not (self.quotes or self.ticks or self.counts or self.unmatched)
+
+    @property
     def currency(self) -> str:
         """The currency of every priced quote; empty if there are several or none."""
         found = {*self.before.revenue_minor, *self.after.revenue_minor}
@@ -109,7 +117,7 @@ class Comparison:
             self.unmatched += 1
             return
         size = np.array(after.multiplier_hundredths, np.int64) - np.array(before.multiplier_hundredths, np.int64)
-        self.prices.add(np.where(np.abs(size) <= self.tolerances.get("multiplier_hundredths", 0), 0, size))
+        self.prices.add(np.where(np.abs(size) <= self.tolerances.get(MULTIPLIER, 0), 0, size))
         self.ticks_changed += bool(self._changed(before, after))
 
     def quote(self, before: QuoteAnswered, after: QuoteAnswered, place: str) -> None:
@@ -139,10 +147,20 @@ class Comparison:
     def _is_tolerated(self, name: str, before: Any, after: Any) -> bool:  # noqa: ANN401  two records of one topic
         if name in LINES and "amount_minor" in self.tolerances:
             return _farthest(getattr(before, name), getattr(after, name)) <= self.tolerances["amount_minor"]
-        if name not in self.tolerances:
+        size = self.tolerances.get(name, self.tolerances.get(MULTIPLIER, -1) if name in REASONS else -1)
+        if size < 0:
             return False
-        old, new = (np.atleast_1d(np.array(getattr(one, name), np.int64)) for one in (before, after))
-        return old.shape == new.shape and bool(np.all(np.abs(new - old) <= self.tolerances[name]))
+        pair = getattr(before, name), getattr(after, name)
+        if name == "reasons":
+            if [one.code for one in pair[0]] != [one.code for one in pair[1]]:
+                return False
+            pair = _numbers(pair[0]), _numbers(pair[1])
+        old, new = (np.atleast_1d(np.array(one, np.int64)) for one in pair)
+        return old.shape == new.shape and bool(np.all(np.abs(new - old) <= size))
+
+
+def _numbers(reasons: Iterable[PriceReason]) -> list[tuple[int, int]]:
+    return [(one.before_hundredths, one.after_hundredths) for one in reasons]
 
 
 def _farthest(before: Iterable[FareLine], after: Iterable[FareLine]) -> int:

@@ -86,6 +86,11 @@ class ControlHistory:
             return none_of(use.name, use.fallback)
         return _once(self._small, use.offset, lambda: small_choice(self._record(MODELS, use.offset), use.offset))
 
+    @property
+    def market_names(self) -> list[str]:
+        """Markets of which a version is held."""
+        return sorted({record.market for record in self._log(MARKETS).values()})
+
     def announced(self, label: str) -> ModelAnnounced:
         """The model NAME@VERSION, as last announced. Raises NotHeldError naming those there are."""
         models: list[ModelAnnounced] = list(self._log(MODELS).values())

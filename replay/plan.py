@@ -122,11 +122,12 @@ async def planned(
     from_ms: int,
     to_ms: int,
     *,
+    now_ms: int,
     zones: frozenset[int] = frozenset(),
     quote_id: str = "",
     from_events: bool = False,
 ) -> Plan:
-    """The plan for outputs appended in [from_ms, to_ms)."""
+    """The plan for outputs appended in [from_ms, to_ms), made at `now_ms`."""
     plan = Plan(from_ms=from_ms, to_ms=to_ms, zones=zones, quote_id=quote_id, from_events=from_events)
     for topic in (*TOPICS, DRIVER_PINGS) if from_events else TOPICS:
         begins, ends = await offsets.begins(topic), await offsets.at(topic, to_ms)
@@ -149,7 +150,9 @@ async def planned(
             plan.spans.append(span)
             if begins[number] > 0 and warm_up_ms is not None:
                 kept_ms = await offsets.first_appended_ms(topic, number)
-                if kept_ms is None or kept_ms > from_ms - warm_up_ms:
+                # A size that is kept never empties a partition: of an empty one only what is older than this is gone.
+                whole_from_ms = now_ms - topic.retention_ms if kept_ms is None else kept_ms
+                if whole_from_ms > from_ms - warm_up_ms:
                     plan.gone.append(f"{topic.name} {number} is kept from offset {begins[number]} on only")
     return plan
 

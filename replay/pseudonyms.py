@@ -29,6 +29,7 @@ from topics.catalogue import (
 from topics.events import RideEventHappened
 from topics.prices import BookingJudged
 from topics.schemas import schema_of
+from topics.validity import LONGEST_TEXT_BYTES
 from topics.wire import schema_id
 
 ABOUT_PEOPLE = (QUOTES, QUOTE_REQUESTS, RIDE_EVENTS, BOOKING_DECISIONS, PRICING_POLICY, MARKETS, DRIVER_PINGS)
@@ -58,8 +59,19 @@ class Pseudonyms:
                     self._events[event.rider_id, raw.offset] = self.name(event.event_id)
 
     def name(self, identity: str) -> str:
-        """The pseudonym of one id; nothing stays nothing."""
-        return blake2b(identity.encode(), key=self.key, digest_size=16).hexdigest() if identity else ""
+        """The pseudonym of one id; nothing stays nothing, and what is too long to be taken stays so."""
+        encoded = identity.encode()
+        shortest = LONGEST_TEXT_BYTES + 1 if len(encoded) > LONGEST_TEXT_BYTES else 0
+        return self._hashed(encoded).ljust(shortest, "0")
+
+    def _hashed(self, said: bytes) -> str:
+        return blake2b(said, key=self.key, digest_size=16).hexdigest() if said else ""
+
+    def _key(self, recorded: bytes | None, before: str, after: str) -> bytes | None:
+        """The altered id where the key was the id; another key stays another, so that the record stays refused."""
+        if recorded is None:
+            return None
+        return after.encode() if recorded == before.encode() else self._hashed(recorded).encode()
 
     def quote_id(self, quote_id: str) -> str:
         """The quote id derived from the replaced request's, of a quote that is held; the pseudonym of any other."""
@@ -75,8 +87,10 @@ class Pseudonyms:
             return Raw(raw.offset, raw.appended_ms, None, b"")
         self._refuse_other_schemas(topic, raw)
         altered = self._record(topic, record)
-        about = altered.driver_id if topic is DRIVER_PINGS else getattr(altered, "rider_id", None)
-        key = raw.key if about is None else about.encode()
+        about = "driver_id" if topic is DRIVER_PINGS else "rider_id"
+        key = raw.key
+        if hasattr(record, about):
+            key = self._key(raw.key, getattr(record, about), getattr(altered, about))
         return raw._replace(key=key, value=self._contracts.encode(topic, altered, raw.value), headers=())
 
     def _record(self, topic: Topic, record: Any) -> Any:  # noqa: ANN401  the topic's record class

@@ -2,7 +2,8 @@
 
     offset int64 | append time int64, ms | key size int32 | value size int32 | headers uint16 | key | value | headers
 
-Big-endian; a size of -1 means null. A header is the size of its name (uint16), of its value (int32), and both.
+Big-endian; a size of -1 means null. A header is the size of its name (uint16), of its value (int32), and both. A header
+whose name is longer than that can say is left out, and so are those beyond 65,535: no service reads such.
 """
 
 import struct
@@ -16,6 +17,7 @@ from topics.arrays import Bytes, Int64, Int64s
 
 _HEAD = struct.Struct(">qqiiH")
 _HEADER = struct.Struct(">Hi")
+_MOST = 0xFFFF
 _HEAD_BYTES, _HEADER_BYTES = _HEAD.size, _HEADER.size
 NULL = -1
 
@@ -49,10 +51,11 @@ def packed(raw: Raw) -> bytes:
     >>> list(unpacked(io.BytesIO(packed(raw)))) == [raw]
     True
     """
-    head = _HEAD.pack(raw.offset, raw.appended_ms, _size(raw.key), _size(raw.value), len(raw.headers))
+    named = [(name.encode(), value) for name, value in raw.headers]
+    held = [(name, value) for name, value in named if len(name) <= _MOST][:_MOST]
+    head = _HEAD.pack(raw.offset, raw.appended_ms, _size(raw.key), _size(raw.value), len(held))
     parts = [head, raw.key or b"", raw.value or b""]
-    for name, value in raw.headers:
-        encoded = name.encode()
+    for encoded, value in held:
         parts += [_HEADER.pack(len(encoded), _size(value)), encoded, value or b""]
     return b"".join(parts)
 

@@ -9,14 +9,11 @@ Partitions share nothing but the file and the ticks on disk, so each may have a 
 one partition and a few minutes of records, however long the recording is.
 """
 
-import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from replay.answers import AnswerAgain, AnswerLog
 from replay.archive import Archive
@@ -27,6 +24,7 @@ from replay.counted_all import AT_ONE_OFFSET, count_again
 from replay.counts import PartitionCounts
 from replay.memories import MemoryAgain, MemoryLog
 from replay.outputs import OutputLog, Ticks, made
+from replay.processes import mapping
 from replay.records import Raw
 from replay.ticks import TickAgain, TickLog
 from replay.verdict import Judge, TopicVerdict, Unread
@@ -84,14 +82,14 @@ class RunResult:
 def run(order: Order, *, processes: int = 0, report: Report = lambda _: None) -> RunResult:
     """Run the file of `order`, in as many processes as the machine has cores (1: in this one).
 
-    Raises NotHeldError if it is to begin at events and the file holds none.
+    Raises NotHeldError if it is to begin at events and the file holds none, and ProcessLostError.
     """
     about = Archive.opened(order.file, check=False).about
     result = RunResult()
     zones, riders = about.numbers(SURGE.name), about.numbers(QUOTES.name)
     if order.from_events and not about.events_from_ms:
         raise NotHeldError(f"{order.file} holds no events: record it with --from-events")
-    with _mapping(processes or min(os.cpu_count() or 1, MOST_PROCESSES), len(zones)) as mapped:
+    with mapping(processes or min(os.cpu_count() or 1, MOST_PROCESSES), len(zones)) as mapped:
         if order.from_events:
             for verdict in count_again(order.file, order.outputs, mapped):
                 result.add([verdict])
@@ -104,16 +102,6 @@ def run(order: Order, *, processes: int = 0, report: Report = lambda _: None) ->
             result.add(verdicts)
             report(sum(verdict.records for verdict in verdicts))
     return result
-
-
-@contextmanager
-def _mapping(processes: int, partitions: int) -> Iterator[Callable[[Callable[[Any], Any], list[Any]], Iterator[Any]]]:
-    """`map` over processes, results in order."""
-    if min(processes, partitions) < 2:
-        yield map
-        return
-    with multiprocessing.get_context("spawn").Pool(min(processes, partitions)) as pool:
-        yield pool.imap
 
 
 def _zone_partition(task: tuple[Order, int]) -> tuple[int, list[TopicVerdict], frozenset[Epoch]]:

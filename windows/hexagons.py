@@ -64,6 +64,15 @@ def zone_of(cell: int) -> int:
     return cell & _KEEP | _ZONE_BITS
 
 
+def is_index(number: int, resolution: int) -> bool:
+    """Whether the number is an H3 index of that resolution.
+
+    >>> is_index(0x862A100D7FFFFFF, ZONE_RESOLUTION), is_index(0x862A100D7FFFFFF, CELL_RESOLUTION), is_index(-1, 6)
+    (True, False, False)
+    """
+    return 0 <= number < 1 << 63 and bool(h3.is_valid_cell(number)) and h3.get_resolution(number) == resolution
+
+
 @lru_cache(_REMEMBERED)
 def disk(cell: int, k: int) -> tuple[int, ...]:
     """Cells within `k` rings: the cell itself first, the others ascending.

@@ -20,7 +20,10 @@ EXAMPLES = (
     "faretide dlq ls --topic driver-pings.v1",
     "faretide dlq redrive --topic quote-requests.v1 --rule field-present",
 )
-LS_EXAMPLES = ("faretide dlq ls --class InvalidField --from -1h", "faretide dlq ls --json | jq .rule | sort | uniq -c")
+LS_EXAMPLES = (
+    "faretide dlq ls --class InvalidField --from -1h",
+    "faretide dlq ls --limit 0 --json | jq .rule | sort | uniq -c",
+)
 SHOW_EXAMPLES = ("faretide dlq show driver-pings.v1.dlq@0@17",)
 EXPORT_EXAMPLES = ("faretide dlq export letters.jsonl --topic quote-requests.v1 --key rider-7",)
 T = TypeVar("T")
@@ -53,14 +56,14 @@ def ls_command(
     wanted = wanted_of(topic, error_class, rule, key, start, to)  # before servers are looked for
     found = answered(lambda box, _: box.find(wanted))
     shown = found[-limit:] if limit else found
+    if len(shown) < len(found):
+        complain(f"{len(found) - len(shown)} older ones are left out: --limit 0 lists all")
     with until_reader_leaves():
         if as_json:
             for one in shown:
                 say_json(line_of(one))
             return
         say_table(("letter", "appended", "class", "rule", "key", "attempt", "what is wrong"), map(_row, shown))
-        if len(shown) < len(found):
-            complain(f"{len(found) - len(shown)} older ones are left out: --limit 0 lists all")
 
 
 def show_command(

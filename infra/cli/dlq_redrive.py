@@ -8,6 +8,7 @@ import typer
 
 from infra.cli.dlq import AsJson, Class, From, Key, Rule, To, Topic, answered, wanted_of
 from infra.cli.exits import CommandError, ExitCode
+from infra.cli.given import refuse_beside
 from infra.cli.output import complain, say, say_json, say_table
 
 if TYPE_CHECKING:
@@ -21,11 +22,15 @@ REDRIVE_EXAMPLES = (
     "faretide dlq redrive --file letters.jsonl",
     'faretide dlq redrive --file letters.jsonl --yes --reason "app 4.1 sent cents as text"',
 )
+READ_WITH_FILE = ("limit", "attempts", "author", "reason", "yes", "again", "as_json")
 HISTORY_EXAMPLES = ("faretide dlq history", "faretide dlq history --redrive 20261124T031500Z-1f00aa --json")
 
 
 def redrive_command(
-    file: Annotated[Path | None, typer.Option(metavar="FILE", help="Letters of `dlq export`, edited or not.")] = None,
+    context: typer.Context,
+    file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Letters of `dlq export`, edited or not: all of it.")
+    ] = None,
     topic: Topic = "",
     error_class: Class = "",
     rule: Rule = "",
@@ -49,6 +54,8 @@ def redrive_command(
     from infra.cli.control_files import login_name
     from infra.cli.dead_letters.redriving import redrive
 
+    if file:
+        refuse_beside(context, "--file", *READ_WITH_FILE)
     wanted = None if file else wanted_of(topic, error_class, rule, key, start, to)
     if file and not file.is_file():
         raise CommandError(f"{file} cannot be read: it must be a file of `faretide dlq export`", ExitCode.USAGE)

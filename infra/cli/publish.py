@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, NamedTuple
 
 import typer
 
-from infra.cli.exits import CommandError, ExitCode
+from infra.cli.exits import CommandError, ExitCode, exit_code_of
 from infra.cli.output import complain, say, say_json
 
 if TYPE_CHECKING:
@@ -114,9 +114,10 @@ class _Sender:
     async def send(self, rows: Iterator["Row"], progress: Progress, on_refused: Callable[["Refused"], None]) -> Tally:
         """Publish what can be. If the rest of the file cannot be read, what came before has been published.
 
-        Raises FileRefusedError, ClientError.
+        Raises CommandError, which says what was published until then.
         """
         from infra.cli.rows import FileRefusedError
+        from infra.clients.errors import ClientError
 
         published = refused = 0
         broken: FileRefusedError | None = None
@@ -132,8 +133,15 @@ class _Sender:
             ready, bad = self._preparer.prepare(batch)
             for refusal in bad:
                 on_refused(refusal)
-            sent = [await self._publisher.publish_encoded(self._topic, row.record, row.value) for row in ready]
-            await self._publisher.written(self._topic, sent)
+            try:
+                sent = [await self._publisher.publish_encoded(self._topic, row.record, row.value) for row in ready]
+                await self._publisher.written(self._topic, sent)
+            except ClientError as error:
+                raise CommandError(
+                    f"{error} ({published} rows before line {batch[0].line} were published, {refused} refused; of "
+                    f"those up to line {batch[-1].line} some may have been, of later ones none)",
+                    exit_code_of(error),
+                ) from None
             published, refused = published + len(ready), refused + len(bad)
             progress(published, refused)
         if broken is not None:
@@ -194,7 +202,7 @@ def _progress(source: BinaryIO, file: str, *, hidden: bool) -> Iterator[Progress
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    total = Path(file).stat().st_size if file != "-" else None
+    total = Path(file).stat().st_size if file != "-" and source.seekable() else None
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("publishing", total=total)

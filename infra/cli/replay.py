@@ -41,7 +41,10 @@ To = Annotated[
 Zone = Annotated[str, typer.Option(metavar="ZONE", help="Only this zone, hexadecimal.")]
 Cell = Annotated[str, typer.Option(metavar="CELL", help="Only the zone of this cell, hexadecimal.")]
 QuoteId = Annotated[str, typer.Option("--quote", metavar="ID", help="Only this quote, its tick and its zone.")]
-Keep = Annotated[Path | None, typer.Option(metavar="FILE", help="Keep what was copied from the brokers in this file.")]
+Keep = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Keep what was copied from the brokers in this file.", callback=writable_file),
+]
 FromEvents = Annotated[
     bool, typer.Option("--from-events", help="Begin at pings and requests: make the counts again, too.")
 ]
@@ -157,6 +160,8 @@ def diff_command(
 
     otherwise = Otherwise(model=model, policy=policy, settings=tuple(settings or ()), code=code)
     otherwise.refuse_unless_one()
+    if dashboard and html is None:
+        raise CommandError("--dashboard is of the page's links: name the page with --html", ExitCode.USAGE)
     allowed = tolerances_of(tolerance or [])
     asked = Asked(start=start, end=end, zone=zone, cell=cell, quote=quote, from_events=from_events)
     with TemporaryDirectory(prefix="faretide-replay-") as place:
@@ -213,11 +218,11 @@ def recorded_and_verified(
 ) -> None:
     """Copy what was asked for, then run it. Raises CommandError."""
     from infra.cli.replaying.asking import Asked, captured
-    from infra.cli.replaying.pace import Pace
+    from infra.cli.replaying.pace import pace_of
     from infra.cli.replaying.verdicts import verified
 
     assert isinstance(asked, Asked)
-    Pace.read(speed)
+    pace_of(speed)
     if keep and keep.exists():
         raise CommandError(f"{keep} exists already: name another file, or remove it first", ExitCode.USAGE)
     with TemporaryDirectory(prefix="faretide-replay-") as place:

@@ -33,7 +33,7 @@ def command(
         typer.Option("--from", metavar="WHEN", help="earliest, latest, an ISO 8601 instant with its offset, or -10m."),
     ] = "latest",
     limit: Annotated[int, typer.Option(min=0, help="Stop after so many records; 0 means never.")] = 0,
-    partition: Annotated[int, typer.Option(help="Only this partition; -1 means all.")] = -1,
+    partition: Annotated[int, typer.Option(min=-1, help="Only this partition; -1 means all.")] = -1,
     *,
     follow: Annotated[bool, typer.Option(help="Wait for more at the end of the topic, or stop there.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, bytes as base64.")] = False,
@@ -97,7 +97,7 @@ def parse_start(text: str, *, now_ms: int, option: str = "--from") -> "Start":
             f"{option} must be earliest, latest, an instant or an age such as -10m, got {text!r}"
         ) from None
     if at.tzinfo is None:
-        raise ValueError(f"{option} must say its offset, such as {text}Z, got {text!r}")
+        raise ValueError(f"{option} must say its offset, such as {at.isoformat()}Z, got {text!r}")
     return round(at.timestamp() * 1000)
 
 

@@ -1,10 +1,12 @@
 """Letters as they stand in the dead-letter topics, and those that a person means."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from infra.cli.output import complain
 from infra.clients.connection import Connection
 from infra.clients.consumer import Entry
 from infra.clients.registry import Registry
@@ -70,8 +72,14 @@ class LetterBox:
     ids: SchemaIds
 
     async def find(self, wanted: Wanted) -> list[Letter]:
-        """Letters meant, oldest first. Raises UnreachableError."""
+        """Letters meant, oldest first, of the last `MOST` of each partition; says where that may not be all.
+
+        Raises UnreachableError.
+        """
         entries = await self.reader.between(wanted.places, wanted.from_ms, wanted.to_ms, most=MOST)
+        for (name, number), read in Counter((entry.topic.name, entry.partition) for entry in entries).items():
+            if read >= MOST:
+                complain(f"of {name} {number} the newest {MOST:,} letters were read only: --to names an earlier end")
         found = [entry for entry in entries if entry.record is not None and wanted.holds(entry.record)]
         return [await self._letter(entry) for entry in sorted(found, key=lambda entry: entry.timestamp_ms)]
 

@@ -1,5 +1,6 @@
 """What a replay is asked for on the command line, and the plan that follows from it."""
 
+import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -39,10 +40,14 @@ class Asked:
 
 
 def span_of(asked: Asked) -> tuple[int, int]:
-    """First millisecond and the one after the last, by default a second ago. Raises CommandError."""
+    """First millisecond and the one after the last, a second ago at most. Raises CommandError."""
     now_ms = time.time_ns() // 1_000_000
     start_ms = _instant("--from", asked.start, now_ms)
-    end_ms = _instant("--to", asked.end, now_ms) if asked.end else now_ms - SETTLED_MS
+    settled_ms = now_ms - SETTLED_MS
+    end_ms = _instant("--to", asked.end, now_ms) if asked.end else settled_ms
+    if end_ms > settled_ms:
+        complain(f"--to {asked.end} is read as a second ago: what is younger may not be readable everywhere yet")
+        end_ms = settled_ms
     if start_ms >= end_ms:
         raise CommandError(
             f"--from must be before --to, got {asked.start} and {asked.end or 'a second ago'}", ExitCode.USAGE
@@ -62,19 +67,30 @@ def _instant(name: str, text: str, now_ms: int) -> int:
 
 def zones_of(asked: Asked) -> frozenset[int]:
     """Zones asked for, none if all. Raises CommandError."""
-    from windows.hexagons import zone_of
+    from windows.hexagons import CELL_RESOLUTION, ZONE_RESOLUTION, zone_of
 
     if asked.zone and asked.cell:
         raise CommandError("--zone and --cell exclude each other: choose one", ExitCode.USAGE)
+    if asked.cell:
+        return frozenset({zone_of(_index("--cell", asked.cell, CELL_RESOLUTION, "882a100d67fffff"))})
+    if asked.zone:
+        return frozenset({_index("--zone", asked.zone, ZONE_RESOLUTION, "862a100d7ffffff")})
+    return frozenset()
+
+
+def _index(name: str, text: str, resolution: int, example: str) -> int:
+    from windows.hexagons import is_index
+
     try:
-        if asked.cell:
-            return frozenset({zone_of(int(asked.cell, 16))})
-        return frozenset({int(asked.zone, 16)}) if asked.zone else frozenset()
+        index = int(text, 16)
     except ValueError:
+        index = -1
+    if not is_index(index, resolution):
         raise CommandError(
-            f"a zone or cell must be hexadecimal such as 862a100d7ffffff, got {asked.zone or asked.cell!r}",
+            f"{name} must be a hexadecimal H3 index of resolution {resolution} such as {example}, got {text!r}",
             ExitCode.USAGE,
-        ) from None
+        )
+    return index
 
 
 @asynccontextmanager
@@ -89,6 +105,8 @@ async def capturing(asked: Asked) -> AsyncIterator["Capture"]:
 
     if not asked.quote and not asked.start:
         raise CommandError("name a span with --from and --to, a quote with --quote, or a file", ExitCode.USAGE)
+    if asked.quote and (asked.start or asked.end or asked.zone or asked.cell):
+        raise CommandError("a quote has its own span: leave --from, --to, --zone and --cell out", ExitCode.USAGE)
     named = None if asked.quote else (*span_of(asked), zones_of(asked))
     connection = open_session("replay").connection
     install()  # before the consumer: without an object per record a quote's half an hour is read in seconds
@@ -101,7 +119,15 @@ async def capturing(asked: Asked) -> AsyncIterator["Capture"]:
         await consumer.end_offsets(list(consumer.assignment()))
         offsets = BrokerOffsets(consumer, places, connection.endpoints.bootstrap)
         from_ms, to_ms, zones = named or await _around_quote(asked.quote, registry)
-        plan = await planned(offsets, from_ms, to_ms, zones=zones, quote_id=asked.quote, from_events=asked.from_events)
+        plan = await planned(
+            offsets,
+            from_ms,
+            to_ms,
+            now_ms=time.time_ns() // 1_000_000,
+            zones=zones,
+            quote_id=asked.quote,
+            from_events=asked.from_events,
+        )
         yield Capture(connection, consumer, registry, plan)
 
 
@@ -150,21 +176,32 @@ def tell_plan(plan: "Plan", *, as_json: bool) -> None:
     say_table(("topic", "partition", "warm-up from", "from", "end", "records"), rows, title="plan")
     records, topics = sum(span.records for span in plan.spans), {span.topic.name for span in plan.spans}
     say(f"{records:,} records of {len(topics)} topics to read, {plan.expected:,} outputs to make again")
+    for sentence in plan.gone:
+        say(f"gone: {sentence}")
 
 
 def agreed(*, yes: bool) -> bool:
-    """Whether to go on: said so, or asked at a terminal. Raises CommandError if there is nobody to ask."""
+    """Whether to go on: said so, or asked at a terminal, where Ctrl-C ends at once.
+
+    Raises CommandError if there is nobody to ask.
+    """
     if yes:
         return True
     if not is_terminal():
         raise CommandError("nobody can be asked here: add --yes to go on, or --dry-run to see the plan only")
     complain("nothing is written to any broker")
-    return input("Go on? [y/N] ").strip().lower() in {"y", "yes"}
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # that of asyncio waits until input returns
+    try:
+        return input("Go on? [y/N] ").strip().lower() in {"y", "yes"}
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 async def captured(asked: Asked, path: Path, *, yes: bool, as_json: bool, dry_run: bool = False) -> bool:
     """Copy what was asked for into the file at `path`; whether it was. Raises CommandError, ClientError."""
     from importlib.metadata import version
+
+    from replay.archive import ArchiveError
 
     async with capturing(asked) as capture:
         if dry_run or not as_json:
@@ -174,5 +211,8 @@ async def captured(asked: Asked, path: Path, *, yes: bool, as_json: bool, dry_ru
         refuse_gone(capture.plan)
         if not agreed(yes=yes):
             return False
-        await capture.write(path, code=version("faretide"))
+        try:
+            await capture.write(path, code=version("faretide"))
+        except ArchiveError as error:
+            raise CommandError(str(error)) from None
     return True

@@ -63,11 +63,12 @@ def told(
     from replay.archive import ArchiveError
     from replay.contracts import SchemaAbsentError
     from replay.control import NotHeldError
+    from replay.processes import ProcessLostError
 
     otherwise.refuse_unless_one()
     try:
         comparison = _compared(file, otherwise, tolerances, from_events=from_events, processes=processes)
-    except (ArchiveError, NotHeldError, SchemaAbsentError) as error:
+    except (ArchiveError, NotHeldError, SchemaAbsentError, ProcessLostError) as error:
         raise CommandError(str(error)) from None
     said = as_object(comparison)
     if html is not None:
@@ -75,10 +76,12 @@ def told(
 
         write_page(html, comparison, said, f"{otherwise.said} over {file.name}.", dashboard)
     say_json(said) if as_json else _tell(comparison, said)
+    if comparison.is_empty:
+        raise CommandError(f"{file} holds no output that either run can make again")
     if not comparison.is_same:
         raise CommandError(
             f"{len(comparison.changed):,} of {comparison.quotes:,} quotes and {comparison.ticks_changed:,} of "
-            f"{comparison.ticks:,} ticks change"
+            f"{comparison.ticks:,} ticks change" + (f", {_alone(comparison)}" if comparison.unmatched else "")
         )
 
 
@@ -135,7 +138,7 @@ def change_of(otherwise: Otherwise, archive: "Archive") -> "Change":
 
     try:
         if otherwise.policy:
-            change = Change(policy=_policy(otherwise.policy))
+            change = policy_change(otherwise.policy, ControlHistory(archive, Contracts(archive.schemas)).market_names)
         elif otherwise.settings:
             change = Change(settings=settings_of(list(otherwise.settings)))
         elif "@" in otherwise.model and not Path(otherwise.model).exists():
@@ -182,15 +185,26 @@ def model_in(file: Path, at_ms: int) -> "ModelAnnounced":
     return tried
 
 
-def _policy(name: str) -> Any:  # noqa: ANN401  a policy's record class
-    """The policy in a file as `faretide policy show --as-file` writes it; who, why and when may be left out."""
+def policy_change(name: str, markets: list[str]) -> "Change":
+    """The policy in a file as `faretide policy show --as-file` writes it; who, why and when may be left out.
+
+    Freeze and emergency cap stay as recorded unless the file names them. Raises CommandError, also if its market is
+    none of `markets`.
+    """
     from infra.cli.control_files import read_values, record_of
+    from replay.change import IN_FORCE, Change
     from topics.catalogue import PRICING_POLICY
 
     said = {"policy_id": "tried", "author": "", "reason": "", "effective_from_ms": 0}
     values = read_values(name)
     values.pop("effective_from", None)
-    return record_of(PRICING_POLICY, said | values)
+    policy = record_of(PRICING_POLICY, said | values)
+    if policy.market not in markets:
+        held = ", ".join(markets) or "no market"
+        raise CommandError(
+            f"{name}: market must be one of the recording, {held}, got {policy.market!r}", ExitCode.USAGE
+        )
+    return Change(policy=policy, kept=IN_FORCE - values.keys())
 
 
 def run_other(code: Path, file: Path, outputs: Path, order: dict[str, Any]) -> None:
@@ -251,6 +265,10 @@ def as_object(comparison: "Comparison") -> dict[str, Any]:
     }
 
 
+def _alone(comparison: "Comparison") -> str:
+    return f"{comparison.unmatched:,} outputs were made by one run only"
+
+
 def _tell(comparison: "Comparison", said: dict[str, Any]) -> None:
     say(
         f"{said['quotes_changed']:,} of {said['quotes']:,} quotes ({said['share_changed']:.1%}), "
@@ -261,6 +279,8 @@ def _tell(comparison: "Comparison", said: dict[str, Any]) -> None:
             else ""
         )
     )
+    if comparison.unmatched:
+        say(_alone(comparison))
     _tell_sizes("amount", said["amount_quantiles_minor"], lambda size: moved(size, comparison.currency))
     _tell_sizes("multiplier", said["multiplier_quantiles_hundredths"], lambda size: f"{size / 100:+.2f}")
     rows = [

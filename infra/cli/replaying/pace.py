@@ -47,12 +47,18 @@ class Pace:
         return max(0.0, recorded_ms / 1000 / self.times - passed_s) if self.times else 0.0
 
 
+def pace_of(text: str) -> Pace | None:
+    """As `Pace.read`. Raises CommandError also if nobody can press Enter where that is waited for."""
+    pace = Pace.read(text)
+    if pace is not None and not pace.times and not is_terminal():
+        raise CommandError("nobody can press Enter here: choose --speed recorded, xN or max", ExitCode.USAGE)
+    return pace
+
+
 def show_made(
     file: Path, outputs: Path, pace: Pace, *, as_json: bool, wait: Callable[[float], None] = time.sleep
 ) -> None:
-    """Show what a run left in `outputs`, in order of append time. Raises CommandError if nobody can press Enter."""
-    if not pace.times and not is_terminal():
-        raise CommandError("nobody can press Enter here: choose --speed recorded, xN or max", ExitCode.USAGE)
+    """Show what a run left in `outputs`, in order of append time."""
     first_ms, began_s = -1, time.monotonic()
     with until_reader_leaves():
         for appended_ms, said in made_in_order(file, outputs):

@@ -69,6 +69,8 @@ def _cards(comparison: "Comparison", said: dict[str, Any]) -> str:
     ]
     if said["counts"]:
         cards.append((f"{said['counts_changed']:,}", f"of {said['counts']:,} counts"))
+    if said["unmatched"]:
+        cards.append((f"{said['unmatched']:,}", "outputs made by one run only"))
     before, after = comparison.before, comparison.after
     cards.append((_part(before.accepted, after.accepted), "riders expected to take their quote"))
     cards += [

@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 
 def verified(file: Path, *, as_json: bool, processes: int = 0, from_events: bool = False, speed: str = "max") -> None:
     """Run the file and tell. Raises CommandError if the file cannot be used, or anything differs."""
-    from infra.cli.replaying.pace import Pace, show_made
+    from infra.cli.replaying.pace import pace_of, show_made
     from replay.archive import Archive, ArchiveError
     from replay.contracts import SchemaAbsentError
     from replay.control import NotHeldError
     from replay.flushes import COUNTED
+    from replay.processes import ProcessLostError
     from replay.run import COMPARED, Order, run
 
-    pace = Pace.read(speed)
+    pace = pace_of(speed)
     try:
         about = Archive.opened(file).about
         began_s = time.monotonic()
@@ -34,7 +35,7 @@ def verified(file: Path, *, as_json: bool, processes: int = 0, from_events: bool
             seconds = max(time.monotonic() - began_s, 1e-3)
             if pace is not None:
                 show_made(file, Path(place), pace, as_json=as_json)
-    except (ArchiveError, SchemaAbsentError, NotHeldError) as error:
+    except (ArchiveError, SchemaAbsentError, NotHeldError, ProcessLostError) as error:
         raise CommandError(str(error)) from None
     said = {
         "file": str(file),

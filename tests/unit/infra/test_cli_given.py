@@ -18,6 +18,9 @@ RUNNER = CliRunner()
         ("simulate --tune --scenario rain --drivers 500", "--scenario has no meaning beside --tune"),
         ("replay show hour.faretide --until multiplier>2 --step --limit 3", "--limit has no meaning beside --step"),
         ("faults --resume", "--resume goes on with a report"),
+        ("dlq redrive --file l.jsonl --key rider-7 --limit 9", "--key has no meaning beside --file"),
+        ("dlq redrive --from -1h --file l.jsonl --topic ride-events.v1 --yes", "--topic, --from has no meaning"),
+        ("tail surge.v1 --from 2026-11-24", "--from must say its offset, such as 2026-11-24T00:00:00Z,"),
         ("dlq ls --to yesterday", "--to must be earliest, latest, an instant or an age"),
     ],
 )
@@ -27,3 +30,8 @@ def test_what_nothing_would_read_is_refused(line, said):
     assert isinstance(ended.exception, CommandError)
     assert str(ended.exception).startswith(said)
     assert ended.exception.code is ExitCode.USAGE
+
+
+def test_a_partition_below_minus_one_is_refused():
+    """Any negative number read all partitions."""
+    assert RUNNER.invoke(app, ["tail", "surge.v1", "--partition", "-7"]).exit_code == ExitCode.USAGE

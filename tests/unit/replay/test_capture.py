@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from infra.clients.errors import ClientError
 from replay.capture import Capture
 from replay.plan import Plan, Span
 from tests.unit.agents import record_batches as rb
@@ -52,13 +53,18 @@ class Broker:
         return self._at
 
 
-async def copied(topic, zones):
-    """Records taken of offsets 0 to 6, and the consumer."""
+def capturing(topic, zones):
+    """A copy of offsets 0 to 6, the consumer, and the span."""
     broker = Broker()
     span = Span(topic=topic, partition=0, first=0, warm_first=0, end=7, from_offset=6)
     plan = Plan(from_ms=FROM_MS, to_ms=FROM_MS + 1, zones=frozenset(zones), spans=[span])
     connection = SimpleNamespace(endpoints=SimpleNamespace(bootstrap="none"))
-    capture = Capture(connection, broker, None, plan)
+    return Capture(connection, broker, None, plan), broker, span
+
+
+async def copied(topic, zones):
+    """Records taken of offsets 0 to 6, and the consumer."""
+    capture, broker, span = capturing(topic, zones)
     return [raw async for raw in capture._records(span)], broker
 
 
@@ -78,3 +84,11 @@ async def test_records_of_other_zones_are_passed_over(topic, zones, offsets):
     assert [raw.offset for raw in raws] == offsets
     assert raws[-1].headers == (("ce_id", b"1"),)
     assert not broker.flowing
+
+
+async def test_a_zone_without_an_output_in_the_span_leaves_no_file(tmp_path):
+    """There would be nothing to make again; what only warms up is none."""
+    await capturing(SURGE, [ZONE])[0].write(tmp_path / "one.faretide", code="")
+    with pytest.raises(ClientError, match=f"{OTHER:x} was recorded"):
+        await capturing(SURGE, [OTHER])[0].write(tmp_path / "none.faretide", code="")
+    assert [path.name for path in tmp_path.iterdir()] == ["one.faretide"]

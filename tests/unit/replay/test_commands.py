@@ -1,28 +1,36 @@
 """The commands on a file: what is told, and how they end."""
 
+import asyncio
 import json
+import signal
+import time
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.main import get_command
 
+from infra.cli.control_files import text_of
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.main import app
 from infra.cli.replay import tolerances_of
-from infra.cli.replaying.asking import Asked, refuse_gone, span_of, zones_of
-from infra.cli.replaying.differences import Otherwise, model_in, told
+from infra.cli.replaying.asking import Asked, agreed, captured, refuse_gone, span_of, tell_plan, zones_of
+from infra.cli.replaying.differences import Otherwise, model_in, policy_change, told
 from infra.cli.replaying.pace import Pace, show_made
 from infra.cli.replaying.stopping import shown
 from infra.cli.replaying.verdicts import verified
-from replay.archive import Archive
+from pricing.defaults import new_york_policy
+from replay.archive import Archive, ArchiveError
 from replay.contracts import Contracts
 from replay.control import ControlHistory
-from replay.plan import EVENTS_BACK_MS, TOPICS, WARM_UP_MS, Plan, planned
+from replay.plan import EVENTS_BACK_MS, TOPICS, WARM_UP_MS, Plan, Span, planned
 from replay.stops import Condition
 from tests.unit.replay.recordings import GOLDEN, altered, ran
 from topics.catalogue import DEMAND_CELLS, DRIVER_PINGS, MODELS, QUOTE_REQUESTS, SUPPLY_CELLS, SURGE
 
 ROOT = Path(__file__).parents[3]
+FROM_MS, TO_MS = 10_000_000_000, 10_000_060_000
 
 
 class OneRecordAMillisecond:
@@ -80,6 +88,29 @@ def test_a_setting_that_makes_no_sense_is_refused_before_anything_is_run(monkeyp
     assert raised.value.code is ExitCode.USAGE
 
 
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [({}, (True, 150)), ({"freeze": False}, (False, 150)), ({"emergency_cap_hundredths": 0}, (True, 0))],
+)
+def test_another_policy_lifts_a_freeze_or_emergency_cap_only_if_it_says_so(named, expected, tmp_path):
+    """As `policy set` does: a file of `policy show --as-file` names neither."""
+    recorded = replace(new_york_policy(), freeze=True, emergency_cap_hundredths=150)
+    said = json.loads(text_of(recorded, 7)) | {"lock_ms": 90_000} | named
+    (tmp_path / "policy.json").write_text(json.dumps(said))
+    rules = policy_change(str(tmp_path / "policy.json"), [recorded.market]).rules(recorded)
+    assert (rules.freeze, rules.emergency_cap_hundredths) == expected
+    assert rules.lock_ms == 90_000
+
+
+def test_a_policy_for_a_market_that_is_not_in_the_recording_is_refused(tmp_path, monkeypatch):
+    """It would change nothing; the sentence names the markets that are there."""
+    monkeypatch.setattr("replay.run.run", None)
+    (tmp_path / "policy.json").write_text(text_of(replace(new_york_policy(), market="atlantis"), 7))
+    with pytest.raises(CommandError, match=r"the recording, nyc, got 'atlantis'") as raised:
+        told(GOLDEN, Otherwise(policy=str(tmp_path / "policy.json")), {}, as_json=True, html=None)
+    assert raised.value.code is ExitCode.USAGE
+
+
 def test_the_code_of_this_checkout_changes_nothing_and_another_place_is_refused(tmp_path, capsys):
     """Its own process, the same outputs; a directory without the code is named."""
     told(GOLDEN, Otherwise(code=ROOT), {}, as_json=True, html=None)
@@ -104,26 +135,73 @@ def test_a_replay_stops_where_a_price_surges(capsys):
 
 async def test_a_plan_reaches_back_as_far_as_each_topic_needs():
     """Zone topics of one zone need its partition only; what is no longer kept is said."""
-    plan = await planned(OneRecordAMillisecond(), 10_000_000_000, 10_000_060_000)
+    plan = await planned(OneRecordAMillisecond(), FROM_MS, TO_MS, now_ms=TO_MS)
     spans = {(span.topic, span.partition): span for span in plan.spans}
     assert {topic for topic, _ in spans} == set(TOPICS)
     assert spans[DEMAND_CELLS, 0].first == 10_000_000_000 - WARM_UP_MS[DEMAND_CELLS]
     assert spans[SUPPLY_CELLS, 3].first == 0
     assert spans[SURGE, 1].from_offset == 10_000_000_000
     assert not plan.gone
-    events = await planned(OneRecordAMillisecond(), 10_000_000_000, 10_000_060_000, from_events=True)
+    events = await planned(OneRecordAMillisecond(), FROM_MS, TO_MS, now_ms=TO_MS, from_events=True)
     pings = next(span for span in events.spans if span.topic is DRIVER_PINGS)
     assert pings.first == 10_000_000_000 - EVENTS_BACK_MS[DRIVER_PINGS] - 1
     assert events.expected > plan.expected
-    narrow = await planned(
-        OneRecordAMillisecond(), 10_000_000_000, 10_000_060_000, zones=frozenset({0x862A100D7FFFFFF})
-    )
+    narrow = await planned(OneRecordAMillisecond(), FROM_MS, TO_MS, now_ms=TO_MS, zones=frozenset({0x862A100D7FFFFFF}))
     assert len([span for span in narrow.spans if span.topic is SURGE]) == 1
-    expired = await planned(OneRecordAMillisecond(9_999_999_000), 10_000_000_000, 10_000_060_000)
+    expired = await planned(OneRecordAMillisecond(9_999_999_000), FROM_MS, TO_MS, now_ms=TO_MS)
     with pytest.raises(CommandError, match="choose a later time"):
         refuse_gone(expired)
     with pytest.raises(CommandError, match="no tick"):
         refuse_gone(Plan(from_ms=0, to_ms=1))
+
+
+async def test_a_recording_that_cannot_be_written_ends_in_a_sentence(monkeypatch, tmp_path):
+    """A full disk, say; what is copied stands in no file then."""
+
+    class Full:
+        plan = Plan(
+            from_ms=0, to_ms=1, spans=[Span(topic=SURGE, partition=0, first=0, warm_first=0, end=1, from_offset=0)]
+        )
+
+        async def write(self, path, *, code):
+            raise ArchiveError(f"{path} cannot be written: No space left on device, by {code}")
+
+    @asynccontextmanager
+    async def capturing(_asked):
+        yield Full()
+
+    monkeypatch.setattr("infra.cli.replaying.asking.capturing", capturing)
+    with pytest.raises(CommandError, match="No space left"):
+        await captured(Asked(start="-2m"), tmp_path / "f", yes=True, as_json=True)
+
+
+def test_a_plan_in_words_says_what_is_gone(capsys):
+    """A dry run is there to show whether the replay can be made."""
+    tell_plan(Plan(from_ms=0, to_ms=1, gone=["surge.v1 0 is kept from offset 7 on only"]), as_json=False)
+    assert "gone: surge.v1 0 is kept from offset 7 on only" in capsys.readouterr().out
+
+
+class OneEmptyPartition(OneRecordAMillisecond):
+    """The same, but of one partition of ticks, long quiet, every record expired."""
+
+    async def begins(self, topic):
+        """Where the last record stood that is gone."""
+        return await super().begins(topic) | ({1: 77} if topic is SURGE else {})
+
+    async def at(self, topic, at_ms):
+        """Nothing was appended later."""
+        return await super().at(topic, at_ms) | ({1: 77} if topic is SURGE else {})
+
+    async def first_appended_ms(self, topic, partition):
+        """No record."""
+        return None if (topic, partition) == (SURGE, 1) else await super().first_appended_ms(topic, partition)
+
+
+@pytest.mark.parametrize(("late_ms", "gone"), [(0, []), (1, ["surge.v1 1 is kept from offset 77 on only"])])
+async def test_an_empty_partition_lacks_what_is_older_than_its_topic_keeps(late_ms, gone):
+    """Nothing of a span whose warm-up is younger can have stood in it."""
+    now_ms = FROM_MS - WARM_UP_MS[SURGE] + SURGE.retention_ms + late_ms
+    assert (await planned(OneEmptyPartition(), FROM_MS, TO_MS, now_ms=now_ms)).gone == gone
 
 
 @pytest.mark.parametrize(
@@ -140,11 +218,31 @@ def test_a_span_that_is_none_is_refused(asked, said):
         span_of(asked)
 
 
+@pytest.mark.parametrize("end", ["-0s", "-999ms", "2199-01-01T00:00:00Z"])
+def test_a_span_ends_a_second_ago_at_the_latest(end, capsys):
+    """What is younger may stand in one partition and not yet in another; an end that is moved is told."""
+    before_ms = time.time_ns() // 1_000_000
+    _, end_ms = span_of(Asked(start="-2m", end=end))
+    assert before_ms - 1_000 <= end_ms <= time.time_ns() // 1_000_000 - 1_000
+    assert end in capsys.readouterr().err
+    span_of(Asked(start="-2m", end="-1001ms"))
+    assert not capsys.readouterr().err
+
+
 def test_zones_cells_and_tolerances_are_read():
-    """A cell stands for its zone; what is neither is refused, as is a tolerance for what is no number."""
+    """A cell stands for its zone; an index of another resolution is refused, and a tolerance for what is no number."""
     assert zones_of(Asked(cell="882a100d67fffff")) == frozenset({0x862A100D7FFFFFF})
-    with pytest.raises(CommandError, match="hexadecimal"):
-        zones_of(Asked(zone="uptown"))
+    for wrong in (
+        Asked(zone="uptown"),
+        Asked(zone="1"),
+        Asked(zone="-862a100d7ffffff"),
+        Asked(zone="882a100d67fffff"),
+        Asked(cell="862a100d7ffffff"),
+        Asked(cell="f" * 16),
+    ):
+        with pytest.raises(CommandError, match="H3 index of resolution") as raised:
+            zones_of(wrong)
+        assert raised.value.code is ExitCode.USAGE
     with pytest.raises(CommandError, match="exclude each other"):
         zones_of(Asked(zone="1", cell="2"))
     assert tolerances_of(["amount_minor=5"]) == {"amount_minor": 5}
@@ -178,8 +276,24 @@ def test_outputs_are_shown_in_order_at_the_pace_asked_for(tmp_path, capsys):
     assert 0.5 < max(waits) * 10_000 / (about.to_ms - about.from_ms) <= 1.0
     with pytest.raises(CommandError, match="--speed must be"):
         Pace.read("fast")
-    with pytest.raises(CommandError, match="press Enter"):
-        show_made(GOLDEN, tmp_path, Pace(0.0), as_json=True)
+
+
+def test_ctrl_c_at_the_question_ends_the_command(monkeypatch):
+    """The first one: nothing is waited for meanwhile that asyncio could end."""
+    went_on = []
+
+    def pressed(_question):
+        signal.raise_signal(signal.SIGINT)
+        return "y"
+
+    async def ask():
+        went_on.append(agreed(yes=False))
+
+    monkeypatch.setattr("infra.cli.replaying.asking.is_terminal", lambda: True)
+    monkeypatch.setattr("builtins.input", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(ask())
+    assert not went_on
 
 
 @pytest.mark.parametrize(
@@ -190,9 +304,17 @@ def test_outputs_are_shown_in_order_at_the_pace_asked_for(tmp_path, capsys):
         (("bundle", "create", "--quote", "q", "there.faretide"), "exists already"),
         (("replay", "verify", "there.faretide", "--keep", "k.faretide"), "the file is there already"),
         (("replay", "verify", "--from", "-2m", "--keep", "there.faretide"), "exists already"),
+        (("replay", "--from", "-2m", "--yes", "--keep", "no/such/place.faretide"), "a directory that exists"),
+        (("replay", "--from", "-2m", "--yes", "--speed", "step"), "nobody can press Enter here"),
+        (("replay", "verify", "there.faretide", "--speed", "step"), "nobody can press Enter here"),
         (("replay", "verify", "--from", "garbage"), "--from"),
         (("replay", "verify", "--from", "-1m", "--to", "-2m"), "--from must be before --to"),
         (("replay", "verify", "--to", "-2m"), "name a span"),
+        (("replay", "verify", "--quote", "q", "--from", "-2m"), "a quote has its own span"),
+        (("replay", "--quote", "q", "--to", "-1m", "--yes"), "a quote has its own span"),
+        (("replay", "diff", "--quote", "q", "--zone", "862a100d7ffffff", "--settings", "lock_ms=1"), "its own span"),
+        (("bundle", "create", "--quote", "q", "--cell", "882a100d67fffff", "new.faretide"), "its own span"),
+        (("replay", "diff", "there.faretide", "--settings", "lock_ms=1", "--dashboard", "http://d"), "with --html"),
         (("dlq", "ls", "--from", "foo"), "--from"),
         (("dlq", "redrive", "--file", "nofile"), "nofile cannot be read"),
     ],

@@ -1,13 +1,19 @@
 """What changes between two runs, and how it is told."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from infra.cli.replaying.differences import _tell, as_object
+from infra.cli.exits import CommandError
+from infra.cli.replaying.differences import Otherwise, _tell, as_object, told
 from infra.cli.replaying.page import page_of
+from replay.archive import Archive
 from replay.compare import Comparison
-from topics.prices import FareLine, QuoteAnswered, QuoteOutcome
+from replay.contracts import Contracts
+from tests.unit.replay.recordings import GOLDEN
+from topics.catalogue import SURGE
+from topics.prices import FareLine, PriceReason, QuoteAnswered, QuoteOutcome
 
 
 def quote(amount_minor: int, *, currency: str = "USD", discount_minor: int = -100) -> QuoteAnswered:
@@ -70,3 +76,61 @@ def test_of_two_currencies_sizes_are_told_in_minor_units():
         one = replace(quote(1500, currency=currency), quote_id=currency)
         comparison.quote(one, replace(one, amount_minor=1800), "0@1")
     assert "+300 minor units" in page_of(comparison, as_object(comparison), "")
+
+
+def test_what_one_run_made_alone_is_told(capsys):
+    """On the page and in the text; nothing is said of it where there is none."""
+    comparison = Comparison(unmatched=1_234)
+    said = page_of(comparison, as_object(comparison), "")
+    _tell(comparison, as_object(comparison))
+    assert "1,234</b>outputs made by one run only" in said
+    assert "1,234 outputs were made by one run only" in capsys.readouterr().out
+    assert "one run only" not in page_of(Comparison(), as_object(Comparison()), "")
+
+
+@pytest.mark.parametrize(
+    ("comparison", "sentence"),
+    [(Comparison(), "no output that either run"), (Comparison(ticks=3, unmatched=2), "2 outputs were made by one run")],
+)
+def test_runs_without_a_common_output_are_not_the_same(comparison, sentence, monkeypatch):
+    """Neither made any, or one of them alone did: the command fails and says which."""
+    monkeypatch.setattr("infra.cli.replaying.differences._compared", lambda *_, **__: comparison)
+    with pytest.raises(CommandError, match=sentence):
+        told(Path("f"), Otherwise(settings=("lock_ms=1",)), {}, as_json=True, html=None)
+
+
+def reasoned(hundredths, *codes):
+    """The quote at a multiplier that rules of these codes moved."""
+    reasons = [PriceReason(code=code, before_hundredths=140, after_hundredths=hundredths) for code in codes]
+    return replace(quote(1000), multiplier_hundredths=hundredths, reasons=reasons)
+
+
+@pytest.mark.parametrize(
+    ("after", "fields"),
+    [
+        (reasoned(122, "cap"), []),
+        (reasoned(123, "cap"), ["multiplier_hundredths", "reasons"]),
+        (reasoned(121, "cap", "freeze"), ["reasons"]),
+        (reasoned(121, "freeze"), ["reasons"]),
+    ],
+)
+def test_what_a_multiplier_may_move_by_its_reasons_may_as_well(after, fields):
+    """They name it before and after each rule; another rule is a change however little it moves."""
+    comparison = Comparison(tolerances={"multiplier_hundredths": 2})
+    comparison.quote(reasoned(120, "cap"), after, "0@1")
+    assert [field for one in comparison.changed for field in one.fields] == fields
+
+
+@pytest.mark.parametrize(
+    ("column", "further", "changed"), [("reason_after", 2, 0), ("reason_before", -3, 1), ("reason_code", 1, 1)]
+)
+def test_reasons_of_a_tick_may_move_as_its_multipliers_may(column, further, changed):
+    """The columns of numbers, not that of rules."""
+    archive = Archive.opened(GOLDEN)
+    contracts = Contracts(archive.schemas)
+    ticks = (contracts.decode(SURGE, raw.value) for n in range(4) for raw in archive.log(SURGE.name, n))
+    tick = next(tick for tick in ticks if tick.reason_code)
+    first, *rest = getattr(tick, column)
+    comparison = Comparison(tolerances={"multiplier_hundredths": 2})
+    comparison.tick(tick, replace(tick, **{column: [first + further, *rest]}))
+    assert comparison.ticks_changed == changed

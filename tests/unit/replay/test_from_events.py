@@ -20,9 +20,10 @@ from replay.archive import Archive, copied
 from replay.contracts import Contracts, SchemaAbsentError
 from replay.control import NotHeldError
 from replay.outputs import made
-from replay.pseudonyms import pseudonymised
+from replay.pseudonyms import Pseudonyms, pseudonymised
 from tests.unit.replay.recordings import GOLDEN, altered, ran
 from topics.catalogue import CITY_DEMAND, DEMAND_CELLS, DRIVER_PINGS, QUOTE_REQUESTS, QUOTES, SUPPLY_CELLS, SURGE
+from topics.validity import LONGEST_TEXT_BYTES
 
 ROOT = Path(__file__).parents[3]
 ROOMS = ("topics", "windows", "supply", "demand", "pricing", "agents", "replay", "infra", "avro")
@@ -99,6 +100,31 @@ def test_a_recording_without_people_has_the_same_counts(tmp_path, city):
     names = {raw.key for raw in Archive.opened(tmp_path / "nobody.faretide").log(DRIVER_PINGS.name, 0)}
     assert names
     assert not any(name.startswith(b"driver-") for name in names)
+
+
+@pytest.mark.parametrize("key", [b"someone", b"\xff", b"", None])
+def test_a_ping_refused_for_its_key_stays_refused_without_people(city, key):
+    """Another key than the id becomes another pseudonym, none stays none."""
+    archive = Archive.opened(city)
+    raw = next(archive.log(DRIVER_PINGS.name, 0))
+    hidden = Pseudonyms(archive, b"key").alter(DRIVER_PINGS.name, raw._replace(key=key))
+    assert hidden.key != Contracts(archive.schemas).decode(DRIVER_PINGS, hidden.value).driver_id.encode()
+    assert hidden.key == key if not key else hidden.key != key
+
+
+def test_a_ping_refused_for_the_length_of_its_id_stays_refused_without_people(city):
+    """The pseudonym of an id that is too long is too long."""
+    archive = Archive.opened(city)
+    contracts = Contracts(archive.schemas)
+    raw = next(archive.log(DRIVER_PINGS.name, 0))
+    driver_id = "d" * (LONGEST_TEXT_BYTES + 1)
+    value = contracts.encode(
+        DRIVER_PINGS, replace(contracts.decode(DRIVER_PINGS, raw.value), driver_id=driver_id), raw.value
+    )
+    hidden = Pseudonyms(archive, b"key").alter(DRIVER_PINGS.name, raw._replace(key=driver_id.encode(), value=value))
+    assert len(hidden.key) > LONGEST_TEXT_BYTES
+    assert hidden.key == contracts.decode(DRIVER_PINGS, hidden.value).driver_id.encode()
+    assert b"ddd" not in hidden.key
 
 
 def test_a_recording_without_events_says_so(tmp_path):

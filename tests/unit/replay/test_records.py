@@ -51,3 +51,17 @@ def test_a_file_cut_inside_a_header_is_cut_short():
     """Also the last bytes of a record are missed."""
     with pytest.raises(CutShortError):
         list(unpacked(io.BytesIO(packed(Raw(1, 2, b"k", b"v", (("ce_id", b"123"),)))[:-1])))
+
+
+@pytest.mark.parametrize(
+    ("headers", "held"),
+    [
+        ([("n" * 65_535, b"1"), ("n" * 65_536, b"2"), ("é" * 32_768, b"3"), ("ce_id", None)], [0, 3]),
+        ([("n", None)] * 65_536, range(65_535)),
+    ],
+    ids=["name", "number"],
+)
+def test_headers_that_a_frame_cannot_say_are_left_out(headers, held):
+    """Anybody may write such to a topic; the record is held all the same."""
+    raw = Raw(1, 2, b"k", b"v", tuple(headers))
+    assert list(unpacked(io.BytesIO(packed(raw)))) == [raw._replace(headers=tuple(headers[at] for at in held))]
