@@ -63,7 +63,7 @@ def system(open_dir: Path) -> Iterator[Running]:
     state.joinpath("cache").symlink_to(CACHE)
     environment = dict(os.environ) | {"FARETIDE_STATE_DIR": str(state), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "infra.cli"]
-    city = [*command, "up", "--seconds", "600", "--drivers", "300", "--json"]
+    city = [*command, "up", "--seconds", "1800", "--drivers", "300", "--json"]
     up = start_bound(city, log=open_dir / "up.log", cwd=ROOT, environment=environment)
     note = state / "endpoints.json"
     try:
