@@ -15,6 +15,7 @@ from agents.runtime.broadcast import LastMs
 from pricing.bookings import judge
 from pricing.markets import MarketBook
 from pricing.policy import PolicyBook
+from pricing.policy_rules import RANGES
 from pricing.prepared_tick import PreparedTick
 from pricing.quote import QuoteContext, answer, quote_id_of
 from pricing.quote_memory import QuoteMemory, reach_ms
@@ -26,7 +27,7 @@ from topics.prices import BookingJudged, BookingOutcome, QuoteAnswered, SurgeTic
 from windows.hexagons import zone_of
 from windows.panes import GRACE_MS
 
-LONGEST_LOCK_MS = 600_000
+LONGEST_LOCK_MS = RANGES["lock_ms"][1]
 DECIDED = ("quote_id", "ride_id", "outcome", "at_ms", "now_ms", "acceptance_offset")
 """Fields of a decision that are remembered; the others need not be read."""
 

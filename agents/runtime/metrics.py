@@ -71,6 +71,21 @@ def counter(name: str, meaning: str, *, meter: str, services: tuple[str, ...] = 
     )
 
 
+def gauge(
+    name: str, unit: str, meaning: str, *, meter: str, services: tuple[str, ...] = EVERY, label: str = ""
+) -> Metric:
+    """A value that goes up and down, `unit` 1 where it has none; with `label`, one for each name after the dot."""
+    return Metric(
+        name=name,
+        kind=Kind.GAUGE,
+        unit=unit,
+        meaning=meaning,
+        services=services,
+        meter=meter,
+        labels=(label,) if label else (),
+    )
+
+
 def durations(name: str, meaning: str, *, meter: str, services: tuple[str, ...] = EVERY) -> Metric:
     """How long something took, measured in milliseconds and shown in seconds."""
     return Metric(

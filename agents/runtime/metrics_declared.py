@@ -7,7 +7,7 @@ without bound, and an id belongs to a person.
 
 from collections.abc import Callable, Mapping
 
-from agents.runtime.metrics import Kind, Metric, Samples, counter, durations
+from agents.runtime.metrics import Kind, Metric, Samples, counter, durations, gauge
 from agents.runtime.telemetry import Place, Standing, Sums, Totals
 
 COUNTING = ("supply", "demand")
@@ -106,27 +106,19 @@ PROCESS = (
         meaning="when the process began to work (Unix time); `changes()` of it counts restarts",
     ),
     counter("assignments", "assignments of partitions this worker began", meter="assignments"),
-    Metric(
-        name="busy_ratio",
-        kind=Kind.GAUGE,
-        unit="ratio",
+    gauge(
+        "busy_ratio",
+        "ratio",
+        "CPU time of the process over wall time in the last second; 1 is one core",
         meter="busy_share",
-        meaning="CPU time of the process over wall time in the last second; 1 is one core",
     ),
-    Metric(
-        name="shed_level",
-        kind=Kind.GAUGE,
-        unit="1",
+    gauge(
+        "shed_level",
+        "1",
+        "left out because the worker is behind: 0 nothing, 1 samples of telemetry, 2 detail of supply in time",
         meter="shed_level",
-        meaning="left out because the worker is behind: 0 nothing, 1 samples of telemetry, 2 detail of supply in time",
     ),
-    Metric(
-        name="resident_memory_bytes",
-        kind=Kind.GAUGE,
-        unit="bytes",
-        meter="resident_bytes",
-        meaning="memory of the process that is in RAM",
-    ),
+    gauge("resident_memory_bytes", "bytes", "memory of the process that is in RAM", meter="resident_bytes"),
     counter("gc_collections", "garbage collections, by generation", meter="gc_collections.", label="generation"),
     durations("gc_pause_seconds", "one garbage collection, in which all threads stand still", meter="gc_ms"),
     durations("loop_delay_seconds", "how much later than asked the event loop took a turn", meter="loop_delay_ms"),
@@ -149,14 +141,13 @@ WORK = (
         services=("supply", "demand", "quotes"),
     ),
     durations("flush_seconds", "from taking the counts to their acknowledgement", meter="flush_ms", services=COUNTING),
-    Metric(
-        name="drivers",
-        kind=Kind.GAUGE,
-        unit="drivers",
-        services=("supply",),
+    gauge(
+        "drivers",
+        "drivers",
+        "drivers remembered of that source partition",
         meter="drivers.",
-        labels=("partition",),
-        meaning="drivers remembered of that source partition",
+        label="partition",
+        services=("supply",),
     ),
     counter(
         "products_ignored", "products beyond the 32 that fit one axis", meter="products_ignored", services=COUNTING
@@ -189,14 +180,7 @@ PRICES = (
         services=("pricing",),
     ),
     durations("tick_seconds", "computing one tick", meter="tick_ms", services=("pricing",)),
-    Metric(
-        name="table_rows",
-        kind=Kind.GAUGE,
-        unit="rows",
-        services=("pricing",),
-        meter="table_rows",
-        meaning="rows of the panes table in memory",
-    ),
+    gauge("table_rows", "rows", "rows of the panes table in memory", meter="table_rows", services=("pricing",)),
     counter("quotes", "quote requests answered", meter="quotes.", label="outcome", services=("quotes",)),
     counter(
         "quote_fallbacks",
@@ -215,29 +199,20 @@ PRICES = (
         "requests_repeated", "requests whose quote existed already", meter="requests_repeated", services=("quotes",)
     ),
     counter("bookings", "acceptances judged", meter="bookings.", label="outcome", services=("quotes",)),
-    Metric(
-        name="quotes_remembered",
-        kind=Kind.GAUGE,
-        unit="quotes",
-        services=("quotes",),
-        meter="quotes_remembered",
-        meaning="binding quotes in memory",
-    ),
-    Metric(
-        name="conflicting_quotes",
-        kind=Kind.GAUGE,
-        unit="quotes",
-        services=("quotes",),
+    gauge("quotes_remembered", "quotes", "binding quotes in memory", meter="quotes_remembered", services=("quotes",)),
+    gauge(
+        "conflicting_quotes",
+        "quotes",
+        "records of `quotes.v1` that contradict a binding one; the target is 0",
         meter="conflicting_quotes",
-        meaning="records of `quotes.v1` that contradict a binding one; the target is 0",
-    ),
-    Metric(
-        name="forgotten_quotes",
-        kind=Kind.GAUGE,
-        unit="quotes",
         services=("quotes",),
+    ),
+    gauge(
+        "forgotten_quotes",
+        "quotes",
+        "quotes dropped for want of room while they could bind; the target is 0",
         meter="forgotten_quotes",
-        meaning="quotes dropped for want of room while they could bind; the target is 0",
+        services=("quotes",),
     ),
 )
 
@@ -259,13 +234,12 @@ RECORDS = (
         meter="record_ms",
         services=("recorder",),
     ),
-    Metric(
-        name="database_away",
-        kind=Kind.GAUGE,
-        unit="1",
-        services=("recorder",),
+    gauge(
+        "database_away",
+        "1",
+        "1 while the database does not answer and records wait in their topics",
         meter="database_away",
-        meaning="1 while the database does not answer and records wait in their topics",
+        services=("recorder",),
     ),
 )
 
