@@ -13,7 +13,7 @@ SEEDS ?= 20
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test check unit broker faults soak overload mutants recording replays golden simulations incidents frames bench web audit format lock jars results clean
+.PHONY: help run test check unit broker browser faults soak overload mutants recording replays golden simulations incidents frames bench web audit format lock jars results clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -37,10 +37,10 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 run: $(VENV)/.run ## Start broker, registry, Postgres, services and the city; Ctrl-C stops it all (ARGS="--scale 5")
 	$(BIN)/faretide up $(ARGS)
 
-test: check ## Everything CI runs: the checks, then all tests, broker tests included
+test: check ## Everything CI runs: the checks, then all tests, broker tests included; those in a browser: make browser
 	$(BIN)/python -m pytest -n auto -m "not broker" $(ARGS)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "broker and not alone" $(ARGS)
-	$(BIN)/python -m pytest -m alone $(ARGS)
+	$(BIN)/python -m pytest -m "alone and not browser" $(ARGS)
 
 check: $(VENV)/.dev ## Format, lint, types, layers
 	$(BIN)/ruff format --check .
@@ -53,7 +53,10 @@ unit: $(VENV)/.dev ## Tests that need no broker
 
 broker: $(VENV)/.dev ## Tests on a real broker, registry and Postgres; those of whole services one after the other
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "broker and not alone" $(ARGS)
-	$(BIN)/python -m pytest -m alone $(ARGS)
+	$(BIN)/python -m pytest -m "alone and not browser" $(ARGS)
+
+browser: $(VENV)/.dev ## The dashboard's page in the machine's Chromium; over ten minutes of two cores that draw in software
+	$(BIN)/python -m pytest -m browser $(ARGS)
 
 golden: $(VENV)/.dev ## Write what this code makes of the recordings in tests/golden into them, for review
 	$(BIN)/python -m tests.golden.renew

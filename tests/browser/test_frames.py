@@ -13,7 +13,7 @@ import pytest
 from infra.embedded.processes import start_bound
 from tests.browser.conftest import ROOT, until
 
-pytestmark = [pytest.mark.broker, pytest.mark.alone, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.broker, pytest.mark.alone, pytest.mark.browser, pytest.mark.timeout(120)]
 FLOOR = float(os.environ.get("FRAMES_FLOOR", "10"))
 """What a machine that also runs everything else still reaches; `make frames` asks a quiet one for 55."""
 COUNT_FRAMES = """async (seconds) => {

@@ -21,6 +21,7 @@ from tests.browser.conftest import ROOT, STARTED_WITHIN_S, until
 pytestmark = [
     pytest.mark.broker,
     pytest.mark.alone,
+    pytest.mark.browser,
     pytest.mark.timeout(1_200),
     pytest.mark.skipif(not os.environ.get("INCIDENTS"), reason="takes 20 minutes: `make incidents` runs it"),
 ]
