@@ -1,6 +1,6 @@
 """How cars and riders answer: what the optimiser weighs a price by, fitted on recorded rides or assumed.
 
-    waits         pickup time from idle density                       pricing.eta
+    waits         pickup time from idle density                       pricing.eta; None is the assumed, by speed
     acceptance    P(accept | multiplier, wait); None is the assumed   pricing.acceptance, pricing.conversion
     supply        which busy cars will be there                       pricing.supply_forecast
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pricing.acceptance import Acceptance
 from pricing.conversion import AT_REST, price_factor
-from pricing.eta import Waits
+from pricing.eta import Waits, waits_at
 from pricing.supply_forecast import SupplyShares
 
 Floats = NDArray[np.float64]
@@ -33,9 +33,13 @@ def grid_of(floor: int, cap: int) -> NDArray[np.int64]:
 class Behaviour:
     """Fitted or assumed; equal values are equal, so that what depends on one alone can be remembered."""
 
-    waits: Waits = Waits()  # noqa: RUF009  a frozen value
+    waits: Waits | None = None
     acceptance: Acceptance | None = None
     supply: SupplyShares = SupplyShares()  # noqa: RUF009  a frozen value
+
+    def waits_at(self, km_per_h: float) -> Waits:
+        """How long pickups take where cars drive that fast; fitted waits are of the streets they were seen in."""
+        return self.waits or waits_at(km_per_h)
 
     def chance_at_rest(self, wait_target_s: int) -> float:
         """Share of requests that would become rides at 1.00."""

@@ -6,16 +6,16 @@ chase").
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-# Assumptions for New York: time to match and set off; detour of streets; speed of a car on its way to a rider.
+# Assumptions for New York: time to match and set off; detour of streets; speed where none is known.
 MATCH_S = 60.0
 STREET_DETOUR = 1.3
-PICKUP_KM_PER_H = 18.0
+USUAL_KM_PER_H = 18.0
 LONGEST_S = 1800.0
-_S_PER_ROOT = STREET_DETOUR / 2.0 / PICKUP_KM_PER_H * 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +23,20 @@ class Waits:
     """wait = match_s + s_per_root / sqrt(idle cars per km²), seconds; the defaults are the assumptions above."""
 
     match_s: float = MATCH_S
-    s_per_root: float = _S_PER_ROOT
+    s_per_root: float = STREET_DETOUR / 2.0 / USUAL_KM_PER_H * 3600.0
 
 
 ASSUMED = Waits()
+
+
+@lru_cache(1024)
+def waits_at(km_per_h: float) -> Waits:
+    """The assumed waits where cars drive that fast.
+
+    >>> waits_at(36.0)
+    Waits(match_s=60.0, s_per_root=65.0)
+    """
+    return Waits(s_per_root=ASSUMED.s_per_root * USUAL_KM_PER_H / km_per_h)
 
 
 def eta_s(cars_per_km2: NDArray[np.float64], waits: Waits = ASSUMED) -> NDArray[np.float64]:

@@ -37,14 +37,14 @@ from numpy.typing import NDArray
 from pricing.behaviour import ASSUMED, Behaviour
 from pricing.catchment import CATCHMENT_KM2
 from pricing.conversion import ELASTICITY, WAIT_COST_PER_MIN
-from pricing.eta import LONGEST_S, Waits, cars_per_km2_for, eta_s
+from pricing.eta import LONGEST_S, USUAL_KM_PER_H, Waits, cars_per_km2_for, eta_s
 from pricing.toll_search import Terms, cheapest
 
 HORIZON_S = 300.0
 # Assumption: what driving a ride costs, as a part of its fare at 1.00 (fuel and wear, not the driver's time).
 COST = 0.2
-# Assumption: a ride takes 13 minutes.
-RIDE_S = 780.0
+# Assumption: so long is a ride, 13 minutes by day.
+RIDE_KM = 3.7
 # Drivers' hours answer earnings with elasticity 1.2 within 15 to 30 minutes (Chen, Sheldon 2016), so a quarter of it
 # within the horizon; idle cars, three of ten, pick a new place every five minutes, and a third heeds surge (10 to 60 %
 # published): a price higher by 1.00 draws four of ten cars more.
@@ -83,6 +83,7 @@ def best_multipliers(
     cap: int,
     fleet: NDArray[np.float64] | None = None,
     fares: NDArray[np.float64] | None = None,
+    km_per_h: float = USUAL_KM_PER_H,
     behaviour: Behaviour = ASSUMED,
 ) -> Optimum:
     """Best multiplier of each cell and product on the grid from floor to cap, hundredths.
@@ -90,11 +91,11 @@ def best_multipliers(
     `requests`, `cars`, `idle` float64[n, P] are catchment sums: requests and cars of the next five minutes, idle cars
     now; `fleet` float64[n] the cars of all products, each once, None where one product is served by all of them;
     `fares` float64[P] of each product in mean fares, None for all alike. `behaviour` is how cars and riders answer,
-    fitted or assumed. Raises ValueError if `floor` is above `cap`.
+    fitted or assumed; `km_per_h` is how fast cars drive at this hour. Raises ValueError if `floor` is above `cap`.
     """
     if floor > cap:
         raise ValueError(f"floor must be at most cap {cap}, got {floor}")
-    wait = eta_s(idle_per_km2(idle), behaviour.waits)
+    waits = behaviour.waits_at(km_per_h)
     accepted = requests * behaviour.chance_at_rest(wait_target_s)
     found = cheapest(
         np.ascontiguousarray(accepted),
@@ -103,9 +104,9 @@ def best_multipliers(
         np.ones(cars.shape[1]) if fares is None else fares,
         np.ascontiguousarray(behaviour.price_factors(floor, cap, wait_target_s)),
         floor,
-        terms_for(wait_target_s, behaviour.waits),
+        terms_for(wait_target_s, waits, km_per_h),
     )
-    return Optimum(hundredths=found, eta_s=wait)
+    return Optimum(hundredths=found, eta_s=eta_s(idle_per_km2(idle), waits))
 
 
 def idle_per_km2(idle: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -118,12 +119,12 @@ def idle_per_km2(idle: NDArray[np.float64]) -> NDArray[np.float64]:
     return density
 
 
-@lru_cache(64)
-def terms_for(wait_target_s: int, waits: Waits) -> Terms:
-    """The constants, with the density that keeps this wait."""
+@lru_cache(1024)
+def terms_for(wait_target_s: int, waits: Waits, km_per_h: float) -> Terms:
+    """The constants, with the density that keeps this wait and the time of a ride at this speed."""
     return Terms(
         wait_worth_per_s=WAIT_COST_PER_MIN / 60.0,
-        ride_s=RIDE_S,
+        ride_s=RIDE_KM / km_per_h * 3600.0,
         horizon_s=HORIZON_S,
         catchment_km2=CATCHMENT_KM2,
         match_s=waits.match_s,

@@ -55,5 +55,13 @@ def route_of(great_circle: float, at_ms: int, time_zone: str, km_per_h: Sequence
     Route(distance_m=13000, duration_s=1733, source='')
     """
     distance_m = round(great_circle * STREET_DETOUR)
-    hour = slot_of(time_zone, at_ms // SLOT_MS) % SLOTS_PER_DAY // 4
-    return Route(distance_m, divided_half_up(distance_m * 36, km_per_h[hour] * 10))
+    return Route(distance_m, divided_half_up(distance_m * 36, km_per_h[hour_of(at_ms, time_zone)] * 10))
+
+
+def hour_of(at_ms: int, time_zone: str) -> int:
+    """The hour on the wall in that time zone, 0 to 23.
+
+    >>> hour_of(1_396_324_800_000, "America/New_York")
+    0
+    """
+    return slot_of(time_zone, at_ms // SLOT_MS) % SLOTS_PER_DAY // 4

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from pricing.idle_forecast import IdleForecast
 
-# Assumptions: of cars about to be free six of ten are so in time, and as many end a ride near as leave the rings with
-# one; of the others a few end their ride unannounced. With four of five waits are longer and rides more in simulated
-# cities of seeds that no table uses, and what all is worth is the same (docs/pricing.md).
-SOON_FREE_SHARE = 0.6
+# Assumptions: cars about to be free are so in time, and as many end a ride near as leave the rings with one; of others
+# a few end their ride unannounced. With three of five, prices choked riders whom those cars could have carried, in
+# simulated cities of seeds that no table uses (ADR 22).
+SOON_FREE_SHARE = 1.0
 INFLOW_SHARE = 0.05
 # Assumption: thin products have more cars per request, or their riders would wait far longer.
 FLEET_PER_DEMAND = 3.0

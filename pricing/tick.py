@@ -75,7 +75,7 @@ def price_zone(inputs: TickInputs) -> SurgeTicked:
         inputs.view, inputs.city, zone.layout, model, inputs.market.demand_shares(), supply=behaviour.supply
     )
     trail = Trail(np.full((zone.rows.size, len(inputs.market.products)), UNMOVED, np.int64))
-    eta = _wanted(trail, zone, outlook, inputs.policy, behaviour)
+    eta = _wanted(trail, zone, outlook, inputs, behaviour)
     guarded = guard(
         trail,
         zone,
@@ -115,7 +115,7 @@ def previous_of(previous: SurgeTicked | None, zone: PricedZone) -> Hundredths:
 
 
 def _wanted(
-    trail: Trail, zone: PricedZone, outlook: Outlook, policy: Policy, behaviour: Behaviour
+    trail: Trail, zone: PricedZone, outlook: Outlook, inputs: TickInputs, behaviour: Behaviour
 ) -> NDArray[np.float64]:
     """Take the best multipliers, whatever the law caps; return the waits they rest on, float64[n, P] seconds."""
     best = best_multipliers(
@@ -124,9 +124,10 @@ def _wanted(
         outlook.idle_near[zone.rows],
         fleet=outlook.fleet_near[zone.rows],
         fares=relative_fares(zone.market),
-        wait_target_s=policy.rules.wait_target_s,
+        wait_target_s=inputs.policy.rules.wait_target_s,
         floor=zone.lowest,
         cap=zone.highest,
+        km_per_h=float(zone.market.km_per_h_at(inputs.view.now_ms)),
         behaviour=behaviour,
     )
     trail.take(Reason.DEMAND_AND_SUPPLY, best.hundredths)

@@ -10,7 +10,7 @@ from pricing.nowcast import CATCHMENT_PRIOR, ZONE_PRIOR
 from pricing.optimiser import COST, DRAWN, DRIVER_SHARE, ENTRY, REPOSITIONING, SHARED
 from pricing.policy import policy_of
 from pricing.rounding import TENTH
-from pricing.supply_forecast import SOON_FREE_SHARE
+from pricing.supply_forecast import INFLOW_SHARE, SOON_FREE_SHARE
 from simulation.lockstep.doc_table import differences_table
 from simulation.lockstep.facts import facts_table
 from simulation.lockstep.misfits import misfits_table
@@ -28,9 +28,9 @@ def test_constants_on_the_page_are_those_of_the_code():
     assert f"Together ε = {ENTRY + REPOSITIONING:.1f}." in PAGE
     assert f"d = {DRIVER_SHARE} the drivers' part" in PAGE
     assert DRAWN == (ENTRY + REPOSITIONING) / ELASTICITY
-    assert SOON_FREE_SHARE == 0.6
+    assert (SOON_FREE_SHARE, INFLOW_SHARE) == (1.0, 0.05)
     assert f"no more than {SHARED} of a product" in " ".join(PAGE.split())
-    assert "three fifths of those free" in " ".join(PAGE.split())
+    assert "those free within five minutes and a twentieth of the other busy ones" in " ".join(PAGE.split())
     assert f"a = {ELASTICITY}" in PAGE
     assert f"{100 * WAIT_COST_PER_MIN:.1f} % of a fare" in PAGE
     assert "weights " + ", ".join(f"{weight:g}" for weight in RING_WEIGHTS) in PAGE

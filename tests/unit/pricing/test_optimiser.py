@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pricing import optimiser as rule
 from pricing.catchment import CATCHMENT_KM2
 from pricing.conversion import AT_REST, ELASTICITY, WAIT_COST_PER_MIN
-from pricing.eta import ASSUMED, MATCH_S, eta_s
+from pricing.eta import ASSUMED, MATCH_S, USUAL_KM_PER_H, eta_s
 from pricing.optimiser import best_multipliers
 
 COUNTS = st.integers(0, 400).map(lambda count: count / 4)
@@ -21,7 +21,7 @@ DEMANDS = st.lists(COUNTS, min_size=3, max_size=3).map(np.array)
 FARES = np.array([0.8, 1.3, 2.0])
 
 
-def best(requests, cars, *, idle=None, fleet=None, fares=None, wait_target_s=300, floor=100, cap=300):
+def best(requests, cars, *, idle=None, fleet=None, fares=None, wait_target_s=300, floor=100, cap=300, **how):
     requests, cars = np.atleast_2d(requests).astype(float), np.atleast_2d(cars).astype(float)
     return best_multipliers(
         requests,
@@ -32,13 +32,14 @@ def best(requests, cars, *, idle=None, fleet=None, fares=None, wait_target_s=300
         wait_target_s=wait_target_s,
         floor=floor,
         cap=cap,
+        **how,
     ).hundredths
 
 
-def best_of(demand, kinds):
+def best_of(demand, kinds, **how):
     """One cell of three products and a fleet of kinds of cars, all idle."""
     cars = kinds @ KINDS
-    return best(demand[None], cars[None], fleet=kinds.sum(), fares=FARES)[0]
+    return best(demand[None], cars[None], fleet=kinds.sum(), fares=FARES, **how)[0]
 
 
 def way_s(density):
@@ -79,7 +80,7 @@ def searched(demand, cars, fleet, product, *, wait_target_s, floor, cap):
         if crowding >= 1 or (near > wait_target_s and not few):
             return False
         second = WAIT_COST_PER_MIN / 60 / (1 - crowding)
-        toll = second * harm / FARES[product] * (near + rule.RIDE_S)
+        toll = second * harm / FARES[product] * (near + rule.RIDE_KM / USUAL_KM_PER_H * 3600)
         drawn = rule.DRAWN * ((toll + second * (near - MATCH_S) / 2) / price - rule.DRIVER_SHARE)
         return price >= rule.COST / FARES[product] + toll + drawn
 
@@ -126,6 +127,19 @@ def test_more_supply_never_raises_a_price(demand, kinds, kind):
     added = kinds.copy()
     added[kind] += 1.0
     assert (best_of(demand, added) <= best_of(demand, kinds)).all()
+
+
+@given(DEMANDS, FLEETS, st.floats(5.0, 40.0), st.floats(1.0, 20.0))
+def test_faster_streets_never_raise_a_price(demand, kinds, km_per_h, faster):
+    """Cars reach riders sooner and are free sooner."""
+    slow, fast = (best_of(demand, kinds, km_per_h=speed) for speed in (km_per_h, km_per_h + faster))
+    assert (fast <= slow).all()
+
+
+def test_slow_streets_make_cars_scarce():
+    """The same riders and cars at the end of an afternoon and at night."""
+    demand, kinds = np.array([30.0, 5.0, 2.0]), np.array([6.0, 0, 0, 0, 0, 0, 4.0])
+    assert best_of(demand, kinds, km_per_h=16.0)[0] > best_of(demand, kinds, km_per_h=27.0)[0] > 100
 
 
 @given(st.lists(st.tuples(DEMANDS, FLEETS), min_size=1, max_size=20))

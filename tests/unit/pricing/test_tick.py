@@ -47,6 +47,12 @@ def test_the_first_tick_of_a_zone_is_at_one():
     assert Reason.RATE_LIMIT in reasons_of(tick)
 
 
+def test_waits_are_told_by_the_speed_of_the_hour():
+    """The same cars are sooner there at night, when streets are empty, as the market's speeds say."""
+    noon, night = (np.array(price_zone(busy(at_ms)).eta_s) for at_ms in (NOON_MS, NOON_MS + 15 * 3_600_000))
+    assert (night < noon).all()
+
+
 @pytest.mark.parametrize("every_ms", [250, 1_000, 5_000])
 def test_a_busy_zone_rises_at_the_rate_limit_however_often_it_ticks(every_ms):
     """A minute of scarcity is worth the policy's rise per minute at any pace of ticks."""
