@@ -19,8 +19,8 @@ class RatioRule:
     slope: float
 
 
-RATIO_FREE = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
-RATIO_SLOPE = (0.0625, 0.125, 0.25, 0.5, 1.0)
+RATIO_FREE = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+RATIO_SLOPE = (0.015625, 0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0)
 RATIO_START = RatioRule(free=1.5, slope=0.25)
 
 
@@ -34,7 +34,7 @@ class Fitted:
 
 
 FITTED = Fitted(
-    static_hundredths={"Tue 14": 100, "Sat 22": 100, "Wed 18": 100, "Fri 19": 115, "Thu 18": 100, "Thu 00": 120},
-    ratio=RatioRule(free=2.0, slope=0.5),
-    ratio_oracle=RatioRule(free=1.5, slope=0.25),
+    static_hundredths={"Tue 14": 100, "Sat 22": 100, "Wed 18": 100, "Fri 19": 105, "Thu 18": 100, "Thu 00": 105},
+    ratio=RatioRule(free=4.0, slope=0.0625),
+    ratio_oracle=RatioRule(free=3.0, slope=0.0625),
 )
