@@ -89,7 +89,8 @@ class SupplyPartition:
         self._cells_id, self._places = cells_id, places or Places()
         self._offset = -1
         self._has_read_all = partial(source.has_read_all, DRIVER_PINGS.name)
-        self._appended_ms, self._cars = 0, 0
+        self._appended_ms = 0
+        self._cars: int | None = None
         self._completed_ms = 0
 
     def know_products(self, products: Iterable[str]) -> None:
@@ -125,7 +126,7 @@ class SupplyPartition:
         if self._is_silent(now_ms):
             return []
         counts = self._fleet.counts(now_ms)
-        self._cars = int(counts.idle.sum() + counts.busy.sum())
+        self._cars = _cars_of(counts)
         self._meter.gauge(f"drivers.{self._partition}", len(self._fleet))
         return self._addressed(self._zones_said(counts))
 
@@ -162,10 +163,16 @@ class SupplyPartition:
     def _is_silent(self, now_ms: int) -> bool:
         """Whether a fleet has fallen silent at once, or this worker is as far behind: what it knows is too old.
 
-        An epoch that begins far behind knows of no fleet: every ping it reads has expired.
+        An epoch that begins far behind knows of no fleet until it has read all; one that begins while no pings come, of
+        that of the last ones.
         """
-        is_old = now_ms - self._appended_ms > SILENT_AFTER_MS
-        return is_old and (self._cars >= FLEET or not self._has_read_all())
+        if now_ms - self._appended_ms <= SILENT_AFTER_MS:
+            return False
+        if not self._has_read_all():
+            return True
+        if self._cars is None:
+            self._cars = _cars_of(self._fleet.counts(self._appended_ms))
+        return self._cars >= FLEET
 
     def _addressed(self, said: Iterable[tuple[int, SupplyCellsCounted | bytes]]) -> Iterable[Outgoing]:
         for zone, record in said:
@@ -195,6 +202,10 @@ class SupplyPartition:
             except ValueError:
                 self._meter.count("products_ignored")
         return mask
+
+
+def _cars_of(counts: CellCounts) -> int:
+    return int(counts.idle.sum() + counts.busy.sum())
 
 
 def warm_up() -> None:

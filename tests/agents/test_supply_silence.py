@@ -67,6 +67,17 @@ def test_an_epoch_that_begins_far_behind_knows_nothing_yet(cars):
     assert list(partition.snapshot_complete(START_MS)) != []
 
 
+@pytest.mark.parametrize(("status", "says"), [(1, False), (3, True)])
+def test_an_epoch_that_begins_in_a_silence_keeps_it(status, says):
+    """Restarted while no pings come, it reads the last ones again: of cars on the road, or of cars that signed off."""
+    partition = a_partition()
+    ping(partition, START_MS - 600_000, status, cars=FLEET)
+    assert bool(told(partition, START_MS)) is says
+    assert bool(list(partition.snapshot_complete(START_MS))) is says
+    ping(partition, START_MS, 1, cars=FLEET)
+    assert [record.kind for record in told(partition, START_MS + 100)][-1] is CountKind.ALIVE
+
+
 def test_a_city_without_a_ping_left_to_read_is_empty():
     """All was read, and the last of it is old: these few cars went."""
     partition = a_partition()
