@@ -36,7 +36,8 @@ class Steps:
     def __init__(self, *, quiet: bool) -> None:
         import psutil
 
-        self._quiet = quiet and not sys.stderr.isatty()
+        self._is_terminal = sys.stderr.isatty()
+        self._quiet = quiet and not self._is_terminal
         running_s: float = time.time() - psutil.Process().create_time()
         self._started_s = time.monotonic() - max(0.0, running_s)
         self._said_s = 0.0
@@ -64,17 +65,24 @@ class Steps:
 
     def __call__(self, line: str) -> None:
         """Say that a step is done or begins; a reader who is gone is none of its business."""
-        if not self._quiet:
-            with contextlib.suppress(OSError):
-                sys.stderr.write(f"[{self.now_s:5.1f} s] {line}\n")
-                sys.stderr.flush()
+        self._write(line, "\n")
 
     def fetched(self, done_bytes: int, total_bytes: int, name: str) -> None:
-        """Tell how far the jars are, twice a second at most."""
-        if done_bytes < total_bytes and time.monotonic() - self._said_s < 0.5:
+        """Tell how far the jars are, twice a second at most; in a terminal in one line, until all are there."""
+        is_done = done_bytes >= total_bytes
+        if not is_done and time.monotonic() - self._said_s < 0.5:
             return
         self._said_s = time.monotonic()
-        self(f"fetching Kafka and registry: {done_bytes / 1e6:.0f} of {total_bytes / 1e6:.0f} MB ({name})")
+        line = f"fetching Kafka and registry: {done_bytes / 1e6:.0f} of {total_bytes / 1e6:.0f} MB ({name})"
+        self._write(line, "\n" if is_done or not self._is_terminal else "")
+
+    def _write(self, line: str, end: str) -> None:
+        """A line over one that was left open, if there is one."""
+        if not self._quiet:
+            over = "\r\x1b[K" if self._is_terminal else ""
+            with contextlib.suppress(OSError):
+                sys.stderr.write(f"{over}[{self.now_s:5.1f} s] {line}{end}")
+                sys.stderr.flush()
 
 
 @dataclass(slots=True)

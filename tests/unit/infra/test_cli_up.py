@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import logging
 import signal
 import sys
@@ -220,3 +221,25 @@ async def test_topics_that_differ_from_the_settings_end_the_preparation(monkeypa
     monkeypatch.setattr(registry, "Registry", Server)
     with pytest.raises(CommandError, match="must have 8 partitions, got 4"):
         await up._prepare(None, Settings(), Steps(quiet=True))
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("screen", [Terminal, io.StringIO])
+def test_fetching_is_one_line_of_a_terminal_and_many_of_a_log(screen, monkeypatch):
+    """What is said meanwhile stands above it, not behind it."""
+    told = screen()
+    monkeypatch.setattr("sys.stderr", told)
+    say = Steps(quiet=False)
+    for done in (1, 2):
+        say._said_s = 0.0
+        say.fetched(done * 1_000_000, 3_000_000, "a.jar")
+    say("database is ready")
+    say.fetched(3_000_000, 3_000_000, "b.jar")
+    seen = [line.split("\x1b[K")[-1][10:] for line in told.getvalue().split("\n")]
+    fetched = ["fetching Kafka and registry: 1 of 3 MB (a.jar)", "fetching Kafka and registry: 2 of 3 MB (a.jar)"]
+    first = [] if screen is Terminal else fetched
+    assert seen == [*first, "database is ready", "fetching Kafka and registry: 3 of 3 MB (b.jar)", ""]
