@@ -1,8 +1,7 @@
 """Where the servers are: configured, or noted by the `faretide up` that runs on this machine.
 
 `up` writes `<state dir>/endpoints.json` when its servers serve and removes it when it stops. The note names its writer
-by process id and by when it started, counted from the boot, so one left behind by a crash is recognised even if the id
-was given to another process. Time of day would not do: a clock that is set moves the start times of all that runs.
+by process id and start time, so one left behind by a crash is recognised even if the id was given to another process.
 """
 
 import json
@@ -11,14 +10,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-import psutil
-
 from infra.clients.errors import NothingRunsError
+from infra.process_identity import identity_of, is_alive
 from infra.settings import Settings
 
 NOTE_NAME = "endpoints.json"
-# Both are counted in the kernel's ticks; only rounding differs.
-START_TOLERANCE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +47,13 @@ def write_endpoints(state_dir: Path, endpoints: Endpoints) -> Path:
 
     Only the same user may read it. It appears whole or not at all.
     """
-    me = psutil.Process()
+    me = identity_of(os.getpid()) or {}
     state_dir.mkdir(parents=True, exist_ok=True)
     file = state_dir / NOTE_NAME
-    unfinished = file.with_name(f"{NOTE_NAME}.{me.pid}")
+    unfinished = file.with_name(f"{NOTE_NAME}.{os.getpid()}")
     unfinished.unlink(missing_ok=True)
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-        json.dump(asdict(endpoints) | {"pid": me.pid, "since_boot_s": _since_boot_s(me)}, out, indent=1)
+        json.dump(asdict(endpoints) | me, out, indent=1)
     unfinished.replace(file)
     return file
 
@@ -83,7 +79,7 @@ def _read_note(file: Path) -> Endpoints:
         note = json.loads(file.read_text())
         addresses = {name: note[name] for name in ("bootstrap", "registry_url", "database_url")}
         endpoints = Endpoints(**addresses, metrics=note.get("metrics", {}))  # a note of an older version has none
-        alive = _is_alive(int(note["pid"]), float(note["since_boot_s"]))
+        alive = is_alive(int(note["pid"]), float(note["since_boot_s"]))
     except FileNotFoundError:
         raise NothingRunsError(f"nothing runs here ({file} does not exist): {advice}") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -91,18 +87,3 @@ def _read_note(file: Path) -> Endpoints:
     if not alive:
         raise NothingRunsError(f"nothing runs here any more (process {note['pid']} of {file} has ended): {advice}")
     return endpoints
-
-
-def _since_boot_s(process: psutil.Process) -> float:
-    """When the process started, seconds after the boot."""
-    return float(process.create_time() - psutil.boot_time())
-
-
-def _is_alive(pid: int, since_boot_s: float) -> bool:
-    """Whether the process `pid` that was started so long after the boot still runs."""
-    try:
-        process = psutil.Process(pid)
-        same = abs(_since_boot_s(process) - since_boot_s) < START_TOLERANCE_S
-        return bool(same and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False

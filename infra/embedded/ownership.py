@@ -7,8 +7,6 @@ and every process of its server have ended. So whoever gets the lock may remove 
     free    any      nobody works here                    takes it
     taken   alive    in use                               DataDirInUseError after DYING_GRACE_S, naming the process
     taken   gone     server still stopping, or orphaned   waits; after ORPHAN_GRACE_S ends the server it finds on record
-
-A process is known by pid and start time, so a pid used again by a stranger is never mistaken for one of ours.
 """
 
 import contextlib
@@ -22,33 +20,16 @@ from typing import Self
 
 import psutil
 
+from infra.process_identity import identity_of, is_alive
+
 DYING_GRACE_S = 0.5  # a process killed just now still counts as running for a moment
 ORPHAN_GRACE_S = 5.0
 PATIENCE_S = 20.0
 POLL_S = 0.02
-CLOCK_SLACK_S = 2.0
 
 
 class DataDirInUseError(RuntimeError):
     """Another process works in this data directory."""
-
-
-def identity_of(pid: int) -> dict[str, float] | None:
-    """Return pid and start time of a running process, None if it has ended (a zombie has)."""
-    try:
-        process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return None
-        return {"pid": pid, "started_s": float(process.create_time())}
-    except psutil.NoSuchProcess:
-        return None
-
-
-def is_alive(identity: dict[str, float]) -> bool:
-    """Whether exactly the process that was recorded as `identity` still runs."""
-    now = identity_of(int(identity["pid"]))
-    # A start time is reckoned from the boot time, which moves a little when the clock is set.
-    return now is not None and abs(now["started_s"] - identity["started_s"]) < CLOCK_SLACK_S
 
 
 class Ownership:
@@ -99,7 +80,7 @@ class Ownership:
             record = self._read()
             owner, server = record.get("owner"), record.get("server")
             waited_s = time.monotonic() - began_s
-            if owner is not None and is_alive(owner):
+            if owner is not None and _runs(owner):
                 if waited_s < DYING_GRACE_S:
                     time.sleep(POLL_S)
                     continue
@@ -113,7 +94,7 @@ class Ownership:
                     f"{self._data_dir} is still held by a server of an earlier run ({left_over}): "
                     "end it or choose another directory"
                 )
-            if waited_s > min(ORPHAN_GRACE_S, patience_s / 2) and server is not None and is_alive(server):
+            if waited_s > min(ORPHAN_GRACE_S, patience_s / 2) and server is not None and _runs(server):
                 psutil.Process(int(server["pid"])).kill()
             time.sleep(POLL_S)
 
@@ -135,3 +116,8 @@ class Ownership:
         except ValueError:
             return {}  # caught between truncate and write: the next look sees it whole
         return record
+
+
+def _runs(identity: dict[str, float]) -> bool:
+    """Whether the process on record still runs; one that an older version wrote down is not known."""
+    return is_alive(int(identity["pid"]), identity.get("since_boot_s", -2.0))

@@ -1,5 +1,6 @@
 """One data directory, one server, however the earlier one ended."""
 
+import json
 import os
 import subprocess
 import sys
@@ -96,11 +97,23 @@ def test_pid_of_a_stranger_is_left_alone(owner, tmp_path):
     """A recorded pid that another program uses by now is not touched: its start time tells it apart."""
     process, server_pid = owner("/bin/sleep", "300")
     record = tmp_path / "owner.json"
-    record.write_text(record.read_text().replace(f"{psutil.Process(server_pid).create_time()}", "1000.0"))
+    noted = json.loads(record.read_text())
+    record.write_text(json.dumps(noted | {"server": noted["server"] | {"since_boot_s": 1000.0}}))
     process.kill()
     with pytest.raises(DataDirInUseError, match="still held by a server of an earlier run"):
         Ownership(tmp_path, patience_s=0.5)
     assert not ended(server_pid)
+
+
+def test_a_clock_that_was_set_meanwhile_makes_no_stranger(owner, tmp_path, monkeypatch):
+    """It moves the time of the boot and of every start alike: the orphan is found and ended all the same."""
+    process, server_pid = owner("/bin/sleep", "300")
+    boot_s, created = psutil.boot_time(), psutil.Process.create_time
+    monkeypatch.setattr(psutil, "boot_time", lambda: boot_s + 3_600)
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: created(process) + 3_600)
+    process.kill()
+    Ownership(tmp_path, patience_s=2).release()
+    assert ended(server_pid)
 
 
 def test_a_full_disk_keeps_nobody_from_leaving(tmp_path, monkeypatch):
