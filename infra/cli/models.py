@@ -33,7 +33,7 @@ ANNOUNCE_EXAMPLES = (
     "faretide models announce models/demand-2.faretide --as demand@3",
     "faretide models announce mine.faretide --as demand@4 --alias challenger",
 )
-SHOW_EXAMPLES = ("faretide models show demand@2", "faretide models show eta@1 --json | jq .card.scored")
+SHOW_EXAMPLES = ("faretide models show demand@2", "faretide models show eta@2 --json | jq .card.scored")
 ALIAS_EXAMPLES = ("faretide models alias demand@2 champion",)
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from infra.cli.trained_files import BEHAVIOUR_VERSION
 from infra.clients.connection import Connection
 from infra.clients.consumer import Edge, tail
 from infra.clients.producer import Publisher
@@ -19,7 +20,6 @@ from topics.control import ModelAnnounced
 
 MODEL_DIR = Path(__file__).resolve().parents[2] / "models"
 SHIPPED_NAME, SHIPPED_VERSION = "demand", 2
-BEHAVIOUR_VERSION = 1
 
 
 def shipped_model(now_ms: int) -> ModelAnnounced:

@@ -23,7 +23,7 @@ EXAMPLES = (
     "faretide simulate --scenario stadium --policy faretide",
     "faretide simulate --scenario rain --policy all --seeds 20 --json",
     "faretide simulate --scenario all --policy all --seeds 20 --runs runs --report docs/results",
-    "faretide simulate --scenario rain --seeds 5 --model models/supply-1.faretide",
+    "faretide simulate --scenario rain --seeds 5 --model models/supply-2.faretide",
 )
 MISFITS_EXAMPLES = ("faretide simulate misfits --seeds 8 --runs runs --report docs/results",)
 FACTS_EXAMPLES = ("faretide simulate facts --seeds 6 --runs runs --report docs/results",)

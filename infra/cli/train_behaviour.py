@@ -10,7 +10,7 @@ import typer
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.offers import read_offers
 from infra.cli.output import say, say_json, say_table
-from infra.cli.trained_files import keep
+from infra.cli.trained_files import BEHAVIOUR_VERSION, keep
 
 if TYPE_CHECKING:
     from pricing.acceptance import Acceptance
@@ -60,7 +60,7 @@ def eta_command(
     offers: Offered = HISTORY,
     test: Tested = None,
     output: Output = Path("models"),
-    version: Version = 1,
+    version: Version = BEHAVIOUR_VERSION,
     market: Market = "nyc",
     report: Report = None,
     check: Check = False,
@@ -75,7 +75,7 @@ def acceptance_command(
     offers: Offered = HISTORY,
     test: Tested = None,
     output: Output = Path("models"),
-    version: Version = 1,
+    version: Version = BEHAVIOUR_VERSION,
     market: Market = "nyc",
     report: Report = None,
     check: Check = False,

@@ -11,7 +11,7 @@ from infra.cli.cars import read_cars
 from infra.cli.exits import CommandError
 from infra.cli.output import say, say_json, say_table
 from infra.cli.train_behaviour import DATA, AsJson, Check, Market, Output, Report, Version
-from infra.cli.trained_files import keep
+from infra.cli.trained_files import BEHAVIOUR_VERSION, keep
 
 if TYPE_CHECKING:
     from pricing.offer_scores import Calibration
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HISTORY, TEST = DATA / "city-cars-history.csv.gz", DATA / "city-cars-test.csv.gz"
 EXAMPLES = (
-    "faretide train supply --cars mine.csv.gz --output mine --version 2",
+    "faretide train supply --cars mine.csv.gz --output mine --version 3",
     "faretide train supply --check",
 )
 ERRORS = ("model", "RMSE, cars", "bias, cars", "Poisson deviance")
@@ -41,7 +41,7 @@ def supply_command(
         Path | None, typer.Option("--test", help="Minutes to score on; without, the last third of each span of --cars.")
     ] = None,
     output: Output = Path("models"),
-    version: Version = 1,
+    version: Version = BEHAVIOUR_VERSION,
     market: Market = "nyc",
     report: Report = None,
     check: Check = False,

@@ -7,6 +7,9 @@ from typing import Any
 
 from infra.cli.exits import CommandError
 
+# Of the shipped models of pickup time, acceptance and supply.
+BEHAVIOUR_VERSION = 2
+
 
 def keep(target: Path, artefact: bytes, card: str, *, check: bool) -> None:
     """Write `target`.faretide and `target`.json, or with `check` write nothing and fail unless both are there.

@@ -149,13 +149,15 @@ def shipped(name):
 
 
 def test_the_shipped_model_is_what_training_gives_and_better_than_all_plain_forecasts():
-    """The same bytes; on evenings not seen less error than the last value, the assumed shares and the usual count."""
+    """The same bytes; on evenings not seen likelier than the last value, the assumed shares and the usual count."""
     history, test = read_cars(HISTORY), read_cars(TEST)
     model = fitted_supply(history)
     assert shipped("supply").artefact == packed("supply", "nyc", model)
     assert not {span.name for span in history} & {span.name for span in test}
     rows = cars_rows(test)
-    assert score_of(rows.there, rows.told(model)).error < 0.9 * score_of(rows.there, rows.told(ASSUMED)).error
+    fitted, assumed = (score_of(rows.there, rows.told(shares)) for shares in (model, ASSUMED))
+    assert fitted.error < assumed.error
+    assert fitted.deviance < 0.9 * assumed.deviance
     usual = dict(model.idle.usual)
     for at in model.idle.horizons:
         later = idle_rows(test, usual, at.horizon_min)
@@ -163,7 +165,7 @@ def test_the_shipped_model_is_what_training_gives_and_better_than_all_plain_fore
         plain = ("idle", "usual", "idle_long")
         columns = [[feature.name for feature in FEATURES].index(name) for name in plain]
         assert ours < 0.9 * min(score_of(later.came, later.features[:, column]).deviance for column in columns)
-        assert covered(at, later.came, at.mean(later.features)).spread_evenly == pytest.approx(0.8, abs=0.03)
+        assert covered(at, later.came, at.mean(later.features)).spread_evenly == pytest.approx(0.8, abs=0.04)
 
 
 def test_the_shipped_model_of_supply_prices_nothing_until_it_is_made_champion():
@@ -171,7 +173,7 @@ def test_the_shipped_model_of_supply_prices_nothing_until_it_is_made_champion():
     book = ModelBook()
     for offset, one in enumerate(shipped_behaviour(0)):
         book.learn(one, offset)
-    assert [use.model or use.fallback for use in book.behaviour("nyc").uses] == ["eta@1", "acceptance@1", "no-model"]
+    assert [use.model or use.fallback for use in book.behaviour("nyc").uses] == ["eta@2", "acceptance@2", "no-model"]
     book.learn(replace(shipped("supply"), alias="champion"), 9)
     assert book.behaviour("nyc").behaviour.supply == small_model(shipped("supply"))[1]
 
