@@ -1,6 +1,7 @@
 """What every worker has around its service, and the wiring that counting services share."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from agents.runtime.batches import Batch, Reading, held_batches
 from agents.runtime.contracts import Contracts
 from agents.runtime.counting import FETCHED_LATELY_MS, CountingService, Outgoing, Source, SourcePartition
 from agents.runtime.metrics_process import measure_process, measured_pauses
-from agents.runtime.publisher import Record, always
+from agents.runtime.publisher import OvertakenError, Record, always
 from agents.runtime.rewind import Rewind, Span
 from agents.runtime.schema_ids import SchemaIds
 from agents.runtime.shedding import TELEMETRY_EVERY_MS, Shed, behind_ms, shed_at
@@ -82,6 +83,13 @@ class Worker:
         if any(record.topic != TELEMETRY.name for record in records):
             app.timeline.reach(LAST)
         return offsets
+
+    async def publish_within(self, app: WorkerApp, records: Sequence[Record], epoch: Epoch | None) -> None:
+        """Publish what was decided in `epoch`, unless it is over: whoever has the partitions now decides again."""
+        if not records:
+            return
+        with contextlib.suppress(OvertakenError):
+            await self.publish_coded(app, records, still=lambda: app.epoch == epoch)
 
     def _count(self, records: Sequence[Record], offsets: Sequence[int]) -> None:
         sums: dict[tuple[str, int], list[int]] = {}
