@@ -18,9 +18,10 @@ import numpy as np
 from agents.runtime.app import WorkerApp
 from agents.runtime.batches import Batch
 from agents.runtime.counting import FETCHED_LATELY_MS, Outgoing, Source
+from agents.runtime.counting_inputs import wire_counting
 from agents.runtime.intake import Intake, Taken
 from agents.runtime.partitioning import partition_of
-from agents.runtime.worker import Worker, wire_counting
+from agents.runtime.worker import Worker
 from demand.cells import DemandWriter, Included
 from demand.rewind import complete_from, rewind_start
 from demand.riders import RiderBook

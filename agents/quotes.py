@@ -7,11 +7,11 @@ Writes  QUOTES, BOOKING_DECISIONS            to the partition number of the inpu
         ride-events.v1.dlq                   (requests that cannot be read are dead-lettered by DEMAND)
 Keeps   QuoteMemory                          binding quotes, in memory, read back from QUOTES
 
-The rules are pricing.quote, for chunks pricing.quote_offers, and pricing.bookings; nothing is decided here.
+The rules are pricing.quote, for chunks pricing.quote_offers; acceptances are judged by agents.acceptances. Nothing is
+decided here.
 """
 
 import asyncio
-import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -22,18 +22,16 @@ import numpy as np
 from aiokafka import ConsumerRecord
 from faust.types import TP
 
+from agents.acceptances import Acceptances
 from agents.quote_backlog import MORE_WITHIN_S, RUN, Backlog, Claimed, Waiting, reads_the_past
 from agents.quote_desk import DECIDED, LONGEST_LOCK_MS, QuoteDesk, answers_back
 from agents.quote_requests import MOST_RECORDS, Chunk, RequestSource
-from agents.ride_events import events_of
 from agents.runtime.app import WorkerApp
-from agents.runtime.batches import Batch, batches, held_batches
+from agents.runtime.batches import Batch, held_batches
 from agents.runtime.broadcast import BroadcastReader, LastMs
 from agents.runtime.control import Control, look_up_schemas
-from agents.runtime.counting import Outgoing
-from agents.runtime.intake import Intake
 from agents.runtime.newest_ticks import NewestTicks
-from agents.runtime.publisher import OvertakenError, Record
+from agents.runtime.publisher import Record
 from agents.runtime.rewind import Span
 from agents.runtime.worker import Worker, now_ms, report_telemetry
 from pricing.markets import MarketBook
@@ -49,13 +47,10 @@ from topics.catalogue import (
     QUOTES,
     RIDE_EVENTS,
     SURGE,
-    Topic,
 )
 from topics.columns import ColumnDecoder
-from topics.events import RideEventKind
 from topics.prices import QuoteAnswered
 from topics.schemas import schema_of
-from topics.validity import check_ride_events
 from topics.wire import Event, headers, passed_on
 from windows.epochs import Epoch
 from windows.panes import GRACE_MS
@@ -76,13 +71,13 @@ class Quotes:
         markets, self._policies = MarketBook(), PolicyBook()
         self._control = Control(app, worker, {MARKETS: markets.learn, PRICING_POLICY: self._policies.learn})
         self._desk = QuoteDesk(markets=markets, policies=self._policies)
+        self.acceptances = Acceptances(app, worker, self._desk, source=SOURCE)
         self._requests = RequestSource(worker)
         self._newest_ticks = NewestTicks(worker)
         self._waiting, self._backlog = Waiting(), Backlog()
         self._remembered = worker.contracts.columns(QUOTES, REMEMBERED)
         self._decided = worker.contracts.columns(BOOKING_DECISIONS, DECIDED)
         self._frame = worker.contracts.frame(QUOTES)
-        self._events = Intake(RIDE_EVENTS, worker.contracts.columns(RIDE_EVENTS), check_ride_events, worker)
         self._ticks = BroadcastReader(
             worker.bootstrap, self._read_ticks, client_id=f"{worker.name}-ticks", security=worker.security
         )
@@ -97,7 +92,6 @@ class Quotes:
         self._ticks.follow_topics({SURGE.name: worker.partitions[SURGE.name]}, TICKS_BACK)
         for reader in (self._ticks, self._answers):
             app.alongside(reader.run)
-        self._answers_moved = asyncio.Event()
         self._beginning = asyncio.Lock()
 
     # ---- assignments
@@ -138,7 +132,7 @@ class Quotes:
             partition.quotes_read(columns, np.array([record.offset for record in records]))
         else:
             partition.decisions_read(self._decided.decode([record.value for record in records]))
-        self._answers_moved.set()
+        self.acceptances.answers_read()
 
     # ---- requests
 
@@ -157,7 +151,7 @@ class Quotes:
             for claimed in taken:
                 if claimed.epoch == epoch:  # else whoever has the partitions now answers
                     records += self._answers_to(claimed.chunk, now_ms())
-            await self._publish(records, epoch)
+            await self._worker.publish_within(self._app, records, epoch)
             for claimed in taken:
                 appended_ms = np.array(claimed.chunk.asked.appended_ms, np.int64)
                 self._worker.meter.latencies("quote_ms", now_ms() - appended_ms)
@@ -216,44 +210,7 @@ class Quotes:
         if count:
             self._worker.meter.count("requests_repeated", count)
 
-    # ---- acceptances
-
-    async def judge(self, stream: faust.StreamT[Any]) -> None:
-        """Judge the acceptances of each batch, then let it be committed."""
-        async for batch in batches(stream):
-            taken = self._events.take(batch)
-            events = events_of(taken)
-            await self._read_back(batch, {event.quote_id for event in events})
-            if batch.epoch != self._app.epoch:
-                continue  # the partition went meanwhile: whoever has it now judges
-            decisions = []
-            for place, event in enumerate(events):
-                if event.kind is not RideEventKind.QUOTE_ACCEPTED:
-                    continue
-                record = taken.record_of(place)
-                decision = self._desk.judge(batch.partition, event, appended_ms=record.timestamp, offset=record.offset)
-                if decision is not None:
-                    self._worker.meter.count(f"bookings.{decision.outcome.lower()}")
-                    decisions.append(_addressed(BOOKING_DECISIONS, record, decision.decision_id, decision, now_ms()))
-            await self._publish(self._worker.coded([*taken.refused, *decisions]), batch.epoch)
-
-    async def _read_back(self, batch: Batch, quote_ids: set[str | None]) -> None:
-        """Wait until those of the quotes that this worker has sent are read back, or until the epoch ends.
-
-        An acceptance may overtake the tail.
-        """
-        answered = self._desk.partitions[batch.partition]
-        while batch.epoch == self._app.epoch and not quote_ids.isdisjoint(answered.underway):
-            self._answers_moved.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._answers_moved.wait(), 1.0)
-
-    async def _publish(self, records: Sequence[Record], epoch: Epoch | None) -> None:
-        """Publish what was decided in `epoch`, unless it is over: whoever has the partitions now decides again."""
-        if not records:
-            return
-        with contextlib.suppress(OvertakenError):
-            await self._worker.publish_coded(self._app, records, still=lambda: self._app.epoch == epoch)
+    # ---- memory
 
     async def forget(self) -> None:
         """Drop answers that bind no more, and tell of conflicts, until told to stop."""
@@ -277,13 +234,6 @@ class Quotes:
         return min([now_ms(), *(place.appended_ms for place in places if place is not None and place.lag)])
 
 
-def _addressed(topic: Topic, source: ConsumerRecord, event_id: str, record: object, at_ms: int) -> Outgoing:
-    """An answer to the partition number and key of what it answers, in the same trace."""
-    event = Event(event_id, SOURCE, type(record).__name__, at_ms)
-    said = (*headers(event), *passed_on(source.headers))
-    return Outgoing(topic, source.partition, source.key or b"", record, said)
-
-
 def warm_up() -> None:
     """Compile or load the column decoders before the group counts on this worker."""
     refuse_other_fields()
@@ -298,7 +248,7 @@ def register(app: WorkerApp, worker: Worker) -> None:
     few = replace(worker.reading(), max_records=RUN)
     for topic, reading, read in (
         (QUOTE_REQUESTS, few, service.take),
-        (RIDE_EVENTS, worker.reading(), service.judge),
+        (RIDE_EVENTS, worker.reading(), service.acceptances.judge),
     ):
         app.agent(app.batched_topic(topic.name, reading), name=f"{SERVICE}.{topic.name}")(read)
     app.task(service.answer)

@@ -20,10 +20,11 @@ from agents.runtime import raw_fetch
 from agents.runtime.app import WorkerApp
 from agents.runtime.batches import Batch
 from agents.runtime.counting import Outgoing, Source
+from agents.runtime.counting_inputs import wire_counting
 from agents.runtime.intake import Intake
 from agents.runtime.partitioning import partition_of
 from agents.runtime.telemetry import Meter
-from agents.runtime.worker import Worker, wire_counting
+from agents.runtime.worker import Worker
 from supply.cells import SupplyBook
 from supply.counts import CellCounts
 from supply.fleet import Fleet, rewind_start

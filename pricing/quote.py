@@ -155,6 +155,7 @@ def _priced(
     now_ms: int,
     request_offset: int,
 ) -> QuoteAnswered:
+    """The record of a fare. Longer than house size: each of its fields is named once, beside what it is made of."""
     quoted = quoted_multiplier(
         where.tick,
         policy,

@@ -154,7 +154,7 @@ def _ticked(
     guarded: Guarded,
     eta: NDArray[np.float64],
 ) -> SurgeTicked:
-    """The record: scaled integers, cell-major."""
+    """The record: scaled integers, cell-major. Longer than house size: each of its fields is named once."""
     view, offsets = inputs.view, inputs.offsets
     at, codes, before, after = trail.by_position()
     ahead = (outlook.requests[zone.rows], outlook.cars[zone.rows], idle_per_km2(outlook.idle_near[zone.rows]), eta)

@@ -11,10 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from topics.arrays import Bools, Float64s, Int64s
-from topics.columns_chunk import Chunk, Joined, defaults_of, empty_chunk, join, joined, list_of
+from topics.columns_chunk import Chunk, Joined, defaults_of, empty_chunk, equal_spans, join, joined, list_of
 from topics.columns_plan import INTEGER, LIST, REAL, SYMBOL, TEXT, Column, Plan, columns_of, plan_for
 from topics.columns_rows import fill_rows
-from topics.compiled import NO_ID, decode_rows, equal_spans, frame_ids
+from topics.compiled import decode_rows
+from topics.frames import NO_ID, frame_ids
 from topics.hashing import hash_list, hash_text
 from topics.layout import Layout, layout_of
 from topics.refusals import BROKEN_RECORD, NO_FRAME, NULL_VALUE, OK, SCHEMA_UNKNOWN, UNRESOLVED, BadRow, bad_row

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 
 from topics.arrays import Bools, Bytes, Int64s
 from topics.columns_plan import LIST, REAL, SYMBOL, TEXT, Column
@@ -78,6 +79,20 @@ def empty_chunk(columns: tuple[Column, ...], count: int) -> Chunk:
         status=np.zeros(count, np.int64),
         fault=np.full(count, -1, np.int64),
     )
+
+
+@njit(cache=True, nogil=True)
+def equal_spans(buf: Bytes, firsts: Int64s, lasts: Int64s, other: Bytes, starts: Int64s, ends: Int64s) -> Bools:
+    """Whether buf[firsts:lasts] and other[starts:ends] are the same bytes, row by row."""
+    same = np.empty(firsts.size, np.bool_)
+    for r in range(firsts.size):
+        size = lasts[r] - firsts[r]
+        same[r] = size == ends[r] - starts[r]
+        for i in range(size if same[r] else 0):
+            if buf[firsts[r] + i] != other[starts[r] + i]:
+                same[r] = False
+                break
+    return same
 
 
 def defaults_of(columns: tuple[Column, ...]) -> tuple[bytes, dict[str, Default]]:

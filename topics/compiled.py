@@ -1,4 +1,4 @@
-"""Everything compiled in this room: the walk over Avro values, hashes of texts, and the readers of whole chunks.
+"""The compiled walk over Avro values, and the readers made of it: of faults, of lists of numbers, of whole chunks.
 
 The walk is stricter than most Avro libraries, which read a negative enum index from the wrong end and a cut string as
 a short one: every length is checked against the end of the value, an `int` has 32 bits, a varint has 64, a boolean is
@@ -10,8 +10,8 @@ symbol numbers, hashes of text, and floats as the bits of a float64; `present` b
 texts, n] first and last position in `buf`; `status` and `fault` int64[n] outcome and the writer's field at fault.
 
 One file, longer than house size, because numba's cache sees a change only in a function's own file: a caller
-elsewhere would go on with the old code. For the same reason the numbers of outcomes and kinds imported here are only
-ever added to.
+elsewhere would go on with the old code. So all that calls the walk stands here, and a compiled loop that does not
+stands where it is used. For the same reason the numbers of outcomes and kinds imported here are only ever added to.
 """
 
 import numpy as np
@@ -36,12 +36,10 @@ from topics.layout import (
 )
 from topics.refusals import MISMATCH, NO_SYMBOL, NOT_UTF8, OK, TRAILING
 
-NO_ID = -(2**31) - 1  # below every schema id
 FNV_START = 14_695_981_039_346_656_037
 FNV_PRIME = 1_099_511_628_211
 LIST_SEPARATOR = 255  # in no UTF-8 text
 _LAST_SHIFT = 63
-_MOST_BYTES = 10
 _INT_MAX = 2**31 - 1
 _INT_MIN = -(2**31)
 
@@ -246,56 +244,6 @@ def fields_of(
         if p < 0:
             return -p, i, count
     return (OK if p == buf.size else TRAILING), -1, count
-
-
-@njit(cache=True, nogil=True)
-def varints(numbers: Int64s) -> tuple[Bytes, Int64s]:
-    """Numbers as zigzag varints one after the other; and where each begins, int64[n + 1], the end last."""
-    room, begins = np.empty(numbers.size * _MOST_BYTES, np.uint8), np.zeros(numbers.size + 1, np.int64)
-    at = 0
-    for i in range(numbers.size):
-        bits = np.uint64((numbers[i] << 1) ^ (numbers[i] >> 63))
-        while bits > np.uint64(127):
-            room[at] = (bits & np.uint64(127)) | np.uint64(128)
-            bits >>= np.uint64(7)
-            at += 1
-        room[at] = bits
-        at += 1
-        begins[i + 1] = at
-    return room[:at], begins
-
-
-@njit(cache=True, nogil=True)
-def frame_ids(buf: Bytes, starts: Int64s, ends: Int64s) -> Int64s:
-    """Schema id of each framed value in buf[starts:ends]; NO_ID where there is no frame."""
-    ids = np.empty(starts.size, np.int64)
-    for r in range(starts.size):
-        p = starts[r]
-        if ends[r] - p < 5 or buf[p] != 0:
-            ids[r] = NO_ID
-        else:
-            unsigned = (
-                np.int64(buf[p + 1]) << 24
-                | np.int64(buf[p + 2]) << 16
-                | np.int64(buf[p + 3]) << 8
-                | np.int64(buf[p + 4])
-            )
-            ids[r] = unsigned - (1 << 32) if unsigned >= 1 << 31 else unsigned
-    return ids
-
-
-@njit(cache=True, nogil=True)
-def equal_spans(buf: Bytes, firsts: Int64s, lasts: Int64s, other: Bytes, starts: Int64s, ends: Int64s) -> Bools:
-    """Whether buf[firsts:lasts] and other[starts:ends] are the same bytes, row by row."""
-    same = np.empty(firsts.size, np.bool_)
-    for r in range(firsts.size):
-        size = lasts[r] - firsts[r]
-        same[r] = size == ends[r] - starts[r]
-        for i in range(size if same[r] else 0):
-            if buf[firsts[r] + i] != other[starts[r] + i]:
-                same[r] = False
-                break
-    return same
 
 
 @njit(cache=True, nogil=True, inline="always")

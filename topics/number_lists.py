@@ -17,9 +17,11 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from fastavro import schemaless_reader, schemaless_writer
 from fastavro.schema import SchemaParseException, UnknownType, parse_schema
+from numba import njit
 
+from topics.arrays import Bytes, Int64s
 from topics.columns_chunk import varint_of
-from topics.compiled import fields_of, varints
+from topics.compiled import fields_of
 from topics.layout import ARRAY, BOOLEAN, ENUM, INT, LONG, STRING, Layout
 from topics.refusals import OK
 from topics.schemas import Schema
@@ -28,6 +30,7 @@ _WHOLE = frozenset({INT, LONG})
 _NUMBERS = _WHOLE | {BOOLEAN, ENUM}
 _OTHER = -1
 _MOST_KNOWN = 256
+_MOST_BYTES = 10  # of a varint
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -140,13 +143,30 @@ def _kind(layout: Layout, node: int) -> int:
 
 def _joined(numbers: "array[int]", parts: list[bytes], cuts: list[int]) -> bytes:
     """Numbers as varints; before number cuts[i] stands parts[i]."""
-    coded, begins = varints(np.frombuffer(numbers, np.int64))
+    coded, begins = _varints(np.frombuffer(numbers, np.int64))
     body, pieces, done = coded.tobytes(), [], 0
     for part, cut in zip(parts, cuts, strict=True):
         end = int(begins[cut])
         pieces += [body[done:end], part]
         done = end
     return b"".join([*pieces, body[done:]])
+
+
+@njit(cache=True, nogil=True)
+def _varints(numbers: Int64s) -> tuple[Bytes, Int64s]:
+    """Numbers as zigzag varints one after the other; and where each begins, int64[n + 1], the end last."""
+    room, begins = np.empty(numbers.size * _MOST_BYTES, np.uint8), np.zeros(numbers.size + 1, np.int64)
+    at = 0
+    for i in range(numbers.size):
+        bits = np.uint64((numbers[i] << 1) ^ (numbers[i] >> 63))
+        while bits > np.uint64(127):
+            room[at] = (bits & np.uint64(127)) | np.uint64(128)
+            bits >>= np.uint64(7)
+            at += 1
+        room[at] = bits
+        at += 1
+        begins[i + 1] = at
+    return room[:at], begins
 
 
 def _text(value: str) -> bytes:

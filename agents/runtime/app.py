@@ -25,6 +25,7 @@ from agents.runtime.batches import BatchSchema, Reading
 from agents.runtime.consumer import Consumer
 from agents.runtime.fencing import Member
 from agents.runtime.group_watch import answers, watch_group
+from agents.runtime.progress import ReadingProgress
 from agents.runtime.publisher import Publisher
 from agents.runtime.rewind import Span
 from agents.runtime.settings import WorkerSettings
@@ -68,7 +69,7 @@ class WorkerApp(faust.App):
             request_timeout_s=settings.request_timeout_s,
             security=settings.security,
         )
-        self._watchdog = Watchdog(_Reading(self), limit_s=settings.hang_limit_s)
+        self._watchdog = Watchdog(ReadingProgress(self), limit_s=settings.hang_limit_s)
 
     # ---- what an agent uses
 
@@ -236,37 +237,6 @@ class WorkerApp(faust.App):
         """Disconnect the publisher after the last agent has ended."""
         await self.publisher.stop()
         await super().on_shutdown()
-
-
-class _Reading:
-    """How far this worker's reading is, for the watchdog's thread."""
-
-    def __init__(self, app: WorkerApp) -> None:
-        self._app = app
-
-    def acknowledged(self) -> int:
-        reader = self._app._reader
-        return reader.acknowledged if reader.epoch is not None else self._restored()
-
-    def _restored(self) -> int:
-        """How far the logs of tables were read: a long log is no stall while it moves."""
-        tables: Any = self._app.tables
-        read: Mapping[TP, int | None] = tables.recovery.active_offsets
-        return sum(offset or 0 for offset in [*read.values()])
-
-    def behind(self) -> bool:
-        reader = self._app._reader
-        if not reader.has_begun:  # no epoch yet, or agents not told of it: a table not restored, a start that hangs
-            return bool(reader.assignment())
-        blocked = reader.parking.blocked
-        return any(
-            delivered.pending or (reader.highwater(tp) or 0) > delivered.position
-            for tp, delivered in [*reader.deliveries.items()]
-            if tp not in blocked
-        )
-
-    def connected(self) -> bool:
-        return Member(self._app._reader, within_s=self._app.settings.session_timeout_s).fresh
 
 
 def make_app(service: str, *, settings: WorkerSettings, **options: Any) -> WorkerApp:

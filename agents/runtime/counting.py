@@ -93,7 +93,7 @@ class CountingService:
         *,
         open_partition: Callable[[Source], SourcePartition],
         caught_up: Callable[[int], bool],
-        send: Callable[[Sequence[Outgoing]], Awaitable[None]],
+        send: Callable[[Sequence[Outgoing]], Awaitable[object]],
         meter: Meter,
         flush_every_ms: int = 250,
         slowly: Callable[[], bool] = lambda: False,

@@ -11,7 +11,7 @@ import numpy as np
 from aiokafka import ConsumerRecord
 
 from agents.runtime.record_run import RecordRun
-from topics.compiled import NO_ID, frame_ids
+from topics.frames import NO_ID, frame_ids
 
 _FRAME = 5
 

@@ -1,10 +1,10 @@
-"""What every worker has around its service, and the wiring that counting services share."""
+"""What every worker has around its service, and how its agents and its telemetry are connected."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import faust
@@ -13,9 +13,9 @@ from faust.types import TP
 from agents.runtime.app import WorkerApp
 from agents.runtime.batches import Batch, Reading, held_batches
 from agents.runtime.contracts import Contracts
-from agents.runtime.counting import FETCHED_LATELY_MS, CountingService, Outgoing, Source, SourcePartition
+from agents.runtime.counting import Outgoing
 from agents.runtime.metrics_process import measure_process, measured_pauses
-from agents.runtime.publisher import Record, always
+from agents.runtime.publisher import OvertakenError, Record, always
 from agents.runtime.rewind import Rewind, Span
 from agents.runtime.schema_ids import SchemaIds
 from agents.runtime.shedding import TELEMETRY_EVERY_MS, Shed, behind_ms, shed_at
@@ -83,6 +83,13 @@ class Worker:
             app.timeline.reach(LAST)
         return offsets
 
+    async def publish_within(self, app: WorkerApp, records: Sequence[Record], epoch: Epoch | None) -> None:
+        """Publish what was decided in `epoch`, unless it is over: whoever has the partitions now decides again."""
+        if not records:
+            return
+        with contextlib.suppress(OvertakenError):
+            await self.publish_coded(app, records, still=lambda: app.epoch == epoch)
+
     def _count(self, records: Sequence[Record], offsets: Sequence[int]) -> None:
         sums: dict[tuple[str, int], list[int]] = {}
         for record, offset in zip(records, offsets, strict=True):
@@ -149,72 +156,3 @@ def on_batches(
 
     name = f"{worker.service}.{topic.name}"
     app.agent(app.batched_topic(topic.name, worker.reading(rewind, raw=raw)), name=name)(read)
-
-
-def wire_counting(
-    app: WorkerApp,
-    worker: Worker,
-    inputs: Mapping[Topic, Rewind],
-    open_partition: Callable[[Source], SourcePartition],
-    *,
-    raw: bool = False,
-    sheds_detail: bool = False,
-) -> None:
-    """Connect a counting service: its inputs share a partition count, and partition n of each makes one source.
-
-    With `raw` they are read as arrays, which pays for topics of many records a second. One that `sheds_detail` tells of
-    changes less often while it is far behind.
-    """
-    taken: dict[TP, int] = {}
-    spans: dict[TP, Span] = {}
-
-    def caught_up(partition: int) -> bool:
-        sources = [TP(topic.name, partition) for topic in inputs]
-        return all(taken.get(tp, -1) >= spans[tp].resume or app.caught_up(tp) for tp in sources)
-
-    async def send(outgoing: Sequence[Outgoing]) -> None:
-        await worker.publish(app, outgoing)
-
-    service = CountingService(
-        open_partition=open_partition,
-        caught_up=caught_up,
-        send=send,
-        meter=worker.meter,
-        flush_every_ms=worker.flush_every_ms,
-        slowly=(lambda: shed_now(app) >= Shed.DETAIL) if sheds_detail else lambda: False,
-    )
-
-    def take(batch: Batch, ack: Callable[[], None]) -> None:
-        taken[batch.tp] = batch.next_offset
-        service.take(batch, ack)
-
-    def has_read_all(partition: int, topic: str) -> bool:
-        tp = TP(topic, partition)
-        # The end is as old as the last fetch: while the registry or the broker was away, more may have come.
-        fetched_lately = now_ms() - app.fetched_ms(tp) <= FETCHED_LATELY_MS
-        return fetched_lately and max(taken.get(tp, 0), app.position(tp)) >= app.end(tp)
-
-    async def began(epoch: Epoch, assigned: Mapping[TP, Span]) -> None:
-        taken.clear()
-        spans.clear()
-        spans.update(assigned)
-        service.assigned(
-            Source(
-                partition=number,
-                epoch=epoch,
-                stamp_ms=assigned[TP(next(iter(inputs)).name, number)].stamp_ms,
-                has_read_all=partial(has_read_all, number),
-            )
-            for number in sorted({tp.partition for tp in assigned})
-        )
-
-    async def lost(_partitions: set[TP]) -> None:
-        service.revoked()
-
-    for topic, rewind in inputs.items():
-        on_batches(app, worker, topic, take, rewind, raw=raw)
-    app.on_began(began)
-    app.on_lost(lost)
-    app.on_drain(service.flush)
-    app.task(partial(service.run, lambda: app.should_stop))
-    report_telemetry(app, worker)

@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from simulation.lockstep.assumptions import Assumptions
 from simulation.plane import Floats
 
+# What a number that is drawn once is for.
+MOVING, APPEARING, WILLING = range(3)
+
 Worth = Callable[[Floats, Assumptions], Floats]
 
 

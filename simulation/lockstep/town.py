@@ -17,7 +17,7 @@ from simulation.fleet import CarState
 from simulation.history import MINUTE_MS, Ints
 from simulation.lockstep.assumptions import Assumptions
 from simulation.lockstep.cars import draw_cars
-from simulation.lockstep.decisions import Decisions, drawn_once, offer_cost, place_to_wait
+from simulation.lockstep.decisions import WILLING, Decisions, drawn_once, offer_cost
 from simulation.lockstep.ground import Ground
 from simulation.lockstep.matching import NOBODY, nearest_willing, squared_m
 from simulation.lockstep.moments import Moments
@@ -27,16 +27,13 @@ from simulation.lockstep.riders import Riders, usual_km_per_h
 from simulation.lockstep.roster import HOUR_MS, Roster
 from simulation.lockstep.scenarios import MEASURED_MIN, WARM_UP_MIN, Scenario
 from simulation.lockstep.sighting import fleet_of
+from simulation.lockstep.waiting_places import WaitingPlaces
 from simulation.plane import Floats
 
 STEP_MS = 5_000
 # Cars begin empty; until they are at work nobody draws conclusions from earnings.
 SETTLING_MS = 20 * MINUTE_MS
-_PLACES = 4_096
-_CHOICES = 4
 FAR_AWAY_S = 1_200.0
-# What a number that is drawn once is for.
-MOVING, APPEARING, WILLING = range(3)
 
 
 class Town:
@@ -67,7 +64,7 @@ class Town:
         usual_cars = assumed.drivers * scenario.cars
         self.roster = Roster(assumed, self.cars.rank, self._usual_earnings(), usual_cars, phase)
         self._move_phase = rng.integers(0, round(assumed.reposition_s * 1_000), self.cars.size)
-        self._places = np.zeros((2, _PLACES)), np.zeros(_PLACES, np.int64)
+        self._places = WaitingPlaces(ground, seed)
         self.offered = Offered(riders.size)
         self._next_rider = 0
         self._later: list[tuple[int, int]] = []
@@ -164,29 +161,18 @@ class Town:
         idle = cars.in_state(CarState.IDLE)
         turn, since_ms = np.divmod(now_ms + self._move_phase[idle], rate)
         moves = since_ms < STEP_MS
-        self._move_on(idle[moves], turn[moves])
+        moving = idle[moves]
+        place = self._places.next_of(cars, moving, turn[moves], self.prices, self.assumed)
+        cars.to_x[moving], cars.to_y[moving] = place
         cars.cruise(idle, self._m_per_s * self.assumed.cruise_ratio * STEP_MS / 1_000.0)
         if now_ms >= self.measured_ms:
             cars.online_ms[cars.state != CarState.OFFLINE] += STEP_MS
             cars.busy_ms[cars.state == CarState.WITH_RIDER] += STEP_MS
 
-    def _move_on(self, moving: Ints, turn: Ints) -> None:
-        """Give idle cars a new place to wait: one of a few where people ask."""
-        (x, y), row = self._places
-        drawn = drawn_once(self._seed, MOVING, moving[:, None], turn[:, None], np.arange(_CHOICES))
-        seen = (_PLACES * drawn).astype(np.int64)
-        cars = self.cars
-        away = np.hypot(x[seen] - cars.x[moving, None], y[seen] - cars.y[moving, None])
-        chosen = place_to_wait(away, self.prices[row[seen], 0] / 100.0, cars.follows[moving], self.assumed)
-        place = seen[np.arange(moving.size), chosen]
-        cars.to_x[moving], cars.to_y[moving] = x[place], y[place]
-
     def _look_around(self, now_ms: int) -> None:
-        """Learn where people ask at this hour; the same draws under every pricer."""
+        """Learn where people ask at this hour; the same places under every pricer."""
         if (now_ms - self.start_ms) % (10 * MINUTE_MS) == 0:
-            rng = np.random.default_rng([self._seed, 13, now_ms // MINUTE_MS])
-            x, y = self.ground.places(now_ms // MINUTE_MS, _PLACES, rng)
-            self._places = np.stack([x, y]), np.maximum(self.ground.cell_at(x, y), 0)
+            self._places.learn(now_ms // MINUTE_MS)
 
     def _come_and_go(self, now_ms: int) -> None:
         """Each driver thinks again now and then: on the road if it pays more than they want, else home when empty."""
@@ -197,9 +183,7 @@ class Town:
         self._appear(np.flatnonzero(turn & pays & (cars.state == CarState.OFFLINE)), now_ms)
 
     def _appear(self, coming: Ints, now_ms: int) -> None:
-        (x, y), _ = self._places
-        at = (_PLACES * drawn_once(self._seed, APPEARING, coming, now_ms)).astype(np.int64)
-        self.cars.stand(coming, x[at].copy(), y[at].copy())
+        self.cars.stand(coming, *self._places.of_coming(coming, now_ms))
 
     def _fill(self) -> None:
         """Begin with those who come at usual earnings, all of them empty."""

@@ -215,7 +215,7 @@ def test_ride_events_end_as_the_page_says(quotes, case):
 def judged(quotes, event):
     """What QUOTES refuses of an event, and what it decides."""
     one = batch(RIDE_EVENTS, event)
-    taken = quotes._events.take(one)
+    taken = quotes.acceptances._events.take(one)
     decided = [quotes._desk.judge(0, it, appended_ms=event.timestamp, offset=event.offset) for it in events_of(taken)]
     return taken.refused, [decision for decision in decided if decision is not None]
 

@@ -7,9 +7,10 @@ import pytest
 from faust.types import TP
 
 from agents.runtime.counting import FETCHED_LATELY_MS
+from agents.runtime.counting_inputs import wire_counting
 from agents.runtime.rewind import Span
 from agents.runtime.telemetry import Meter
-from agents.runtime.worker import now_ms, wire_counting
+from agents.runtime.worker import now_ms
 from topics.catalogue import QUOTE_REQUESTS
 from windows.epochs import Epoch
 

@@ -9,10 +9,10 @@ from faust.transport import consumer as faust_consumer
 from faust.types import TP
 from mode import Service
 
-from agents.runtime.app import _Reading
 from agents.runtime.consumer import Consumer
 from agents.runtime.group_consumer import Seeked
 from agents.runtime.parking import Parking
+from agents.runtime.progress import ReadingProgress
 from agents.runtime.rewind import Span
 from agents.runtime.timeline import Timeline
 from windows.epochs import Epoch
@@ -80,7 +80,7 @@ async def test_a_worker_whose_agents_have_not_begun_is_behind():
     one = consumer(App())
     await one.perform_seek()
     assert not one.has_begun
-    assert _Reading(one.app).behind()
+    assert ReadingProgress(one.app).behind()
     one.rebalanced()
     assert one.has_begun
 

@@ -7,7 +7,8 @@ from aiokafka.errors import InvalidSessionTimeoutError
 from faust.types import TP
 
 from agents.runtime import pins, supervision
-from agents.runtime.app import _Reading, make_app
+from agents.runtime.app import make_app
+from agents.runtime.progress import ReadingProgress
 from agents.runtime.settings import WorkerSettings
 from agents.runtime.supervision import FAILED, Stall
 
@@ -50,7 +51,7 @@ def test_a_stall_is_work_without_progress_while_the_broker_answers():
 def restoring(assigned, offsets):
     """A worker of these partitions whose epoch has not begun, and how far the logs of its tables were read."""
     reader = SimpleNamespace(epoch=None, has_begun=False, assignment=lambda: assigned, acknowledged=0)
-    return _Reading(
+    return ReadingProgress(
         SimpleNamespace(_reader=reader, tables=SimpleNamespace(recovery=SimpleNamespace(active_offsets=offsets)))
     )
 

@@ -14,7 +14,8 @@ from tests.unit.topics.chunks import PING, framed
 from topics.catalogue import DRIVER_PINGS, SURGE
 from topics.columns_chunk import empty_chunk
 from topics.columns_plan import columns_of, plan_for
-from topics.compiled import decode_rows, frame_ids, skip
+from topics.compiled import decode_rows, skip
+from topics.frames import frame_ids
 from topics.layout import layout_of
 from topics.schemas import schema_of
 
