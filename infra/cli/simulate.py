@@ -243,7 +243,7 @@ def world_of(drivers: int) -> "World":
 
 def _model(file: Path, world: "World") -> "ModelAnnounced":
     """The model in the file. Raises CommandError if it is none, or not one of the city's market."""
-    from infra.cli.replaying.differences import model_in
+    from infra.cli.replaying.otherwise import model_in
     from pricing.behaviour_models import KINDS, small_choice
     from pricing.demand_model import model_of
     from pricing.model_coverage import usable_in
