@@ -9,7 +9,7 @@ which no worker ever stopped; it is there to measure replays, and to test them w
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,14 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from agents.counts_again import INPUTS, CountingAgain, Delivered, SourceAgain, opener
+from agents.counts_again import Delivered
 from agents.pricing_desk import PricingDesk
 from agents.quote_desk import QuoteDesk
-from agents.runtime.counting import Outgoing, Source
+from agents.runtime.counting import Outgoing
 from agents.runtime.partitioning import partition_of
 from bench.city import Places
+from bench.counting_services import CountingServices
+from bench.drifting_cars import DriftingCars
 from bench.spool import Spool
-from demand.rewind import rewind_start as demand_rewind
 from pricing.defaults import new_york_market, new_york_policy
 from pricing.markets import MarketBook
 from pricing.models import ModelBook
@@ -33,11 +34,6 @@ from pricing.quote import QuoteContext, answer
 from pricing.zone_join import PartitionState
 from pricing.zone_rows import dirty_rows
 from replay.answers import cell_of
-from simulation.fleet import CarState, Pings
-from simulation.pings import PingEncoder
-from simulation.plan import CityPlan
-from simulation.plane import Plane
-from supply.fleet import rewind_start as supply_rewind
 from topics.catalogue import (
     BOOKING_DECISIONS,
     CITY_DEMAND,
@@ -57,19 +53,14 @@ from topics.catalogue import (
     Topic,
 )
 from topics.control import ModelAnnounced, PricingPolicySet
-from topics.counts import CountKind
 from topics.events import QuoteRequested, RideEventHappened, RideEventKind
 from topics.prices import QuoteAnswered, QuoteOutcome
-from topics.schemas import parse, text_of
 from windows.epochs import Epoch
 from windows.hexagons import zone_key, zone_of
 
 STEP_MS = 250
 ALIVE_EVERY = 4
-PING_EVERY_MS = 4_000
 ACCEPTS_AFTER_STEPS = 12
-MOST_BATCH = 1_000
-_KINDS = (("standard",), ("standard", "xl"), ("standard", "premium"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +84,15 @@ class Traffic:
     seed: int = 1
     begin_ms: int = 1_793_620_800_000
 
+    def partitions_of(self, topic: Topic) -> int:
+        """How many partitions a topic has in this city."""
+        return 1 if topic.group is PartitionGroup.ONE else self.partitions
+
 
 def record(file: Path, traffic: Traffic, places: Places, model: ModelAnnounced, report: Callable[[int], None]) -> None:
     """Write a recording of that traffic; `report` hears of each second made. Raises ArchiveError."""
     with TemporaryDirectory(prefix="faretide-city-", dir=file.parent) as root:
-        counts = {topic: _count(topic, traffic.partitions) for topic in EVERY_TOPIC if not _is_aside(topic)}
+        counts = {topic: traffic.partitions_of(topic) for topic in EVERY_TOPIC if not _is_aside(topic)}
         with Spool(Path(root), counts) as spool:
             city = RecordedCity(traffic, places, model, spool)
             for second in range(traffic.warm_s + traffic.seconds):
@@ -107,10 +102,6 @@ def record(file: Path, traffic: Traffic, places: Places, model: ModelAnnounced, 
             from_ms = traffic.begin_ms + traffic.warm_s * 1_000
             events = (DRIVER_PINGS, QUOTE_REQUESTS, BOOKING_DECISIONS) if traffic.with_events else ()
             spool.record(file, code="made in memory", from_ms=from_ms, to_ms=city.now_ms + 1, events=events)
-
-
-def _count(topic: Topic, partitions: int) -> int:
-    return 1 if topic.group is PartitionGroup.ONE else partitions
 
 
 def _is_aside(topic: Topic) -> bool:
@@ -126,12 +117,23 @@ class RecordedCity:
         self.now_ms = traffic.begin_ms
         self._traffic, self._places, self._spool = traffic, places, spool
         self._dice = np.random.default_rng(traffic.seed)
-        self._cars = _Cars(traffic, places, spool.schema_id(DRIVER_PINGS), self._dice)
+        self._cars = DriftingCars(
+            places,
+            drivers=traffic.drivers,
+            idle=traffic.idle,
+            partitions=traffic.partitions,
+            schema_id=spool.schema_id(DRIVER_PINGS),
+            dice=self._dice,
+        )
         self._books: dict[Topic, Any] = {MARKETS: MarketBook(), PRICING_POLICY: PolicyBook(), MODELS: ModelBook()}
         for topic, said in ((MARKETS, new_york_market()), (PRICING_POLICY, traffic.policy), (MODELS, model)):
             offset = self._append(topic, 0, b"all", said)
             self._books[topic].learn(said, offset)
-        self._counting = _Counting(traffic, spool)
+        self._counting = CountingServices(
+            spool=spool,
+            partitions={topic.name: traffic.partitions_of(topic) for topic in EVERY_TOPIC},
+            restart=bool(traffic.restart_s),
+        )
         self._epoch = Epoch(1, self.now_ms)
         self._counting.begin(self._epoch, stamp_ms=None)
         self._desk = PricingDesk(
@@ -168,7 +170,7 @@ class RecordedCity:
         return self._spool.append(topic, partition, key, self._spool.encode(topic, said), self.now_ms)
 
     def _ping(self) -> None:
-        for partition, key, value in self._cars.pings(self.now_ms):
+        for partition, key, value in self._cars.pings(self.now_ms, span_ms=STEP_MS):
             append = self._spool.append if self._traffic.with_events else self._numbered
             offset = append(DRIVER_PINGS, partition, key, value, self.now_ms)
             self._counting.deliver(DRIVER_PINGS, Delivered(partition, offset, self.now_ms, key, value))
@@ -271,95 +273,3 @@ class RecordedCity:
                 value = self._spool.encode(BOOKING_DECISIONS, decision)
                 at = self._spool.append(BOOKING_DECISIONS, partition, key, value, self.now_ms)
                 self._counting.deliver(BOOKING_DECISIONS, Delivered(partition, at, self.now_ms, key, value))
-
-
-class _Cars:
-    """Cars that stand where pickups were recorded and drift a little at each ping."""
-
-    def __init__(self, traffic: Traffic, places: Places, schema_id: int, dice: np.random.Generator) -> None:
-        self._dice, self._traffic = dice, traffic
-        plane = Plane.of(CityPlan().box)
-        at = dice.integers(0, places.lat.size, traffic.drivers)
-        self._x, self._y = plane.metres(places.lat[at], places.lon[at])
-        ids = [f"driver-{number:07d}" for number in range(traffic.drivers)]
-        kinds = [_KINDS[kind] for kind in dice.choice(3, traffic.drivers, p=(0.55, 0.28, 0.17)).tolist()]
-        self._encoder = PingEncoder(schema_id, ids, kinds, plane)
-        self._keys = [driver.encode() for driver in ids]
-        self._partition = [partition_of(key, traffic.partitions) for key in self._keys]
-        self._next = 0
-
-    def pings(self, now_ms: int) -> Sequence[tuple[int, bytes, bytes]]:
-        """Partition, key and value of the pings of the next cars in turn."""
-        count = self._traffic.drivers * STEP_MS // PING_EVERY_MS
-        cars = np.arange(self._next, self._next + count) % self._traffic.drivers
-        self._next += count
-        self._x[cars] += self._dice.normal(0.0, 30.0, cars.size)
-        self._y[cars] += self._dice.normal(0.0, 30.0, cars.size)
-        idle = self._traffic.idle
-        states = np.array([CarState.IDLE, CarState.WITH_RIDER, CarState.OFFLINE], np.int8)
-        pings = Pings(
-            at_ms=now_ms,
-            car=cars,
-            x=self._x[cars],
-            y=self._y[cars],
-            state=self._dice.choice(states, cars.size, p=(idle, 0.96 - idle, 0.04)),
-            free_at_ms=np.zeros(cars.size, np.int64),
-        )
-        values = self._encoder.encode(pings)
-        return [
-            (self._partition[car], self._keys[car], value) for car, value in zip(cars.tolist(), values, strict=True)
-        ]
-
-
-@dataclass(slots=True)
-class _Counting:
-    """SUPPLY and DEMAND over what is delivered."""
-
-    traffic: Traffic
-    spool: Spool
-    _open: dict[str, Callable[[Source, Sequence[str]], SourceAgain]] = field(default_factory=dict)
-    _sources: dict[tuple[str, int], SourceAgain] = field(default_factory=dict)
-    _waiting: dict[tuple[Topic, int], list[Delivered]] = field(default_factory=dict)
-    _recent: dict[tuple[Topic, int], list[Delivered]] = field(default_factory=dict)
-    _fresh: set[tuple[str, int]] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        partitions = {topic.name: _count(topic, self.traffic.partitions) for topic in EVERY_TOPIC}
-        for service, inputs in INPUTS.items():
-            schemas = {self.spool.schema_id(topic): parse(text_of(topic)) for topic in inputs}
-            self._open[service] = opener(CountingAgain(service=service, partitions=partitions, schemas=schemas))
-
-    def begin(self, epoch: Epoch, *, stamp_ms: int | None) -> None:
-        """A new epoch of every source partition; with a stamp, what its rewind reaches is read again."""
-        rewinds = {"supply": supply_rewind, "demand": demand_rewind}
-        for service, inputs in INPUTS.items():
-            for number in range(self.traffic.partitions):
-                source = Source(partition=number, epoch=epoch, stamp_ms=stamp_ms, has_read_all=lambda _topic: True)
-                self._sources[service, number] = opened = self._open[service](source, ())
-                self._fresh.add((service, number))
-                since_ms = rewinds[service](stamp_ms or 0)
-                for topic in inputs:
-                    again = [one for one in self._recent.get((topic, number), ()) if one.timestamp >= since_ms]
-                    if again:
-                        opened.observe(topic, again)
-
-    def deliver(self, topic: Topic, delivered: Delivered) -> None:
-        """Have a record wait for the next flush."""
-        self._waiting.setdefault((topic, delivered.partition), []).append(delivered)
-        if self.traffic.restart_s:
-            self._recent.setdefault((topic, delivered.partition), []).append(delivered)
-
-    def flush(self, now_ms: int, *, is_alive: bool) -> list[Outgoing]:
-        """What both services say of all that waits."""
-        said: list[Outgoing] = []
-        for (service, number), source in self._sources.items():
-            for topic in INPUTS[service]:
-                waiting = self._waiting.pop((topic, number), [])
-                for place in range(0, len(waiting), MOST_BATCH):
-                    source.observe(topic, waiting[place : place + MOST_BATCH])
-            kinds = {CountKind.ALIVE} if is_alive else set()
-            if (service, number) in self._fresh:
-                kinds.add(CountKind.SNAPSHOT_COMPLETE)
-            said += source.said(now_ms, kinds)
-        self._fresh.clear()
-        return said

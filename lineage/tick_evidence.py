@@ -111,16 +111,7 @@ class TickGathering:
             for part, (topic, number, offset) in named.items()
             if offset >= 0 and (topic.name, number, offset) not in found
         ]
-        counts = (
-            (SUPPLY_CELLS, partition, tick.supply_offset),
-            (DEMAND_CELLS, partition, tick.demand_offset),
-            (CITY_DEMAND, 0, tick.city_offset),
-        )
-        lost += [
-            f"{topic.name} {number} up to {offset} is no longer kept"
-            for topic, number, offset in counts
-            if 0 <= offset < begins[topic.name, number]
-        ]
+        lost += _lost_counts(tick, partition, begins)
         if lost:
             self.gone += [f"{said}: {UNTOLD}" for said in lost]
             return None
@@ -167,6 +158,20 @@ class TickGathering:
             return []
         entries = await self.records.spans({TopicPartition(topic.name, partition): span}, keep)
         return [(entry.offset, entry.record) for entry in entries if entry.record is not None]
+
+
+def _lost_counts(tick: SurgeTicked, partition: int, begins: Mapping[tuple[str, int], int]) -> list[str]:
+    """A sentence for each topic of counts that keeps nothing any more of what the tick read."""
+    counts = (
+        (SUPPLY_CELLS, partition, tick.supply_offset),
+        (DEMAND_CELLS, partition, tick.demand_offset),
+        (CITY_DEMAND, 0, tick.city_offset),
+    )
+    return [
+        f"{topic.name} {number} up to {offset} is no longer kept"
+        for topic, number, offset in counts
+        if 0 <= offset < begins[topic.name, number]
+    ]
 
 
 def _origins(records: TickRecords) -> list[Place]:

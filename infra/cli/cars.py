@@ -92,7 +92,7 @@ def _write(spans: "list[SupplySpan]", file: Path) -> None:
 
 def _of_city(seeds: range, drivers: int, wanted: str) -> "list[SupplySpan]":
     """Minutes of the scenarios under the service's own pricing, one run after the other."""
-    from infra.cli.simulate import world_of
+    from infra.cli.simulated_world import world_of
     from simulation.lockstep.supply_minutes import minutes_of
 
     world, spans = world_of(drivers), []

@@ -203,7 +203,7 @@ def _of_city(seeds: range, drivers: int, wanted: str) -> "Offers":
     """Offers of the scenarios under the service's own pricing, one run after the other."""
     import sys
 
-    from infra.cli.simulate import world_of
+    from infra.cli.simulated_world import world_of
     from pricing.offers import joined
     from simulation.lockstep.offers import recorded
 

@@ -10,7 +10,7 @@ from agents.runtime.metrics_declared import metrics_reference
 from infra.cli.acls import acls_page
 from infra.cli.exits import MEANINGS, SIGNALLED
 from infra.cli.main import app
-from infra.settings import settings_reference
+from infra.cli.settings_page import settings_reference
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 WIDTH = 100

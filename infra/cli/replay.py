@@ -156,7 +156,8 @@ def diff_command(
     Exit code 1 if anything changes beyond its tolerance.
     """
     from infra.cli.replaying.asking import Asked, captured
-    from infra.cli.replaying.differences import Otherwise, told
+    from infra.cli.replaying.differences import told
+    from infra.cli.replaying.otherwise import Otherwise
 
     otherwise = Otherwise(model=model, policy=policy, settings=tuple(settings or ()), code=code)
     otherwise.refuse_unless_one()

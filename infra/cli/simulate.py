@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,12 +12,12 @@ import typer
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.given import refuse_before, refuse_beside
 from infra.cli.output import say, say_json, say_table
+from infra.cli.simulated_world import world_of, world_of_people
 from infra.cli.written import writable_directory
 
 if TYPE_CHECKING:
     from simulation.lockstep.outcome import Outcome
     from simulation.lockstep.trials import Difference, World
-    from topics.control import ModelAnnounced
 
 EXAMPLES = (
     "faretide simulate --scenario stadium --policy faretide",
@@ -119,41 +119,48 @@ def command(
         return
     if tune:
         refuse_beside(context, "--tune", "drivers", "people", "as_json")
-    from simulation.lockstep.people import PEOPLE, world_with
     from simulation.lockstep.scenarios import SCENARIOS
-    from simulation.lockstep.trials import POLICIES, differences, trials
+    from simulation.lockstep.trials import POLICIES
 
-    if people not in PEOPLE:
-        raise CommandError(f"--people must be one of {', '.join(PEOPLE)}, got {people!r}", ExitCode.USAGE)
-    usual = world_of(drivers)
-    world = world_with(people, replace(usual, further=tuple(_model(file, usual) for file in model or ())))
+    world = world_of_people(people, drivers, model or ())
     if tune:
         _tune(world)
         return
     policies = _chosen(policy, POLICIES, "policy")
+    names = _chosen(scenario, tuple(SCENARIOS), "scenario")
+    played = range(first_seed, first_seed + seeds)
     document: dict[str, Any] = {
         "drivers": drivers,
         "people": people,
         "seeds": [first_seed, first_seed + seeds - 1],
-        "scenarios": {},
+        "scenarios": _played(world, names, policies, played, kept=runs, quiet=as_json),
     }
     if model:
         document["models"] = [file.name for file in model]
-    names = _chosen(scenario, tuple(SCENARIOS), "scenario")
-    progress = Progress(runs=len(names) * len(policies) * seeds)
-    for name in names:
-        played = range(first_seed, first_seed + seeds)
-        found = trials(world, SCENARIOS[name], policies, played, progress.told_of(name), kept=runs)
-        differing = differences(found, policies[-1])
-        document["scenarios"][name] = _document(found, differing)
-        if not as_json:
-            _show(name, found, differing)
     if report is not None:
         from simulation.lockstep.report import write_report
 
         write_report(report, document, world)
     if as_json:
         say_json(document)
+
+
+def _played(
+    world: "World", names: tuple[str, ...], policies: tuple[str, ...], seeds: range, *, kept: Path | None, quiet: bool
+) -> dict[str, Any]:
+    """Each scenario under each policy, for the document; shown as soon as it is over, unless `quiet`."""
+    from simulation.lockstep.scenarios import SCENARIOS
+    from simulation.lockstep.trials import differences, trials
+
+    progress = Progress(runs=len(names) * len(policies) * len(seeds))
+    document: dict[str, Any] = {}
+    for name in names:
+        found = trials(world, SCENARIOS[name], policies, seeds, progress.told_of(name), kept=kept)
+        differing = differences(found, policies[-1])
+        document[name] = _document(found, differing)
+        if not quiet:
+            _show(name, found, differing)
+    return document
 
 
 def misfits_command(
@@ -222,43 +229,6 @@ def _keep(report: Path | None, name: str, document: dict[str, Any]) -> None:
 
         report.mkdir(parents=True, exist_ok=True)
         (report / name).write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
-
-
-def world_of(drivers: int) -> "World":
-    """New York as shipped, with so many drivers."""
-    from infra.cli.seeding import shipped_model
-    from pricing.defaults import new_york_market, new_york_policy
-    from simulation.lockstep.assumptions import Assumptions
-    from simulation.lockstep.ground import new_york
-    from simulation.lockstep.trials import World
-
-    return World(
-        ground=new_york(),
-        market=new_york_market(),
-        policy=new_york_policy(),
-        model=shipped_model(0),
-        assumed=Assumptions(drivers=drivers),
-    )
-
-
-def _model(file: Path, world: "World") -> "ModelAnnounced":
-    """The model in the file. Raises CommandError if it is none, or not one of the city's market."""
-    from infra.cli.replaying.differences import model_in
-    from pricing.behaviour_models import KINDS, small_choice
-    from pricing.demand_model import model_of
-    from pricing.model_coverage import usable_in
-    from pricing.models import Choice
-
-    if not file.is_file():
-        raise CommandError(f"--model must be a file that `faretide train` wrote, {file} is none", ExitCode.USAGE)
-    made, market = model_in(file, 0), world.compiled
-    if made.name in KINDS:
-        fallback = small_choice(made, 0).usable_in(market.name).fallback
-    else:
-        fallback = usable_in(Choice(model_of(made), 0, ""), market).fallback
-    if fallback:
-        raise CommandError(f"--model {file} cannot price {market.name}: {fallback}", ExitCode.USAGE)
-    return made
 
 
 def _tune(world: "World") -> None:

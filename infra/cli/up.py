@@ -17,22 +17,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infra.cli.exits import CommandError, ExitCode, sentence_of
+from infra.cli.exits import CommandError, ExitCode
 from infra.cli.incident_names import Incident
 from infra.cli.machine import SERVICES, Running, Steps, machine
-from infra.cli.output import complain, say, say_json, until_reader_leaves
+from infra.cli.output import say, say_json
+from infra.cli.showing import end_showing, show
 from simulation.live_scenarios import LiveScenario
 
 if TYPE_CHECKING:
-    from infra.cli.live.rows import Sight
     from infra.cli.watching import Watch
     from infra.clients.connection import Connection
     from infra.settings import Settings
-    from simulation.city import City
 
 DATA_DIR = Path(__file__).resolve().parents[2] / "data"
 PICKUPS = "nyc-uber-pickups-2014-04-to-08-B02512.csv.gz"
-SAY_EVERY_S = 3.0
 READY_WITHIN_S = 60.0
 
 
@@ -245,11 +243,11 @@ async def _play(
     say_step(f"{len(city.driver_ids)} cars are on the road; riders begin to ask")
     end_ms = None if options.seconds is None else start_ms + int(options.seconds * 1000)
     async with TopicsWire(connection, city) as wire:
-        showing = asyncio.create_task(_show(watch, options, running, stop, city))
+        showing = asyncio.create_task(show(watch, running, stop, city, plain=options.plain, quiet=options.as_json))
         try:
             seen = await play(city, wire, clock, stop=stop, end_ms=end_ms)
         finally:
-            await _end_showing(showing)
+            await end_showing(showing)
     seconds = (clock.now_ms() - start_ms) / 1000
     restarts = running.services.restarts
     said = summary(watch, seen, moved=await watch.moved(), restarts=restarts, seconds=seconds, steps=say_step)
@@ -260,67 +258,12 @@ async def _play(
             say(f"{name:28} {value}")
 
 
-async def _show(watch: "Watch", options: Options, running: Running, stop: asyncio.Event, city: "City | None") -> None:
-    """The live view in a terminal, else lines, until cancelled. A view that fails gives way to lines."""
-    from infra.cli.top import can_draw
-
-    if can_draw() and not (options.plain or options.as_json):
-        from infra.cli.live.session import drawn
-
-        def look() -> "Sight":
-            return watch.sight(restarts=running.services.restarts)
-
-        try:
-            await drawn(look, stop, place=watch.connection.endpoints.bootstrap, notices=running.notices)
-        except CommandError as error:
-            running.notices(str(error))
-        else:
-            stop.set()
-            return
-    if city is not None:
-        await _say_lines(watch, city, stop, quiet=options.as_json)
-
-
-async def _end_showing(showing: "asyncio.Task[None]") -> None:
-    """What was shown is over; why it was over before, if it was, is said beside the result and not in its place."""
-    showing.cancel()
-    [ended] = await asyncio.gather(showing, return_exceptions=True)
-    if isinstance(ended, Exception):
-        complain(sentence_of(ended))
-
-
-async def _say_lines(watch: "Watch", city: "City", stop: asyncio.Event, *, quiet: bool) -> None:
-    """Lines every few seconds; `stop` is set when nobody reads them any more."""
-    if quiet:
-        return
-    with until_reader_leaves():
-        await _say_lines_for_ever(watch, city)
-    stop.set()
-
-
-async def _say_lines_for_ever(watch: "Watch", city: "City") -> None:
-    from infra.cli.reporting import live_lines
-    from infra.clients.errors import UnreachableError
-
-    before: dict[str, int] | None = None
-    before_s = 0.0
-    while True:
-        try:
-            now, now_s = await watch.moved(), time.monotonic()
-            if before is not None:
-                say("\n".join(live_lines(watch, city.summary(), before=before, now=now, seconds=now_s - before_s)))
-            before, before_s = now, now_s
-        except UnreachableError as error:  # brokers may come back
-            say(str(error))
-        await asyncio.sleep(SAY_EVERY_S)
-
-
 async def _wait(watch: "Watch", options: Options, running: Running, stop: asyncio.Event, say_step: Steps) -> None:
     """Without a city: until stopped, or as long as was asked for."""
     say_step("ready; Ctrl-C stops")
-    showing = asyncio.create_task(_show(watch, options, running, stop, None))
+    showing = asyncio.create_task(show(watch, running, stop, None, plain=options.plain, quiet=options.as_json))
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), options.seconds)
-    await _end_showing(showing)
+    await end_showing(showing)
     if options.as_json:
         say_json({"ready_s": say_step.ready_s, "stages": say_step.stages})

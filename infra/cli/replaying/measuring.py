@@ -21,7 +21,8 @@ from pathlib import Path
 import psutil
 
 from bench.city import read_places
-from bench.recorded_city import PING_EVERY_MS, Traffic, record
+from bench.drifting_cars import PING_EVERY_MS
+from bench.recorded_city import Traffic, record
 from infra.cli.seeding import shipped_model
 from topics.catalogue import SURGE
 

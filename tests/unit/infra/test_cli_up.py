@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from infra.cli import processes, reporting, up
+from infra.cli import processes, reporting, showing, up
 from infra.cli.exits import CommandError
 from infra.cli.machine import Steps, machine
 from infra.clients import admin, registry
@@ -87,7 +87,7 @@ class FlickeringWatch:
 @pytest.fixture
 def city(monkeypatch):
     """A city of which one line is said, at once."""
-    monkeypatch.setattr(up, "SAY_EVERY_S", 0)
+    monkeypatch.setattr(showing, "SAY_EVERY_S", 0)
     monkeypatch.setattr(reporting, "live_lines", lambda *_arguments, **_options: ["all is well"])
     return SimpleNamespace(summary=lambda: None)
 
@@ -95,9 +95,9 @@ def city(monkeypatch):
 async def test_brokers_that_are_away_are_a_line_and_not_the_last_one(city, capsys):
     """They may come back; and what a person looks at is the terminal."""
     watch = FlickeringWatch()
-    saying = asyncio.create_task(up._say_lines(watch, city, asyncio.Event(), quiet=False))
+    saying = asyncio.create_task(showing._say_lines(watch, city, asyncio.Event(), quiet=False))
     await asyncio.wait_for(watch.over.wait(), LONG_S)
-    await up._end_showing(saying)
+    await showing.end_showing(saying)
     assert capsys.readouterr().out.splitlines() == ["the brokers do not answer", "all is well"]
 
 
@@ -107,10 +107,10 @@ async def test_a_reader_of_the_lines_who_leaves_stops_all(city, monkeypatch):
     def say(_line):
         raise BrokenPipeError
 
-    monkeypatch.setattr(up, "say", say)
-    monkeypatch.setattr(up, "until_reader_leaves", lambda: contextlib.suppress(BrokenPipeError))
+    monkeypatch.setattr(showing, "say", say)
+    monkeypatch.setattr(showing, "until_reader_leaves", lambda: contextlib.suppress(BrokenPipeError))
     stop = asyncio.Event()
-    await asyncio.wait_for(up._say_lines(FlickeringWatch(), city, stop, quiet=False), LONG_S)
+    await asyncio.wait_for(showing._say_lines(FlickeringWatch(), city, stop, quiet=False), LONG_S)
     assert stop.is_set()
 
 
@@ -120,9 +120,9 @@ async def test_a_view_that_failed_does_not_stand_in_the_place_of_the_summary(cap
     async def fail():
         raise UnreachableError("the brokers do not answer")
 
-    showing = asyncio.create_task(fail())
-    await asyncio.wait([showing])
-    await up._end_showing(showing)
+    shown = asyncio.create_task(fail())
+    await asyncio.wait([shown])
+    await showing.end_showing(shown)
     assert "the brokers do not answer" in capsys.readouterr().err
 
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from infra.cli.settings_page import settings_reference
 from infra.secret_files import BUNDLE_KEY, VIEWER_TOKEN, SecretFileError, secret_of
 from infra.settings import (
     SecurityProtocol,
     Settings,
     SettingsInvalidError,
     read_settings,
-    settings_reference,
     variable_of,
 )
 

@@ -16,7 +16,8 @@ from infra.cli.exits import CommandError, ExitCode
 from infra.cli.main import app
 from infra.cli.replay import tolerances_of
 from infra.cli.replaying.asking import Asked, agreed, captured, refuse_gone, span_of, tell_plan, zones_of
-from infra.cli.replaying.differences import Otherwise, model_in, policy_change, told
+from infra.cli.replaying.differences import told
+from infra.cli.replaying.otherwise import Otherwise, model_in, policy_change
 from infra.cli.replaying.pace import Pace, show_made
 from infra.cli.replaying.stopping import shown
 from infra.cli.replaying.verdicts import verified

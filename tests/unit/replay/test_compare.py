@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from infra.cli.exits import CommandError
-from infra.cli.replaying.differences import Otherwise, _tell, as_object, told
+from infra.cli.replaying.differences import _tell, as_object, told
+from infra.cli.replaying.otherwise import Otherwise
 from infra.cli.replaying.page import page_of
 from replay.archive import Archive
 from replay.compare import Comparison

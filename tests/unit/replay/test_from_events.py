@@ -13,7 +13,8 @@ import pytest
 from bench.city import read_places
 from bench.recorded_city import Traffic, record
 from infra.cli.exits import CommandError
-from infra.cli.replaying.differences import Otherwise, run_other, told
+from infra.cli.replaying.differences import run_other, told
+from infra.cli.replaying.otherwise import Otherwise
 from infra.cli.seeding import shipped_model
 from pricing.defaults import new_york_policy
 from replay.archive import Archive, copied

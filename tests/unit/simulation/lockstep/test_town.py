@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from infra.cli.output import to_json
-from infra.cli.simulate import world_of
+from infra.cli.simulated_world import world_of
 from simulation.fleet import CarState
 from simulation.lockstep.decisions import drawn_once
 from simulation.lockstep.fitted import RatioRule
