@@ -68,7 +68,7 @@ simulations: $(VENV)/.run ## Every scenario under every policy on paired seeds, 
 misfits: $(VENV)/.run ## Two scenarios in cities no policy was made for, docs/results/simulation-misfits.json; half an hour of one core
 	$(BIN)/faretide simulate misfits --report docs/results $(ARGS)
 
-facts: $(VENV)/.run ## The simulated city beside published facts, docs/results/simulation-facts.json; two minutes of one core (ARGS="--seeds 4")
+facts: $(VENV)/.run ## The simulated city beside published facts, docs/results/simulation-facts.json; five minutes of one core (ARGS="--seeds 8")
 	$(BIN)/faretide simulate facts --report docs/results $(ARGS)
 
 .PHONY: forecast

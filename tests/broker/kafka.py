@@ -108,6 +108,17 @@ class Worker:
         """Send a signal."""
         self.process.send_signal(number)
 
+    async def stop(self) -> None:
+        """Tell it to stop, as soon as it can be told: one that still loads its code would just be ended."""
+        status = Path(f"/proc/{self.process.pid}/status")
+
+        def can_be_told() -> bool:
+            [caught] = [line.split()[1] for line in status.read_text().splitlines() if line.startswith("SigCgt:")]
+            return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
+
+        await until(can_be_told, "the worker handles SIGTERM")
+        self.send(signal.SIGTERM)
+
     async def exit_status(self, limit_s: float = LIMIT_S) -> int:
         """Wait for the end and return the status."""
         await until(lambda: self.process.poll() is not None, "the worker ends", limit_s)

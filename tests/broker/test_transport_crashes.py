@@ -83,7 +83,7 @@ async def kill_and_restart(toys, commits, enough, seed):
         enough.set()
         yield running
         for worker in running:
-            worker.send(signal.SIGTERM)
+            await worker.stop()
         assert [await worker.exit_status() for worker in running] == [0] * len(toys)
 
 
