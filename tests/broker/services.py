@@ -139,7 +139,10 @@ async def partitions(bootstrap: str) -> dict[str, int]:
 async def running(
     stack: EmbeddedStack, logs: Path, instances: Iterable[str] = tuple(f"{service}-0" for service in SERVICES)
 ) -> AsyncIterator[tuple[Workers, Pulse]]:
-    """Run these workers; all services but QUOTES, who waits for requests, have written when the block is entered."""
+    """Run these workers; DEMAND and PRICING have written when the block is entered.
+
+    QUOTES waits for requests, and SUPPLY for pings if those there were before have ended.
+    """
     kept = ("PATH", "HOME", "LANG", "TZ", "NUMBA_")
     environment = {name: value for name, value in os.environ.items() if name.startswith(kept)}
     environment |= {"FARETIDE_BOOTSTRAP": stack.bootstrap, "FARETIDE_REGISTRY_URL": stack.registry_url}
@@ -152,7 +155,7 @@ async def running(
         def written() -> bool:
             workers.check()
             assert not following.done() or following.result()
-            return {"supply", "demand", "pricing"} <= pulse.last_ms.keys()
+            return {"demand", "pricing"} <= pulse.last_ms.keys()
 
         await kafka.until(written, "the services begin to write", START_LIMIT_S)
         yield workers, pulse
