@@ -11,9 +11,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-# Assumptions for New York: time to match and set off; detour of streets; speed where none is known.
+from pricing.routes import STREET_DETOUR
+
+# Assumptions for New York: time to match and set off; speed where none is known.
 MATCH_S = 60.0
-STREET_DETOUR = 1.3
 USUAL_KM_PER_H = 18.0
 LONGEST_S = 1800.0
 

@@ -8,7 +8,8 @@ import numpy as np
 from h3.api import basic_int as h3
 from numpy.typing import NDArray
 
-from pricing.routes import KM_PER_H, USUAL_RIDE, Route, great_circle_m, hour_of
+from demand.base import SLOT_MS, SLOTS_PER_DAY, slot_of
+from pricing.routes import KM_PER_H, USUAL_RIDE, Route, great_circle_m
 from pricing.timetable import Timetable
 from pricing.versions import Succession
 from topics.control import LatLon, MarketDefined, Product
@@ -43,8 +44,8 @@ class Market:
         return tuple(self.product_index)
 
     def km_per_h_at(self, at_ms: int) -> int:
-        """The usual speed of a ride that starts then."""
-        return self.km_per_h[hour_of(at_ms, self.time_zone)]
+        """The usual speed of a ride that starts then, by the hour on the market's wall."""
+        return self.km_per_h[slot_of(self.time_zone, at_ms // SLOT_MS) % SLOTS_PER_DAY // 4]
 
     def demand_shares(self) -> NDArray[np.float64]:
         """Share of requests per product where nothing is known yet, float64[P], adding up to 1."""

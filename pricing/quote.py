@@ -164,7 +164,7 @@ def _priced(
         jurisdiction=market.jurisdiction_of[where.cell],
         now_ms=now_ms,
     )
-    route = where.route or route_of(far_m, request.at_ms, market.time_zone, market.km_per_h)
+    route = where.route or route_of(far_m, market.km_per_h_at(request.at_ms))
     lines = fare_lines(market.products[market.product_index[request.product]], route, quoted.hundredths)
     terms = pay_terms(
         market,

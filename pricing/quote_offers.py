@@ -218,7 +218,7 @@ def answer_values(
             continue
         market = offer.market
         route = engine.route((lat, lon), (to_lat, to_lon), at_ms, market) if engine else None
-        route = route or route_of(far_m, at_ms, market.time_zone, market.km_per_h)
+        route = route or route_of(far_m, market.km_per_h_at(at_ms))
         value = _priced(offer, ids, route, at_ms=at_ms, now_ms=now_ms, request_offset=offset)
         made.append(AnswerValue(quote_id, QuoteOutcome.PRICED, offer.fallback, value))
     return made

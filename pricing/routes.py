@@ -5,10 +5,8 @@ price can be locked on, since they depend on nothing but the request and its tim
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from demand.base import SLOT_MS, SLOTS_PER_DAY, slot_of
 from pricing.rounding import divided_half_up
 
 EARTH_RADIUS_M = 6_371_008.8  # mean radius, IUGG
@@ -46,22 +44,11 @@ def great_circle_m(lat: float, lon: float, to_lat: float, to_lon: float) -> floa
     return 2.0 * EARTH_RADIUS_M * math.asin(min(1.0, math.sqrt(chord)))
 
 
-def route_of(great_circle: float, at_ms: int, time_zone: str, km_per_h: Sequence[int] = KM_PER_H) -> Route:
-    """The ride over a great circle of so many metres that starts at `at_ms` in that time zone.
+def route_of(great_circle: float, km_per_h: int) -> Route:
+    """The ride over a great circle of so many metres where that is the usual speed: `Market.km_per_h_at` its start.
 
-    `km_per_h` is the usual speed by local hour, 24 of them.
-
-    >>> route_of(10_000.0, 1_396_324_800_000, "America/New_York")  # at midnight
+    >>> route_of(10_000.0, 27)
     Route(distance_m=13000, duration_s=1733, source='')
     """
     distance_m = round(great_circle * STREET_DETOUR)
-    return Route(distance_m, divided_half_up(distance_m * 36, km_per_h[hour_of(at_ms, time_zone)] * 10))
-
-
-def hour_of(at_ms: int, time_zone: str) -> int:
-    """The hour on the wall in that time zone, 0 to 23.
-
-    >>> hour_of(1_396_324_800_000, "America/New_York")
-    0
-    """
-    return slot_of(time_zone, at_ms // SLOT_MS) % SLOTS_PER_DAY // 4
+    return Route(distance_m, divided_half_up(distance_m * 36, km_per_h * 10))

@@ -80,7 +80,7 @@ async def quote(ride: Ride, request: Request):
         client.post(f"http://{HOST}:{ROUTES_PORT}/route", content=orjson.dumps(ends)),
     )
     multiplier = orjson.loads(found.content)["multiplier_hundredths"]
-    route = route_of(orjson.loads(way.content)["great_circle_m"], ride.at_ms, MARKET.time_zone, MARKET.km_per_h)
+    route = route_of(orjson.loads(way.content)["great_circle_m"], MARKET.km_per_h_at(ride.at_ms))
     lines = fare_lines(MARKET.products[MARKET.product_index[ride.product]], route, multiplier)
     return said(
         {

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from infra.clients.errors import NothingRunsError
-from infra.process_identity import identity_of, is_alive
+from infra.process_identity import is_alive, own_identity
 from infra.settings import Settings
 
 NOTE_NAME = "endpoints.json"
@@ -47,10 +47,10 @@ def write_endpoints(state_dir: Path, endpoints: Endpoints) -> Path:
 
     Only the same user may read it. It appears whole or not at all.
     """
-    me = identity_of(os.getpid()) or {}
+    me = own_identity()
     state_dir.mkdir(parents=True, exist_ok=True)
     file = state_dir / NOTE_NAME
-    unfinished = file.with_name(f"{NOTE_NAME}.{os.getpid()}")
+    unfinished = file.with_name(f"{NOTE_NAME}.{me['pid']}")
     unfinished.unlink(missing_ok=True)
     with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
         json.dump(asdict(endpoints) | me, out, indent=1)

@@ -20,7 +20,7 @@ from typing import Self
 
 import psutil
 
-from infra.process_identity import identity_of, is_alive
+from infra.process_identity import identity_of, is_alive, own_identity
 
 DYING_GRACE_S = 0.5  # a process killed just now still counts as running for a moment
 ORPHAN_GRACE_S = 5.0
@@ -44,14 +44,14 @@ class Ownership:
         self.fd = os.open(data_dir / "owner.json", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             self._take(time.monotonic(), patience_s)
-            self._write(identity_of(os.getpid()), None)
+            self._write(own_identity(), None)
         except BaseException:
             os.close(self.fd)
             raise
 
     def record_server(self, pid: int) -> None:
         """Remember which process serves this directory, for whoever finds it without owner."""
-        self._write(identity_of(os.getpid()), identity_of(pid))
+        self._write(own_identity(), identity_of(pid))
 
     def release(self) -> None:
         """Give the directory back. Processes of the server that are still ending keep newcomers waiting.
