@@ -72,7 +72,8 @@ def _replaced(heads: Columns) -> Bools:
     if heads.is_symbol("kind", CountKind.SNAPSHOT_COMPLETE).any() or _epochs_change(heads, source):
         return replaced
     rows = np.flatnonzero(cells)
-    ascending = rows[np.lexsort((rows, *(column[rows] for column in reversed(order)), pane[rows], source[rows]))]
+    # Of equal ones the first stays, as where every record is applied.
+    ascending = rows[np.lexsort((-rows, *(column[rows] for column in reversed(order)), pane[rows], source[rows]))]
     same = (np.diff(source[ascending]) == 0) & (np.diff(pane[ascending]) == 0)
     replaced[ascending[:-1][same]] = True
     return replaced
