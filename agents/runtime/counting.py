@@ -23,6 +23,8 @@ from topics.catalogue import Topic
 from windows.epochs import Epoch
 
 ALIVE_EVERY_MS = 1_000
+MOST_UNFLUSHED = 500_000
+"""Live records taken in since a flush began that the broker keeps waiting; their bytes are held until the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class CountingService:
         self._flush_every_s, self._now_ms = flush_every_ms / 1000, now_ms
         self._slowly, self._flushed_ms = slowly, 0
         self._held: dict[int, _Held] = {}
+        self._unflushed = 0
         self._flushing = asyncio.Lock()
 
     def assigned(self, sources: Iterable[Source]) -> None:
@@ -126,13 +129,21 @@ class CountingService:
         held.refused += held.state.observe(batch)
         if batch.live:
             held.acks.append(ack)
+            self._unflushed += batch.count
         else:
             ack()
+
+    async def room(self) -> None:
+        """Return once more may be taken in: at once, unless much waits behind a flush that waits for the broker."""
+        if self._unflushed >= MOST_UNFLUSHED:
+            async with self._flushing:
+                pass
 
     async def flush(self) -> None:
         """Publish what changed and acknowledge the batches it includes."""
         async with self._flushing:
             now_ms = self._flushed_ms = self._now_ms()
+            self._unflushed = 0
             outgoing: list[Outgoing] = []
             acks: list[Callable[[], None]] = []
             for partition, held in self._held.items():

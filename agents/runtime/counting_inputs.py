@@ -96,7 +96,7 @@ def wire_counting(
         service.revoked()
 
     for topic, rewind in inputs.items():
-        on_batches(app, worker, topic, take, rewind, raw=raw)
+        on_batches(app, worker, topic, take, rewind, raw=raw, room=service.room)
     app.on_began(began)
     app.on_lost(lost)
     app.on_drain(service.flush)

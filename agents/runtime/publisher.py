@@ -37,8 +37,8 @@ class OvertakenError(Exception):
     """What was to be sent is no longer this worker's to say."""
 
 
-async def _at_once() -> None:
-    """Need no confirmation."""
+async def at_once() -> None:
+    """Have nothing to wait for."""
 
 
 def always() -> bool:
@@ -54,7 +54,7 @@ class Publisher:
         bootstrap: str,
         *,
         client_id: str = "faretide",
-        confirmed: Callable[[], Awaitable[None]] = _at_once,
+        confirmed: Callable[[], Awaitable[None]] = at_once,
         compression: str | None = None,
         max_batch_bytes: int = MAX_BATCH_BYTES,
         request_timeout_s: float = 30.0,

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from agents.runtime.batches import Batch, Reading, held_batches
 from agents.runtime.contracts import Contracts
 from agents.runtime.counting import Outgoing
 from agents.runtime.metrics_process import measure_process, measured_pauses
-from agents.runtime.publisher import OvertakenError, Record, always
+from agents.runtime.publisher import OvertakenError, Record, always, at_once
 from agents.runtime.rewind import Rewind, Span
 from agents.runtime.schema_ids import SchemaIds
 from agents.runtime.shedding import TELEMETRY_EVERY_MS, Shed, behind_ms, shed_at
@@ -147,12 +147,14 @@ def on_batches(
     rewind: Rewind | None,
     *,
     raw: bool = False,
+    room: Callable[[], Awaitable[None]] = at_once,
 ) -> None:
-    """Have `take(batch, ack)` called with each batch of `topic`."""
+    """Have `take(batch, ack)` called with each batch of `topic`; after each, `room` is awaited before the next."""
 
     async def read(stream: faust.StreamT[Any]) -> None:
         async for batch, ack in held_batches(stream):
             take(batch, ack)
+            await room()
 
     name = f"{worker.service}.{topic.name}"
     app.agent(app.batched_topic(topic.name, worker.reading(rewind, raw=raw)), name=name)(read)

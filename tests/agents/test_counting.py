@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agents.runtime.counting import CountingService, Outgoing, Source
+from agents.runtime.counting import MOST_UNFLUSHED, CountingService, Outgoing, Source
 from agents.runtime.telemetry import Meter
 from topics.catalogue import SUPPLY_CELLS
 from windows.epochs import Epoch
@@ -61,8 +61,9 @@ class Stage:
         self.sent += [o.record for o in outgoing]
         await self.broker_answers.wait()
 
-    def take(self, word: str, *, live: bool = True) -> None:
-        self.service.take(SimpleNamespace(partition=0, word=word, live=live), lambda: self.acked.append(word))
+    def take(self, word: str, *, live: bool = True, count: int = 1) -> None:
+        batch = SimpleNamespace(partition=0, word=word, live=live, count=count)
+        self.service.take(batch, lambda: self.acked.append(word))
 
 
 async def test_the_first_flush_ends_with_snapshot_complete_and_alive() -> None:
@@ -122,6 +123,25 @@ async def test_a_batch_is_acknowledged_only_after_the_broker_has_answered() -> N
     stage.broker_answers.set()
     await flush
     assert stage.acked == ["a"]
+
+
+async def test_behind_a_flush_that_waits_for_the_broker_little_is_taken_in() -> None:
+    """What is taken in is held until it is flushed; replays and a broker that answers hold nobody up."""
+    stage = Stage()
+    stage.take("replayed", live=False, count=MOST_UNFLUSHED)
+    stage.take("a", count=MOST_UNFLUSHED)
+    await asyncio.wait_for(stage.service.room(), timeout=5)
+    stage.broker_answers.clear()
+    flush = asyncio.create_task(stage.service.flush())
+    await asyncio.sleep(0)
+    await asyncio.wait_for(stage.service.room(), timeout=5)
+    stage.take("b", count=MOST_UNFLUSHED)
+    room = asyncio.create_task(stage.service.room())
+    await asyncio.sleep(0)
+    assert not room.done()
+    stage.broker_answers.set()
+    await flush
+    await asyncio.wait_for(room, timeout=5)
 
 
 @pytest.mark.parametrize(("after_ms", "alive"), [(999, False), (1_000, True)])
@@ -188,6 +208,6 @@ async def test_far_behind_it_publishes_once_a_second():
     stage.service._flush_every_s = 0.0
     await stage.service.flush()
     assert stage.sent == ["complete", "alive 5000"]
-    stage.service.take(SimpleNamespace(partition=0, word="car", live=True), lambda: None)
+    stage.service.take(SimpleNamespace(partition=0, word="car", live=True, count=1), lambda: None)
     await stage.service.run(stops)
     assert [now_ms for now_ms, sent in published if "car" in stage.sent[:sent]] == [6_000, 6_100, 6_200]
