@@ -25,6 +25,7 @@ from infra.clients.errors import AccessDeniedError, ClientError
 from infra.clients.registry import Registry
 from infra.clients.rights import rights_of
 from infra.clients.schema_ids import SchemaIds
+from infra.scheduling import FIRST
 from infra.settings import Settings
 from topics.refusals import Undecodable
 from topics.roles import Role, role_named
@@ -121,8 +122,8 @@ GATHERED, AT_ONCE = FetchWait(bytes=64 * 1024, ms=50), {"quotes": FetchWait(byte
 """Who counts fetches by runs: with one fetch a request DEMAND took a third of a core at 1,000 a second, so an eighth. A
 rider waits for a quote: there a partition is held back by one fetch that waits for the others."""
 
-NICENESS = {RECORDER: 10}
-"""Once it has caught up: nobody waits for rows."""
+NICENESS = {"quotes": FIRST, RECORDER: 10}
+"""Once caught up: riders wait for a quote, nobody waits for rows."""
 
 
 def load(service: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from bench.open_loop import Said
 from bench.servers import Servers
+from infra.scheduling import FIRST, own_niceness, rank
 from topics.catalogue import QUOTE_REQUESTS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,13 +21,18 @@ Ask = Callable[[float, float], Awaitable[Said]]
 
 @asynccontextmanager
 async def client(module: str, said: dict[str, Any]) -> AsyncIterator[Ask]:
-    """A client process; every phase has new request ids. It ends with its input, so also when this process does."""
+    """A client process; every phase has new request ids. It ends with its input, so also when this process does.
+
+    It goes before others, since riders have machines of their own.
+    """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", module, json.dumps(said)),
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,
     )
+    rank(own_niceness() + FIRST, process.pid)
     assert process.stdin is not None
     assert process.stdout is not None
     writing, reading = process.stdin, process.stdout

@@ -12,6 +12,7 @@ from bench.servers import Servers
 from bench.workers import ROOT
 from infra.embedded.ports import free_port
 from infra.embedded.processes import start_bound
+from infra.scheduling import FIRST
 
 WITHIN_S = 30.0
 
@@ -29,6 +30,7 @@ async def rest_chain(servers: Servers) -> AsyncIterator[Ask]:
             log=servers.directory / f"rest-{role}.log",
             cwd=ROOT,
             environment=environment,
+            niceness=FIRST,
         )
         for role, port in ports.items()
     ]

@@ -12,11 +12,9 @@ from faust.types import TP
 
 from agents.runtime.app import WorkerApp
 from agents.runtime.rewind import Span
-from infra.scheduling import own_niceness, rank
+from infra.scheduling import FIRST, own_niceness, rank
 from windows.epochs import Epoch
 
-FIRST = -5
-"""Three times the weight of others (Linux). PRICING took 8.8 s for a restart on two full cores, 2.9 s with it."""
 LOOK_EVERY_S = 10.0
 TRY_AGAIN_S = 0.25
 """Longer than the kernel turns others away for after it ranked a session."""

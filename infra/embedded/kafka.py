@@ -23,6 +23,7 @@ from infra.embedded.kafka_security import LISTENER, KafkaSecurity
 from infra.embedded.lockfile import KAFKA_LOCK
 from infra.embedded.ports import LOOPBACK, remembered_ports
 from infra.embedded.processes import ServerProcess
+from infra.scheduling import FIRST
 
 LOGGING = """\
 status = error
@@ -133,7 +134,8 @@ class EmbeddedKafka:
         Raises ArtifactError, DataDirInUseError, ServerError, or ValueError if the port asked for is taken.
         """
         jars = fetch(KAFKA_LOCK, self._cache_dir, progress=self._progress)
-        self._server = ServerProcess("kafka", self._data_dir)
+        # On full cores every answer to a rider passes it twice.
+        self._server = ServerProcess("kafka", self._data_dir, niceness=FIRST)
         try:
             self._ports = remembered_ports(
                 self._data_dir / "ports.json", ("broker", "controller"), fixed=self._fixed_port

@@ -18,6 +18,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from infra.embedded.ownership import Ownership
+from infra.scheduling import own_niceness, rank
 
 LAUNCH = Path(__file__).with_name("launch.py")
 KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ")
@@ -79,11 +80,12 @@ def start_bound(
     death_signal: signal.Signals = signal.SIGTERM,
     user: str = "",
     inherited_fds: Sequence[int] = (),
+    niceness: int = 0,
 ) -> subprocess.Popen[bytes]:
     """Start `command`, an absolute path and its arguments, so that it gets `death_signal` when this process ends.
 
     Its output goes to `log`, which nobody else may read, with the one of the run before kept beside it. `user` is taken
-    on if given (root only).
+    on if given (root only). It ranks by `niceness` beside this process, where that is allowed.
     """
     if log.exists():
         log.replace(log.with_suffix(log.suffix + ".1"))
@@ -92,7 +94,7 @@ def start_bound(
 
     def request() -> subprocess.Popen[bytes]:
         with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as output:
-            return subprocess.Popen(  # noqa: S603  fixed programs with arguments from this package, no shell
+            process = subprocess.Popen(  # noqa: S603  fixed programs with arguments from this package, no shell
                 line,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -102,6 +104,9 @@ def start_bound(
                 start_new_session=True,
                 pass_fds=tuple(inherited_fds),
             )
+        if niceness:
+            rank(own_niceness() + niceness, process.pid)
+        return process
 
     return _starter().start(request)
 
@@ -109,10 +114,12 @@ def start_bound(
 class ServerProcess:
     """One server on one data directory, from claim to release. Not reusable: a restart is a new value."""
 
-    def __init__(self, name: str, data_dir: Path, *, stop_signal: signal.Signals = signal.SIGTERM) -> None:
+    def __init__(
+        self, name: str, data_dir: Path, *, stop_signal: signal.Signals = signal.SIGTERM, niceness: int = 0
+    ) -> None:
         """Claim `data_dir`, made if missing. Raises DataDirInUseError (see `ownership`)."""
         data_dir.mkdir(parents=True, exist_ok=True)
-        self.name, self._data_dir, self._stop_signal = name, data_dir, stop_signal
+        self.name, self._data_dir, self._stop_signal, self._niceness = name, data_dir, stop_signal, niceness
         self._ownership = Ownership(data_dir)
         self._process: subprocess.Popen[bytes] | None = None
         self._ended = False
@@ -194,6 +201,7 @@ class ServerProcess:
                 death_signal=self._stop_signal,
                 user=user,
                 inherited_fds=(self._ownership.fd,),
+                niceness=self._niceness,
             )
             self._ownership.record_server(self._process.pid)
             return self._process

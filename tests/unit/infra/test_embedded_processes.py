@@ -13,6 +13,7 @@ import pytest
 
 from infra.embedded.launch import __file__ as launch_script
 from infra.embedded.processes import ServerError, ServerProcess, plain_environment, start_bound
+from infra.scheduling import own_niceness, session_of
 
 REPOSITORY = Path(__file__).parents[3]
 SLEEP = ("/bin/sleep", "300")
@@ -71,6 +72,20 @@ def is_sleeping(pid):
 def start(server, command=SLEEP, is_ready=lambda _pid: True, timeout_s=5):
     server.start(command, is_ready=is_ready, environment=plain_environment(), timeout_s=timeout_s)
     return server
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sessions rank on Linux")
+def test_a_server_ranks_as_it_was_started(tmp_path):
+    """Process and session, and not its parent; a rank behind ours, which takes no right."""
+    ours, wanted = own_niceness(), min(own_niceness() + 3, 19)
+    server = start(ServerProcess("sleeper", tmp_path / "data", niceness=3), is_ready=is_sleeping)
+    try:
+        assert os.getpriority(os.PRIO_PROCESS, server.pid) == wanted
+        session = session_of(server.pid)
+        assert not session.exists() or session.read_text().split()[-1:] in ([str(wanted)], [])
+        assert own_niceness() == ours
+    finally:
+        server.kill()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="niceness of thr
 REPOSITORY = Path(__file__).parents[3]
 SCRIPT = """
 import os, threading
-from infra.scheduling import SESSION, rank
+from infra.scheduling import rank, session_of
 if {leads}:
     os.setsid()
 done = threading.Event()
@@ -25,7 +25,8 @@ if {anybody} and os.getuid() == 0:
 rank({niceness})
 ranks = {{os.getpriority(os.PRIO_PROCESS, int(thread)) for thread in os.listdir("/proc/self/task")}}
 done.set()
-session = SESSION.read_text().split() if SESSION.exists() else []  # empty where nobody has begun a session since boot
+session = session_of(os.getpid())
+session = session.read_text().split() if session.exists() else []  # empty where nobody has begun a session since boot
 print(sorted(ranks), session[-1] if session else "-")
 """
 
@@ -70,14 +71,15 @@ def test_a_session_that_is_turned_away_for_now_is_to_be_tried_again(monkeypatch,
             if refusal is not None:
                 raise refusal
 
-    monkeypatch.setattr(scheduling, "SESSION", Session())
+    monkeypatch.setattr(scheduling, "session_of", lambda _process: Session())
     monkeypatch.setattr(os, "getsid", lambda _process: os.getpid())
     assert rank(own_niceness()) is again
 
 
 def test_a_session_of_others_is_left_alone():
     """What a shell or a parent leads holds more than this process."""
-    before = scheduling.SESSION.read_text() if scheduling.SESSION.exists() else ""
+    own = scheduling.session_of(os.getpid())
+    before = own.read_text() if own.exists() else ""
     ranks, session = said(behind(), leads=False)
     assert ranks == f"[{behind()}]"
     assert session == (before.split() or ["-"])[-1]
