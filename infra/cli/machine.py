@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from infra.cli.exits import CommandError
+from infra.cli.output import say_over
 
 if TYPE_CHECKING:
     from infra.cli.live.notices import Notices
@@ -65,7 +66,7 @@ class Steps:
 
     def __call__(self, line: str) -> None:
         """Say that a step is done or begins; a reader who is gone is none of its business."""
-        self._write(line, "\n")
+        self._write(line, last=True)
 
     def fetched(self, done_bytes: int, total_bytes: int, name: str) -> None:
         """Tell how far the jars are, twice a second at most; in a terminal in one line, until all are there."""
@@ -74,14 +75,16 @@ class Steps:
             return
         self._said_s = time.monotonic()
         line = f"fetching Kafka and registry: {done_bytes / 1e6:.0f} of {total_bytes / 1e6:.0f} MB ({name})"
-        self._write(line, "\n" if is_done or not self._is_terminal else "")
+        self._write(line, last=is_done)
 
-    def _write(self, line: str, end: str) -> None:
-        """A line over one that was left open, if there is one."""
-        if not self._quiet:
-            over = "\r\x1b[K" if self._is_terminal else ""
+    def _write(self, line: str, *, last: bool) -> None:
+        """In a terminal over a line that was left open, if there is one; elsewhere a line of its own."""
+        timed = f"[{self.now_s:5.1f} s] {line}"
+        if self._is_terminal:
+            say_over(timed, last=last)
+        elif not self._quiet:
             with contextlib.suppress(OSError):
-                sys.stderr.write(f"{over}[{self.now_s:5.1f} s] {line}{end}")
+                sys.stderr.write(f"{timed}\n")
                 sys.stderr.flush()
 
 

@@ -37,6 +37,17 @@ def complain(sentence: str) -> None:
         sys.stderr.write(f"faretide: {sentence}\n")
 
 
+def say_over(line: str, *, last: bool) -> None:
+    """Write one line of a terminal over the one before, to be left standing if it is the last; nowhere else anything.
+
+    It goes to standard error, and a reader who is gone is no concern of who works.
+    """
+    if sys.stderr.isatty():
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"\r\x1b[K{line}" + ("\n" if last else ""))
+            sys.stderr.flush()
+
+
 @contextmanager
 def until_reader_leaves() -> Iterator[None]:
     """End what is inside, without complaint, when whoever reads the result has gone, such as `head`."""

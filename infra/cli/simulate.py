@@ -11,7 +11,7 @@ import typer
 
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.given import refuse_before, refuse_beside
-from infra.cli.output import say, say_json, say_table
+from infra.cli.output import say, say_json, say_over, say_table
 from infra.cli.simulated_world import world_of, world_of_people
 from infra.cli.written import writable_directory
 
@@ -52,9 +52,8 @@ class Progress:
             spent_s = time.monotonic() - self._since_s
             left = f", about {spent_s / self._begun * (self._runs - self._begun):.0f} s left" if self._begun else ""
             self._begun += 1
-            if sys.stderr.isatty():
-                line = f"{scenario} {policy} seed {seed}: run {self._begun} of {self._runs}{left}"
-                print(f"\r\x1b[K{line}", end="" if self._begun < self._runs else "\n", file=sys.stderr, flush=True)
+            line = f"{scenario} {policy} seed {seed}: run {self._begun} of {self._runs}{left}"
+            say_over(line, last=self._begun >= self._runs)
 
         return told
 

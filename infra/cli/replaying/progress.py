@@ -1,8 +1,9 @@
 """How far a run is, on standard error of a terminal: outputs made, their rate, and the time left at that rate."""
 
-import sys
 import time
 from dataclasses import dataclass, field
+
+from infra.cli.output import say_over
 
 
 @dataclass(slots=True)
@@ -16,10 +17,7 @@ class Progress:
     def __call__(self, made: int) -> None:
         """Note that so many more outputs were made."""
         self.done += made
-        if sys.stderr.isatty():
-            end = "\n" if self.done >= self.total else ""
-            sys.stderr.write(f"\r{self.line(time.monotonic() - self._began_s)}\x1b[K{end}")
-            sys.stderr.flush()
+        say_over(self.line(time.monotonic() - self._began_s), last=self.done >= self.total)
 
     def line(self, seconds: float) -> str:
         """What is shown after that time.
