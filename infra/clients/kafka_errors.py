@@ -31,7 +31,8 @@ WRONG_SIGN_IN = (UnsupportedSaslMechanismError, IllegalSaslStateError)
 RIGHT_MISSING = (TopicAuthorizationFailedError, GroupAuthorizationFailedError, ClusterAuthorizationFailedError)
 TOO_OLD = (IncompatibleBrokerVersion, UnsupportedVersionError, NotImplementedError)
 CANNOT_NOW = (KafkaConnectionError, KafkaTimeoutError, NodeNotReadyError, RequestTimedOutError, OSError, TimeoutError)
-OLDEST_KAFKA = "2.4"
+OLDEST_KAFKA = "3.6"
+"""The first that refuses rows of a process that no longer has its place by their age (KIP-937, ADR 15)."""
 
 
 @contextmanager

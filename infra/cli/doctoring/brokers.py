@@ -5,21 +5,19 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.protocol.admin import ApiVersionRequest
 
 from infra.cli.doctoring.findings import Patient, Told, fail, ok, warn
 from infra.clients.admin import Admin
 from infra.clients.connection import kafka_admin
 from infra.clients.errors import ClientError, TopicMissingError
-from infra.clients.kafka_errors import kafka_errors
+from infra.clients.kafka_errors import OLDEST_KAFKA, kafka_errors
 from infra.clients.sessions import LEAST_SESSION, SESSION_S, remedy
 from infra.clients.starting import start
 from topics.catalogue import EVERY_TOPIC
 
 TIMEOUT_MS = 5_000
-NEEDED = {13: (3, "removing static members")}
-"""By protocol request, the version a worker needs; LeaveGroup 3 came with Kafka 2.4, after static membership."""
-OLDEST = "2.4"
+REFUSES_BY_AGE = "log.message.timestamp.before.max.ms"
+"""A setting that brokers have who know the one that PRICING's table is kept with."""
 APPEND_TIME = "message.timestamp.type"
 
 
@@ -41,26 +39,23 @@ async def check_brokers(patient: Patient) -> Sequence[Told]:
     bootstrap = patient.connect().endpoints.bootstrap
     async with admin_client(patient, "describing the cluster") as client:
         cluster = await client.describe_cluster()
-        versions = await client._send_request(ApiVersionRequest())
         described = await client.describe_topics()
-        sessions = await least_sessions(client, [broker["node_id"] for broker in cluster["brokers"]])
+        told = await broker_settings(client, [broker["node_id"] for broker in cluster["brokers"]])
     faults = [
-        *too_old(versions.api_versions),
+        *too_old(told),
         *_cluster_faults(cluster, patient.settings.replication_factor),
-        *session_faults(sessions),
+        *session_faults(told),
         *copy_faults(described, patient.settings.replication_factor),
     ]
     size, controller = len(cluster["brokers"]), _controller(cluster)
-    return faults or [ok(f"Kafka {OLDEST} or newer at {bootstrap}, brokers: {size}, controller: {controller}")]
+    return faults or [ok(f"Kafka {OLDEST_KAFKA} or newer at {bootstrap}, brokers: {size}, controller: {controller}")]
 
 
-def too_old(supported: Iterable[tuple[int, int, int]]) -> list[Told]:
-    """What a broker lacks that says it can do `supported`: request, least version, greatest version."""
-    greatest = {request: most for request, _, most in supported}
+def too_old(told: Mapping[int, Mapping[str, str | None]]) -> list[Told]:
+    """Brokers that tell their settings and know none by which rows are refused by age."""
+    old = [broker for broker, settings in told.items() if settings and REFUSES_BY_AGE not in settings]
     return [
-        fail(f"the brokers are too old for {what}: run Kafka {OLDEST} or newer")
-        for request, (version, what) in NEEDED.items()
-        if greatest.get(request, -1) < version
+        fail(f"broker {broker} is too old to keep PRICING's table: run Kafka {OLDEST_KAFKA} or newer") for broker in old
     ]
 
 
@@ -80,25 +75,27 @@ def _cluster_faults(cluster: dict[str, Any], copies: int) -> list[Told]:
     return faults
 
 
-async def least_sessions(client: Any, brokers: Iterable[int]) -> dict[int, int | None]:  # noqa: ANN401  aiokafka ships no types
-    """The shortest session each broker accepts, in milliseconds; None where it does not tell us."""
-    asked = [ConfigResource(ConfigResourceType.BROKER, str(broker), {LEAST_SESSION: None}) for broker in brokers]
-    told: dict[int, int | None] = {}
-    for answer in await client.describe_configs(asked):
-        for resource in answer.to_object()["resources"]:
-            values = {entry["config_names"]: entry["config_value"] for entry in resource["config_entries"]}
-            least = values.get(LEAST_SESSION)
-            told[int(resource["resource_name"])] = None if least is None else int(least)
-    return told
+async def broker_settings(client: Any, brokers: Iterable[int]) -> dict[int, dict[str, str | None]]:  # noqa: ANN401  aiokafka ships no types
+    """By broker what we ask for and it knows, None where it hides the value; of one that tells nothing, none."""
+    wanted = {LEAST_SESSION: None, REFUSES_BY_AGE: None}
+    asked = [ConfigResource(ConfigResourceType.BROKER, str(broker), wanted) for broker in brokers]
+    return {
+        int(resource["resource_name"]): {
+            entry["config_names"]: entry["config_value"] for entry in resource["config_entries"]
+        }
+        for answer in await client.describe_configs(asked)
+        for resource in answer.to_object()["resources"]
+    }
 
 
-def session_faults(least_ms: Mapping[int, int | None]) -> list[Told]:
-    """Brokers that refuse sessions as short as a worker's: no worker could join its group; None is not known."""
-    refusing = {broker: least for broker, least in least_ms.items() if least is not None and least > SESSION_S * 1000}
+def session_faults(told: Mapping[int, Mapping[str, str | None]]) -> list[Told]:
+    """Brokers that refuse sessions as short as a worker's: no worker could join its group."""
+    least_ms = {broker: int(least) for broker, settings in told.items() if (least := settings.get(LEAST_SESSION))}
+    refusing = {broker: least for broker, least in least_ms.items() if least > SESSION_S * 1000}
     if refusing:
         broker, least = next(iter(refusing.items()))
         return [fail(f"no worker can join its group, broker {broker} has {LEAST_SESSION}={least}: {remedy(SESSION_S)}")]
-    if None in least_ms.values():
+    if len(least_ms) < len(told):
         return [
             warn(
                 f"the brokers do not tell us {LEAST_SESSION}, above {SESSION_S * 1000:.0f} no worker can join its "

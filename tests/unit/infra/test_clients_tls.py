@@ -83,7 +83,7 @@ async def test_a_port_without_tls_is_named_so(authority):
 
 async def test_a_broker_of_another_age_is_too_old():
     """One that cannot tell what we are allowed to do is older than we need."""
-    said = r"are too old for .* use Kafka 2\.4 or newer"
+    said = r"are too old for .* use Kafka 3\.6 or newer"
     with listening(old_broker) as port, pytest.raises(ClientError, match=said):
         await asked(brokers(port))
 

@@ -10,7 +10,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from infra.cli.doctor import checks
-from infra.cli.doctoring.brokers import copy_faults, least_sessions, session_faults, too_old
+from infra.cli.doctoring.brokers import REFUSES_BY_AGE, broker_settings, copy_faults, session_faults, too_old
 from infra.cli.doctoring.findings import Check, Disk, Level, Patient, disk_of, examine, ok
 from infra.cli.doctoring.groups import Group, group_finding
 from infra.cli.doctoring.machine import GIB, check_embedded, disk_finding
@@ -125,11 +125,15 @@ def test_what_a_group_tells(change, level, said):
     assert (told.level, said in told.said) == (level, True), told.said
 
 
-def test_a_broker_that_is_too_old_is_named_by_what_it_lacks():
-    """LeaveGroup of version 3 is needed, and one that does not know it at all lacks it too."""
-    assert too_old([(13, 0, 5)]) == []
-    for supported in ([(13, 0, 2)], []):
-        assert "run Kafka 2.4 or newer" in too_old(supported)[0].said
+def test_a_broker_that_is_too_old_is_named():
+    """It tells its settings without the one that PRICING's table needs; of one that tells none, nothing is known."""
+    young, silent = {LEAST_SESSION: "5000", REFUSES_BY_AGE: None}, {}
+    assert too_old({1: young, 2: silent}) == []
+    (found,) = too_old({1: young, 2: {LEAST_SESSION: "5000"}})
+    assert (found.level, found.said) == (
+        "FAIL",
+        "broker 2 is too old to keep PRICING's table: run Kafka 3.6 or newer",
+    )
 
 
 @pytest.mark.parametrize(
@@ -147,9 +151,10 @@ def test_a_broker_that_is_too_old_is_named_by_what_it_lacks():
 )
 def test_brokers_that_refuse_the_session_of_workers_are_named(least_ms, level, said):
     """Kafka's default refuses it; a broker that does not tell may be right."""
-    found = session_faults(least_ms)
-    assert [told.level for told in found] == ([] if level is None else [level])
-    assert all(said in told.said for told in found)
+    told = {broker: {} if least is None else {LEAST_SESSION: str(least)} for broker, least in least_ms.items()}
+    found = session_faults(told)
+    assert [one.level for one in found] == ([] if level is None else [level])
+    assert all(said in one.said for one in found)
 
 
 async def test_what_a_broker_does_not_tell_is_not_known():
@@ -161,13 +166,11 @@ async def test_what_a_broker_does_not_tell_is_not_known():
 
     class Brokers:
         async def describe_configs(self, asked):
-            assert [(resource.name, dict(resource.configs)) for resource in asked] == [
-                ("1", {LEAST_SESSION: None}),
-                ("2", {LEAST_SESSION: None}),
-            ]
+            wanted = {LEAST_SESSION: None, REFUSES_BY_AGE: None}
+            assert [(resource.name, dict(resource.configs)) for resource in asked] == [("1", wanted), ("2", wanted)]
             return [SimpleNamespace(to_object=lambda some=some: {"resources": some}) for some in answers]
 
-    assert await least_sessions(Brokers(), [1, 2]) == {1: 6000, 2: None}
+    assert await broker_settings(Brokers(), [1, 2]) == {1: {LEAST_SESSION: "6000"}, 2: {}}
 
 
 def test_partitions_without_leader_or_copies_are_named():
