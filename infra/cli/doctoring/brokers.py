@@ -90,7 +90,7 @@ async def broker_settings(client: Any, brokers: Iterable[int]) -> dict[int, dict
 
 def session_faults(told: Mapping[int, Mapping[str, str | None]]) -> list[Told]:
     """Brokers that refuse sessions as short as a worker's: no worker could join its group."""
-    least_ms = {broker: int(least) for broker, settings in told.items() if (least := settings.get(LEAST_SESSION))}
+    least_ms = {broker: int(value) for broker, settings in told.items() if (value := settings.get(LEAST_SESSION))}
     refusing = {broker: least for broker, least in least_ms.items() if least > SESSION_S * 1000}
     if refusing:
         broker, least = next(iter(refusing.items()))
