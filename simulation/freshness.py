@@ -12,6 +12,8 @@ from collections import deque
 from dataclasses import dataclass
 
 MAX_WAITING = 10_000
+GIVEN_UP_AFTER_MS = 60_000
+"""Of pings in the way of others: those of a zone outside every market wait for a tick that never comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +33,36 @@ class FreshnessTracker:
     def __init__(self) -> None:
         self._uncounted: dict[tuple[int, int], deque[PingSample]] = {}  # by source and zone partition
         self._counted: dict[int, deque[tuple[int, int]]] = {}  # zone -> (supply offset, published ms)
+        self._forgot_ms = 0
         self.waiting = 0
         self.given_up = 0
 
     def published(self, sample: PingSample) -> None:
-        """Follow a ping. With too many on the way the sample is not followed but counted as given up."""
+        """Follow a ping. With too many on the way old ones are given up, else this one; both are counted."""
+        if self.waiting >= MAX_WAITING:
+            self._forget(sample.published_ms - GIVEN_UP_AFTER_MS)
         if self.waiting >= MAX_WAITING:
             self.given_up += 1
             return
         self._uncounted.setdefault((sample.source_partition, sample.zone_partition), deque()).append(sample)
         self.waiting += 1
+
+    def _forget(self, before_ms: int) -> None:
+        """Give up what was published earlier, looking once a second; a ping may claim any instant."""
+        if abs(before_ms - self._forgot_ms) < 1_000:
+            return
+        self._forgot_ms = before_ms
+        self._uncounted = {
+            place: deque(sample for sample in queue if sample.published_ms >= before_ms)
+            for place, queue in self._uncounted.items()
+        }
+        self._counted = {
+            zone: deque(counted for counted in queue if counted[1] >= before_ms)
+            for zone, queue in self._counted.items()
+        }
+        left = sum(map(len, self._uncounted.values())) + sum(map(len, self._counted.values()))
+        self.given_up += self.waiting - left
+        self.waiting = left
 
     def counted(self, *, source_partition: int, zone_partition: int, zone: int, pings_offset: int, offset: int) -> None:
         """A counts record at `offset` of `zone_partition` includes pings up to `pings_offset`; zone 0: of all zones."""

@@ -87,7 +87,10 @@ class Seen:
 
     def _add_ping(self, entry: Entry) -> None:
         ping = entry.record
-        zone = zone_of(int(cells_of(np.array([ping.lat]), np.array([ping.lon]))[0]))
+        try:
+            zone = zone_of(int(cells_of(np.array([ping.lat]), np.array([ping.lon]))[0]))
+        except ValueError:  # a place that is none: SUPPLY makes a dead letter of it
+            return
         self._tracker.published(
             PingSample(
                 source_partition=entry.partition,

@@ -3,12 +3,8 @@
 from collections.abc import Sequence
 
 from infra.cli.live.recent import Spread
+from pricing.currencies import MINOR_DIGITS
 
-# Minor units of these currencies are not hundredths (ISO 4217).
-WHOLE_CURRENCIES = frozenset(
-    {"BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "XAF"}
-)
-THOUSANDTHS_CURRENCIES = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 BARS = " ▁▂▃▄▅▆▇█"
 
 
@@ -18,7 +14,7 @@ def money(amount_minor: int, currency: str) -> str:
     >>> money(123_456, "USD"), money(1_500, "JPY"), money(1_500, "KWD")
     ('1,234.56 USD', '1,500 JPY', '1.500 KWD')
     """
-    digits = 0 if currency in WHOLE_CURRENCIES else 3 if currency in THOUSANDTHS_CURRENCIES else 2
+    digits = MINOR_DIGITS.get(currency, 2)
     return f"{amount_minor / 10**digits:,.{digits}f} {currency}"
 
 

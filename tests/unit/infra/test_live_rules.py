@@ -1,6 +1,7 @@
 """The rules of the live view: what figures mean, which rows are shown, how values read. No terminal, no broker."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from infra.cli.live.seen import Seen
 from infra.cli.live.sight import cell_rows, lag_by_topic, quote_row, service_rows
 from infra.cli.output import to_json
 from tests.unit.infra.live_looks import NOW_MS, QUOTE, TICK, entry, sample, seen_city, sight
-from topics.catalogue import QUOTES, SURGE, TELEMETRY
+from topics.catalogue import DRIVER_PINGS, QUOTES, SURGE, TELEMETRY
+from topics.events import DriverPinged
 
 GOLDEN = Path(__file__).with_name("live_snapshot.txt")
 
@@ -159,6 +161,15 @@ def test_records_that_cannot_be_read_are_counted_not_fatal():
     seen.add(replace(entry(QUOTES, None), problem="no frame"))
     seen.add(entry(QUOTES, None))
     assert dict(seen.unreadable) == {"quotes.v1": 1}
+
+
+@pytest.mark.parametrize("lat", [400.0, math.nan, math.inf])
+def test_a_ping_from_no_place_ends_nothing(lat):
+    """It can be decoded, and SUPPLY makes a dead letter of it; who only watches goes on."""
+    ping = DriverPinged(driver_id="d", at_ms=NOW_MS, lat=lat, lon=0.0, status="IDLE", products=[], free_at_ms=None)
+    seen = Seen()
+    seen.add(entry(DRIVER_PINGS, ping))
+    assert not seen.unreadable
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulation.freshness import MAX_WAITING, FreshnessTracker, PingSample
+from simulation.freshness import GIVEN_UP_AFTER_MS, MAX_WAITING, FreshnessTracker, PingSample
 
 ZONE, OTHER = 7, 8
 
@@ -47,3 +47,18 @@ def test_memory_is_bounded_when_no_tick_comes() -> None:
     for offset in range(MAX_WAITING + 5):
         tracker.published(sample(offset))
     assert (tracker.waiting, tracker.given_up) == (MAX_WAITING, 5)
+
+
+@pytest.mark.parametrize("counted", [False, True])
+def test_pings_of_a_zone_without_ticks_give_way_after_a_while(counted: bool) -> None:
+    """A zone outside every market is never ticked: what waits for it must not end all measuring."""
+    tracker = FreshnessTracker()
+    for offset in range(MAX_WAITING):
+        tracker.published(sample(offset, zone=OTHER))
+    if counted:
+        tracker.counted(source_partition=3, zone_partition=1, zone=0, pings_offset=MAX_WAITING, offset=1)
+    later_ms = 1_000 + GIVEN_UP_AFTER_MS + 1
+    tracker.published(sample(MAX_WAITING, published_ms=later_ms))
+    assert (tracker.waiting, tracker.given_up) == (1, MAX_WAITING)
+    tracker.counted(source_partition=3, zone_partition=1, zone=ZONE, pings_offset=MAX_WAITING, offset=2)
+    assert tracker.ticked(zone=ZONE, supply_offset=2, appended_ms=later_ms + 300) == [300]
