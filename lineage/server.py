@@ -66,12 +66,22 @@ def make_app(desk: Desk, access: Access, *, failed: Callable[[], None] = lambda:
         *(Route(f"/api/{name}", _Question(access, desk, name)) for name in desk.questions),
         *(Route(f"/api/{name}", _Order(access, desk, name), methods=["POST"]) for name in desk.operations),
         WebSocketRoute("/api/boards", _boards(access, desk)),
-        Mount("/assets", StaticFiles(directory=STATIC / "assets", check_dir=False)),
+        Mount("/assets", _Assets(directory=STATIC / "assets", check_dir=False)),
         Route("/{path:path}", _page),
     ]
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _refusal, Exception: _failure})
     app.add_middleware(_SecurityHeaders)
     return app
+
+
+class _Assets(StaticFiles):
+    """Script and styles of the page, which a browser asks for again each time: their names stay over releases."""
+
+    def file_response(self, *arguments: Any, **options: Any) -> Response:  # noqa: ANN401  Starlette's own
+        """The file, or that it has not changed."""
+        response = super().file_response(*arguments, **options)
+        response.headers["cache-control"] = "no-cache"
+        return response
 
 
 class _SecurityHeaders:
@@ -121,15 +131,22 @@ def _role(access: Access, asking: Request | WebSocket) -> Role | None:
     return access.role_of(headers=asking.headers, cookies=asking.cookies, peer=peer)
 
 
-class _Session:
-    """Sign in, ask who one is, sign out."""
-
-    def __init__(self, access: Access) -> None:
-        self._access = access
+class _Endpoint:
+    """Answers each request by `_respond`."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         await (await self._respond(request))(scope, receive, send)
+
+    async def _respond(self, request: Request) -> Response:
+        raise NotImplementedError
+
+
+class _Session(_Endpoint):
+    """Sign in, ask who one is, sign out."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
 
     async def _respond(self, request: Request) -> Response:
         if request.method == "DELETE":
@@ -166,15 +183,11 @@ async def _body(request: Request, most: int = MOST_BYTES) -> dict[str, Any]:
     return said
 
 
-class _Question:
+class _Question(_Endpoint):
     """One question of the page, for those with a role."""
 
     def __init__(self, access: Access, desk: Desk, name: str) -> None:
         self._access, self._desk, self._name = access, desk, name
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        await (await self._respond(request))(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
         role = _role(self._access, request)
@@ -185,15 +198,11 @@ class _Question:
         return _answer(said if role is Role.OPERATOR else self._desk.pseudonyms.hide(said))
 
 
-class _Order:
+class _Order(_Endpoint):
     """One operation, for operators who ask from a page of this server or with a token."""
 
     def __init__(self, access: Access, desk: Desk, name: str) -> None:
         self._access, self._desk, self._name = access, desk, name
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        await (await self._respond(request))(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
         role = _role(self._access, request) if same_origin(request.headers) else None

@@ -30,7 +30,7 @@ EXAMPLES = (
     "FARETIDE_DASHBOARD_TOKEN=… faretide dashboard --host 10.0.0.5 --trust-proxy 10.0.0.1",
 )
 WAIT_S = 600  # the first start fetches the jars
-STOP_WITHIN_S = 5.0
+STOP_WITHIN_S, GRACE_S = 5.0, 3
 
 
 def command(
@@ -73,7 +73,8 @@ def command(
     )
     listening = _listen(host, port)
     if not no_address:
-        _say_addresses(f"http://{host}:{listening.getsockname()[1]}/", access, as_json=as_json)
+        named = f"[{host}]" if ":" in host else host
+        _say_addresses(f"http://{named}:{listening.getsockname()[1]}/", access, as_json=as_json)
     asyncio.run(_serve(settings, connection_within(settings, "dashboard", wait), access, listening))
 
 
@@ -134,6 +135,7 @@ def served(app: "ASGIApp") -> "uvicorn.Config":
         access_log=False,
         proxy_headers=False,  # who connects is judged by `lineage.access`: a header would let a caller pass for a proxy
         ws="websockets-sansio",
+        timeout_graceful_shutdown=GRACE_S,  # else one page whose reader sleeps keeps the server for ever
         ws_max_size=2**16,
         ws_per_message_deflate=False,  # a frame is encoded once for everyone; compressing it would be for each
     )

@@ -138,9 +138,11 @@ async def _commanded(*words: str) -> None:
     try:
         _, complaint = await asyncio.wait_for(running.communicate(), BUNDLE_WITHIN_S)
     except TimeoutError:
-        running.kill()
-        await running.wait()
         raise ClientError(f"the bundle was not ready within {BUNDLE_WITHIN_S:.0f} s: ask for it by command") from None
+    finally:
+        if running.returncode is None:  # it took too long, or this server ends
+            running.kill()
+            await running.wait()
     if running.returncode:
         said = complaint.decode(errors="replace").strip().splitlines()
         raise ClientError(said[-1].removeprefix("faretide: ") if said else "the bundle could not be made")

@@ -7,6 +7,7 @@ from statistics import median
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from agents.runtime import raw_fetch
 from infra.cli.doctoring.findings import Patient, Told, fail, ok, skip, warn
 from infra.clients.connection import kafka_consumer
 from infra.clients.consumer import places_of
@@ -142,6 +143,7 @@ async def _read_to(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], 
 
 async def _consumer(patient: Patient) -> AIOKafkaConsumer:
     connection = patient.connect()
+    raw_fetch.install()  # anybody can write a record that aiokafka alone would meet again for ever
     consumer = kafka_consumer(connection.kafka(), request_timeout_ms=5_000, enable_auto_commit=False)
     try:
         await start(consumer, connection)

@@ -1,8 +1,12 @@
-"""The dashboard beside `faretide up` leaves its token nowhere."""
+"""The dashboard leaves its token nowhere, and ends when it is told to."""
 
+import asyncio
+import socket
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
+import uvicorn
 
 import infra.logging
 from infra.cli import dashboard, worker
@@ -42,3 +46,42 @@ def test_the_one_beside_gets_its_token_by_environment_and_keeps_it(monkeypatch, 
     assert not [word for word in command if "sesame" in word]
     assert environment["FARETIDE_DASHBOARD_TOKEN"] == "sesame"
     assert "FARETIDE_DASHBOARD_TOKEN_FILE" not in environment
+
+
+async def test_a_page_whose_reader_sleeps_does_not_keep_the_server(monkeypatch):
+    """A laptop that is closed leaves a socket that takes no more; the server waits for it a while, and ends."""
+    monkeypatch.setattr(dashboard, "GRACE_S", 1)
+
+    spoken = asyncio.Event()
+
+    async def speaking(_scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        while True:
+            await send({"type": "websocket.send", "text": "x" * 1_000_000})
+            spoken.set()
+
+    config = dashboard.served(speaking)
+    config.load()
+    server = uvicorn.Server(config)
+    server.servers, server.lifespan = [], SimpleNamespace(should_exit=False, state={}, shutdown=_at_once)
+    ours, sleeper = socket.socketpair()
+    loop = asyncio.get_running_loop()
+    protocol = partial(
+        config.http_protocol_class, config=config, server_state=server.server_state, app_state={}, _loop=loop
+    )
+    with sleeper:
+        await loop.connect_accepted_socket(protocol, ours)
+        sleeper.sendall(UPGRADE)
+        await asyncio.wait_for(spoken.wait(), 20)
+        await asyncio.wait_for(server.shutdown(), 20)
+
+
+async def _at_once():
+    """Nothing to end."""
+
+
+UPGRADE = (
+    b"GET /api/boards HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\n"
+    b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)

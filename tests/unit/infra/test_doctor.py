@@ -8,13 +8,18 @@ from types import SimpleNamespace
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.consumer import fetcher
 
+from agents.runtime import raw_fetch
 from infra.cli.doctor import checks
+from infra.cli.doctoring import records
 from infra.cli.doctoring.brokers import REFUSES_BY_AGE, broker_settings, copy_faults, session_faults, too_old
 from infra.cli.doctoring.findings import Check, Disk, Level, Patient, disk_of, examine, ok
 from infra.cli.doctoring.groups import Group, group_finding
 from infra.cli.doctoring.machine import GIB, check_embedded, disk_finding
 from infra.cli.doctoring.records import skew_finding
+from infra.clients.connection import Connection
+from infra.clients.endpoints import Endpoints
 from infra.clients.errors import NothingRunsError, UnreachableError
 from infra.clients.sessions import LEAST_SESSION
 from infra.settings import Settings
@@ -171,6 +176,23 @@ async def test_what_a_broker_does_not_tell_is_not_known():
             return [SimpleNamespace(to_object=lambda some=some: {"resources": some}) for some in answers]
 
     assert await broker_settings(Brokers(), [1, 2]) == {1: {LEAST_SESSION: "6000"}, 2: {}}
+
+
+async def test_records_are_sampled_whatever_their_headers_are_named(monkeypatch):
+    """Before anything is read the lenient batches are in place."""
+    monkeypatch.setattr(fetcher, "MemoryRecords", object())
+    monkeypatch.setattr(fetcher, "PartitionRecords", object())
+    found = []
+
+    async def start(_consumer, _connection):
+        found.append(fetcher.MemoryRecords)
+        raise ConnectionError
+
+    monkeypatch.setattr(records, "start", start)
+    connection = Connection(endpoints=Endpoints(bootstrap="127.0.0.1:1", registry_url=""))
+    with pytest.raises(ConnectionError):
+        await records._consumer(Patient(settings=Settings(), connect=lambda: connection))
+    assert found == [raw_fetch._MemoryRecords]
 
 
 def test_partitions_without_leader_or_copies_are_named():

@@ -1,6 +1,7 @@
 """What may change things: only operators, only from our own page or a program, under the name of who asked."""
 
 import asyncio
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -72,6 +73,15 @@ def test_every_answer_carries_the_security_headers(client):
     answer = client.post("/api/redrive", json={})
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert answer.headers["x-frame-options"] == "DENY"
+
+
+def test_a_browser_asks_again_for_every_file_of_the_page(client):
+    """Their names stay over releases: an old script would talk to a new server."""
+    page = client.get("/")
+    files = re.findall(r'(?:src|href)="(/[^"]+)"', page.text)
+    assert len(files) >= 3
+    for answer in (page, *map(client.get, files)):
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-cache")
 
 
 @pytest.mark.parametrize(("path", "most"), [("/api/session", 4 << 10), ("/api/redrive", 1 << 20)])
