@@ -2,12 +2,13 @@
 import { useEffect, useRef, useState } from "react";
 import { Mark, Icon } from "./parts/icons";
 import { type Badge, Choice, Empty, To } from "./parts/basics";
+import { Boundary } from "./parts/Boundary";
 import { CompareBar } from "./parts/CompareBar";
 import { Drops } from "./parts/Drops";
 import { ZoneBar } from "./parts/ZoneBar";
 import { Scrubber } from "./parts/Scrubber";
 import { SignIn } from "./parts/SignIn";
-import { go, live, useAddress, useBoard, useStatus } from "./use";
+import { go, live, pathOf, useAddress, useBoard, useStatus } from "./use";
 import { ClockContext, useStored } from "./stored";
 import { Lineage } from "./views/Lineage";
 import { CityMap } from "./views/CityMap";
@@ -122,7 +123,9 @@ function Frame({ role, theme, setTheme }: { role: string; theme: Theme; setTheme
           <ZoneBar />
           <CompareBar />
           <div className="view-box">
-            <View view={address.view} item={address.item} role={role} />
+            <Boundary where={pathOf(address)}>
+              <View view={address.view} item={address.item} role={role} />
+            </Boundary>
           </div>
         </main>
         <Help dialog={help} />

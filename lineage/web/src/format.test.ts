@@ -13,5 +13,7 @@ describe("values read short, with their unit", () => {
     expect(money(1250, "points")).toBe("12.50 points");
   });
   it("multipliers", () => expect(multiplier(130)).toBe("1.30×"));
+  it("instants that no calendar has are told as they are", () =>
+    expect([1.79e18, 8.64e15, Number.NaN].map((at) => instant(at, "local", { date: true }))).toEqual(["1790000000000000000", expect.any(String), "NaN"]));
   it("instants in UTC", () => expect(instant(1_700_000_000_250, "utc", { ms: true, date: true })).toBe("2023-11-14 22:13:20.250"));
 });

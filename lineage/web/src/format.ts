@@ -44,10 +44,11 @@ export function money(minor: number, currency: string): string {
 
 export type Clock = "utc" | "local";
 
-/** An instant of day, to the second or millisecond. */
+/** An instant of day, to the second or millisecond; one beyond the calendar, which anybody may write, is its number. */
 export function instant(at_ms: number, clock: Clock, options: { ms?: boolean; date?: boolean } = {}): string {
   const at = new Date(at_ms);
   const shifted = clock === "utc" ? at : new Date(at_ms - at.getTimezoneOffset() * 60_000);
+  if (Number.isNaN(shifted.getTime())) return String(at_ms);
   const text = shifted.toISOString();
   return `${options.date ? `${text.slice(0, 10)} ` : ""}${text.slice(11, options.ms ? 23 : 19)}`;
 }

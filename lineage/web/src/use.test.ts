@@ -10,5 +10,7 @@ describe("the address", () => {
     expect(addressOf(path!, `?${search}`)).toEqual(address);
   });
 
+  it("that is cut off within a character is taken as it stands", () => expect(addressOf("/quotes/%E0%A4", "").item).toBe("%E0%A4"));
+
   it("without a path means the lineage", () => expect(addressOf("/", "").view).toBe("lineage"));
 });

@@ -60,7 +60,16 @@ export interface Address {
 
 export function addressOf(path: string, search: string): Address {
   const [, view = "", item = ""] = path.split("/");
-  return { view: view || "lineage", item: decodeURIComponent(item), query: Object.fromEntries(new URLSearchParams(search)) };
+  return { view: view || "lineage", item: decoded(item), query: Object.fromEntries(new URLSearchParams(search)) };
+}
+
+/** What a part of a path says; one that is cut off within a character is taken as it stands. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 export function pathOf(address: Address): string {

@@ -26,6 +26,7 @@ export function To({ view, item = "", query = {}, children, className }: Partial
       onClick={(event) => {
         if (event.metaKey || event.ctrlKey || event.shiftKey) return;
         event.preventDefault();
+        event.stopPropagation(); // a row around it would go there once more
         go(address);
       }}
     >

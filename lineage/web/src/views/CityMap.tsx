@@ -1,14 +1,15 @@
 // The city: cells by what they cost, who waits, who is free; as a map or as a table.
 import { cellToLatLng } from "h3-js";
-import { useMemo, useRef, useState } from "react";
-import { Choice, Empty } from "../parts/basics";
+import { useCallback, useMemo, useRef, useState } from "react";
+import { Choice, Empty, To } from "../parts/basics";
 import { CellPanel } from "../parts/CellPanel";
 import { MapCanvas } from "../parts/MapCanvas";
 import type { Scene } from "../painting";
 import { duration, multiplier } from "../format";
 import { type Cell, type Metric, METRICS, type Zone } from "../hexes";
 import type { Values } from "../live";
-import { go, useBoard, useQuery, useThen } from "../use";
+import { useRows } from "../rows";
+import { go, useAddress, useBoard, useQuery, useThen } from "../use";
 import { useZones } from "../zones";
 
 export function CityMap({ chosen }: { chosen: string }) {
@@ -77,6 +78,8 @@ function Table({ scene }: { scene: Scene }) {
         .slice(0, 300),
     [scene.cells, scene.product, scene.picked],
   );
+  const { query } = useAddress();
+  const at = useRows(rows.map(({ index }) => index), useCallback((index: string) => go({ item: index }), []));
   return (
     <div className="scroll" tabIndex={0} role="region" aria-label="Rows">
       <table>
@@ -85,9 +88,9 @@ function Table({ scene }: { scene: Scene }) {
           <tr><th>Cell</th><th>Place</th><th className="right">Multiplier</th><th className="right">Demand</th><th className="right">Idle</th><th className="right">Busy</th><th className="right">Wait</th></tr>
         </thead>
         <tbody>
-          {rows.map(({ index, cell, product }) => (
-            <tr key={index} className="pick" aria-selected={index === scene.chosen} onClick={() => go({ item: index })}>
-              <td className="mono">{index}</td>
+          {rows.map(({ index, cell, product }, row) => (
+            <tr key={index} className={`pick${row === at ? " open" : ""}`} data-at={row === at} aria-selected={index === scene.chosen} onClick={() => go({ item: index })}>
+              <td className="mono"><To view="map" item={index} query={query}>{index}</To></td>
               <td className="muted">{cellToLatLng(index).map((degrees) => degrees.toFixed(3)).join(", ")}</td>
               <td className="right"><b>{multiplier(cell[3][product] ?? 100)}</b></td>
               <td className="right">{((cell[4][product] ?? 0) / 10).toFixed(1)}</td>
