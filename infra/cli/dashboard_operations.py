@@ -1,7 +1,7 @@
 """What operators may do from the dashboard: look at a refused record, put records back, fetch a bundle.
 
 The same rules as `faretide dlq redrive` and `faretide bundle`: dry run first, the workers' own checks, an
-audit row before anything is published. Each opens what it needs and closes it; the dashboard itself writes nothing.
+audit row before anything is published. Each opens what it needs and closes it; `lineage` itself writes nothing.
 """
 
 import asyncio
@@ -15,17 +15,15 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from infra.cli.dead_letters.audit import Audit
-from infra.cli.dead_letters.checking import Candidate, Checked, candidates_of, check
+from infra.cli.dead_letters.checking import Candidate, Checked, candidates_of
 from infra.cli.dead_letters.files import line_of
 from infra.cli.dead_letters.letters import letter_place, open_letters
-from infra.cli.dead_letters.redriving import redrive, without_redriven
-from infra.cli.preparing import CHECKS, Refused
+from infra.cli.dead_letters.redriving import checked, redrive
+from infra.cli.preparing import Refused
 from infra.clients.connection import Connection
 from infra.clients.database import find_database, open_database
 from infra.clients.errors import ClientError
-from infra.clients.registry import Registry
 from infra.settings import Settings
-from topics.catalogue import topic_named
 
 MOST_LETTERS = 200
 BUNDLE_WITHIN_S = 120.0
@@ -60,16 +58,11 @@ class Operations:
             letters = await box.at([letter_place(name) for name in wanted])
         edits = asked.get("edits") or {}
         candidates = [_edited(one, edits) for one in candidates_of(list(letters.values()))]
-        async with Registry(self.connection) as registry:
-            ids = dict(await registry.ids_of([topic_named(name) for name in CHECKS]))
-        ready, refused = check(candidates, ids)
         async with open_database(find_database(self.settings)) as database:
             audit = Audit(database)
             await audit.check_version()
-            rounds = await audit.rounds(sorted({one.letter.dlq.name for one in ready}))
-            before = without_redriven(ready, rounds)
-            ready = [one for one in ready if one.number not in {late.line for late in before}]
-            told = _told(candidates, ready, [*refused, *before], gone=len(wanted) - len(letters))
+            ids, ready, refused = await checked(self.connection, audit, candidates)
+            told = _told(candidates, ready, refused, gone=len(wanted) - len(letters))
             if not asked.get("yes") or not ready:
                 return told | {"redrive_id": "", "published": [], "failed": []}
             reason = str(asked.get("reason", ""))[:500]
@@ -77,9 +70,9 @@ class Operations:
         published = [
             {"letter": "@".join(map(str, one.letter[:3])), "place": f"{one.partition}@{one.offset}"}
             for one in put
-            if one.problem is None
+            if not one.trouble
         ]
-        failed = [{"letter": "@".join(map(str, one.letter[:3])), "sentence": one.problem} for one in put if one.problem]
+        failed = [{"letter": "@".join(map(str, one.letter[:3])), "sentence": one.trouble} for one in put if one.trouble]
         return told | {"redrive_id": name, "published": published, "failed": failed}
 
     async def bundle(self, asked: Mapping[str, Any], _who: str) -> dict[str, Any]:

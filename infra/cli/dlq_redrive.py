@@ -1,6 +1,6 @@
 """`faretide dlq redrive` and `history`: refused records back into their topics, and what became of them."""
 
-from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +12,7 @@ from infra.cli.given import refuse_beside
 from infra.cli.output import complain, say, say_json, say_table
 
 if TYPE_CHECKING:
-    from infra.cli.dead_letters.audit import Audit, Put
+    from infra.cli.dead_letters.audit import Put
     from infra.cli.dead_letters.checking import Candidate, Checked
     from infra.cli.dead_letters.letters import LetterBox, Wanted
     from infra.cli.preparing import Refused
@@ -52,7 +52,7 @@ def redrive_command(
     are added. Each record has an audit row before it is published. Exit code 3: some were refused.
     """
     from infra.cli.control_files import login_name
-    from infra.cli.dead_letters.redriving import redrive
+    from infra.cli.dead_letters.redriving import checked, redrive
 
     if file:
         refuse_beside(context, "--file", *READ_WITH_FILE)
@@ -73,7 +73,9 @@ def redrive_command(
         async with open_database(find_database(session.settings)) as connection:
             audit = Audit(connection)
             await audit.check_version()
-            ids, ready, refused = await _checked(session, audit, candidates, attempts=attempts, again=again)
+            ids, ready, refused = await checked(
+                session.connection, audit, candidates, most_attempts=attempts, again=again
+            )
             if not yes or not ready:
                 return ready, sorted([*lost, *refused]), "", []
             redrive_id, put = await redrive(session.connection, audit, ready, ids, author=who, reason=reason)
@@ -135,43 +137,20 @@ async def _candidates(
     return joined(lines, await box.at(places))
 
 
-async def _checked(
-    session: "Session",
-    audit: "Audit",
-    candidates: "Sequence[Candidate]",
-    *,
-    attempts: int,
-    again: bool,
-) -> "tuple[dict[str, int], list[Checked], list[Refused]]":
-    """Schema ids by topic, records that would be taken, and refusals."""
-    from infra.cli.dead_letters.checking import check
-    from infra.cli.dead_letters.redriving import without_redriven
-    from infra.cli.preparing import CHECKS
-    from infra.clients.registry import Registry
-    from topics.catalogue import topic_named
-
-    async with Registry(session.connection) as registry:
-        ids = await registry.ids_of([topic_named(name) for name in CHECKS])
-    ready, refused = check(candidates, ids, most_attempts=attempts)
-    rounds = {} if again else await audit.rounds(sorted({one.letter.dlq.name for one in ready}))
-    before = without_redriven(ready, rounds)
-    out = {one.line for one in before}
-    return dict(ids), [one for one in ready if one.number not in out], [*refused, *before]
-
-
 def _report(
     ready: "list[Checked]", refused: "list[Refused]", redrive_id: str, put: "list[Put]", *, dry: bool, as_json: bool
 ) -> None:
     """Say what was or would be done; end with code 3 if something was refused."""
-    failed = [one for one in put if one.problem is not None]
+    failed = [one for one in put if one.trouble]
     if as_json:
         said = {"redrive_id": redrive_id, "dry_run": dry, "ready": len(ready), "published": len(put) - len(failed)}
-        say_json(said | {"edited": sum(one.edited for one in ready), "refused": refused, "failed": failed})
+        troubles = [asdict(one) | {"trouble": one.trouble} for one in failed]
+        say_json(said | {"edited": sum(one.edited for one in ready), "refused": refused, "failed": troubles})
     else:
         for one in refused:
             complain(f"letter {one.line}{f', field {one.field}' if one.field else ''}, rule {one.rule}: {one.sentence}")
         for lost in failed:
-            complain(f"{lost.letter[0]}@{lost.letter[1]}@{lost.letter[2]} was not published: {lost.problem}")
+            complain(f"{lost.letter[0]}@{lost.letter[1]}@{lost.letter[2]} {lost.trouble}")
         edited = sum(one.edited for one in ready)
         if dry:
             say(f"would redrive {len(ready)} records, {edited} of them edited; {len(refused)} refused; --yes does it")

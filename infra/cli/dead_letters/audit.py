@@ -34,13 +34,20 @@ At = tuple[str, int, int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Put:
-    """What became of one record: where it was published, or why it was not."""
+    """What became of one record: where it was published, or why it was not; neither where no broker said."""
 
     letter: At
     partition: int | None = None
     offset: int | None = None
     at_ms: int = 0
     problem: str | None = None
+
+    @property
+    def trouble(self) -> str:
+        """Why it cannot be called published; empty if it can."""
+        if self.problem is not None:
+            return f"was not published: {self.problem}"
+        return "" if self.offset is not None else "may be published or not: no broker acknowledged it"
 
 
 def at_of(one: Checked) -> At:
@@ -81,7 +88,7 @@ class Audit:
             ) from None
 
     async def completed(self, redrive_id: str, put: Sequence[Put]) -> None:
-        """Note what became of each."""
+        """Note what became of each; one of which nothing is known stays a row without a place."""
         rows = [
             (
                 *one.letter,
@@ -92,6 +99,7 @@ class Audit:
                 one.problem,
             )
             for one in put
+            if one.offset is not None or one.problem is not None
         ]
         async with self.connection.transaction():
             await self.connection.executemany(_PUBLISHED, rows)

@@ -3,6 +3,7 @@
 published at p@o ──> refused again · late · answered · judged · or none of these: taken, and nothing said of it
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,9 +23,11 @@ from topics.catalogue import (
     topic_named,
 )
 
-MOST = 100_000
 SKEW_MS = 10_000
 """Clocks of broker and database may differ by this much."""
+WITHIN_MS = 3_600_000
+"""What is said of a record is said so soon, outages included: no more is read of topics that hold a week."""
+ANSWERED_IN = {QUOTE_REQUESTS.name: QUOTES, RIDE_EVENTS.name: BOOKING_DECISIONS}
 
 Row = Mapping[str, Any]
 Published = tuple[str, int, int]
@@ -40,14 +43,13 @@ class Fate:
 
 async def fates_of(reader: Reader, rows: Sequence[Row]) -> list[Fate]:
     """The fate of each audit row, in order. Raises UnreachableError."""
-    published = [row for row in rows if row["published_offset"] is not None]
+    together: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        if row["published_offset"] is not None:
+            together[row["redrive_id"], row["source_topic"]].append(row)
     told: dict[Published, Fate] = {}
-    if published:
-        from_ms = min(round(row["published_at"].timestamp() * 1000) for row in published) - SKEW_MS
-        for name in sorted({row["source_topic"] for row in published}):
-            keys = {row["record_key"] for row in published if row["source_topic"] == name}
-            told |= await _answers(reader, topic_named(name), from_ms, keys)
-        told |= await _refusals(reader, published, from_ms)
+    for (_, topic), published in together.items():
+        told |= await _told(reader, topic_named(topic), published)
     return [_fate(row, told) for row in rows]
 
 
@@ -55,44 +57,51 @@ def _fate(row: Row, told: Mapping[Published, Fate]) -> Fate:
     if row["problem"] is not None:
         return Fate("not-published", row["problem"])
     if row["published_offset"] is None:
-        return Fate("unknown", f"the command ended before it knew: look for the header of {row['redrive_id']}")
-    place = row["source_topic"], row["published_partition"], row["published_offset"]
-    return told.get(place, Fate("taken", "published, and neither refused nor late since"))
+        return Fate("unknown", f"no acknowledgement is noted: look for the header of {row['redrive_id']}")
+    return told.get(_place(row), Fate("taken", "published, and neither refused nor late since"))
 
 
-async def _refusals(reader: Reader, rows: Sequence[Row], from_ms: int) -> dict[Published, Fate]:
-    """Records refused again, or late, by the place they were published at."""
-    letters = [dead_letters_of(topic_named(name)) for name in sorted({row["source_topic"] for row in rows})]
-    found: dict[Published, Fate] = {}
-    for entry in await reader.between([*letters, LATE_EVENTS], from_ms, 2**62, most=MOST):
-        said = entry.record
-        if said is None:
-            continue
-        place = said.topic, said.partition, said.offset
-        if entry.topic is LATE_EVENTS:
-            found[place] = Fate("late", f"came {said.late_by_ms} ms after its pane's grace: counted nowhere")
-        else:
-            where = f"{entry.topic.name}@{entry.partition}@{entry.offset}"
-            found[place] = Fate("refused-again", f"{said.rule} at attempt {said.attempt}: {said.sentence} ({where})")
+def _place(row: Row) -> Published:
+    return row["source_topic"], row["published_partition"], row["published_offset"]
+
+
+async def _told(reader: Reader, topic: Topic, rows: Sequence[Row]) -> dict[Published, Fate]:
+    """What is said of records of one redrive and topic; where topics no longer reach as far back, that."""
+    instants = [round(row["published_at"].timestamp() * 1000) for row in rows]
+    from_ms, to_ms = min(instants) - SKEW_MS, max(instants) + WITHIN_MS
+    telling = [
+        dead_letters_of(topic),
+        LATE_EVENTS,
+        *(ANSWERED_IN[name] for name in [topic.name] if name in ANSWERED_IN),
+    ]
+    begins, ends = await reader.begins_and_ends()
+    starts, stops = await reader.ends_at(telling, from_ms), await reader.ends_at(telling, to_ms)
+    # Where what is kept begins after that instant, something may be gone; keys of letters and of records are the same.
+    cut = sorted({place[0] for place, start in starts.items() if start <= begins[place] and begins[place] > 0})
+    keys = {row["record_key"] for row in rows} | {b""}
+    spans = {
+        TopicPartition(*place): (start, min(stops[place], ends[place]))
+        for place, start in starts.items()
+        if start < min(stops[place], ends[place])
+    }
+    gone = Fate("forgotten", f"{' and '.join(cut)} no longer reach back to it")
+    found = {_place(row): gone for row in rows} if cut else {}
+    for entry in await reader.spans(spans, lambda raw: (raw.key or b"") in keys):
+        if entry.record is not None:
+            place, fate = _said(topic, entry)
+            found[place] = fate
     return found
 
 
-async def _answers(reader: Reader, topic: Topic, from_ms: int, keys: set[bytes]) -> dict[Published, Fate]:
-    """What the services answered to records of `topic` with those keys, by the place of the record."""
-    answering = {QUOTE_REQUESTS.name: QUOTES, RIDE_EVENTS.name: BOOKING_DECISIONS}.get(topic.name)
-    if answering is None:
-        return {}
-    starts = await reader.ends_at([answering], from_ms)
-    _, ends = await reader.begins_and_ends()
-    spans = {TopicPartition(*place): (first, ends[place]) for place, first in starts.items() if first < ends[place]}
-    entries = await reader.spans(spans, lambda raw: raw.key in keys)
-    return {place: fate for entry in entries if entry.record for place, fate in [_answered(topic, entry)]}
-
-
-def _answered(topic: Topic, entry: Entry) -> tuple[Published, Fate]:
+def _said(topic: Topic, entry: Entry) -> tuple[Published, Fate]:
+    """Of which record an entry speaks, and what it says."""
     said, where = entry.record, f"{entry.topic.name} {entry.partition}@{entry.offset}"
-    if entry.topic is QUOTES:
+    if entry.topic in {QUOTES, BOOKING_DECISIONS}:
         outcome = f"{said.outcome.lower()} {said.refusal}".strip()
-        return (topic.name, entry.partition, said.request_offset), Fate("answered", f"{outcome} ({where})")
-    outcome = f"{said.outcome.lower()} {said.refusal}".strip()
-    return (topic.name, entry.partition, said.acceptance_offset), Fate("judged", f"{outcome} ({where})")
+        if entry.topic is QUOTES:
+            return (topic.name, entry.partition, said.request_offset), Fate("answered", f"{outcome} ({where})")
+        return (topic.name, entry.partition, said.acceptance_offset), Fate("judged", f"{outcome} ({where})")
+    place = said.topic, said.partition, said.offset
+    if entry.topic is LATE_EVENTS:
+        return place, Fate("late", f"came {said.late_by_ms} ms after its pane's grace: counted nowhere")
+    return place, Fate("refused-again", f"{said.rule} at attempt {said.attempt}: {said.sentence} ({where})")

@@ -114,7 +114,7 @@ function Done({ told, topic }: { told: Told; topic: string }) {
           <li key={one.letter}>{one.letter.split("@").slice(1).join("@")} is now <To view="messages" item={topic} query={{ place: one.place }} className="mono">{topic} {one.place}</To></li>
         ))}
       </ul>
-      {told.failed.map((one) => <div key={one.letter} className="warn error"><b>not published</b><span>{one.sentence}</span></div>)}
+      {told.failed.map((one) => <div key={one.letter} className="warn error"><b>{one.letter}</b><span>{one.sentence}</span></div>)}
     </section>
   );
 }
