@@ -13,7 +13,7 @@ SEEDS ?= 20
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help run test check unit broker browser faults soak overload mutants recording replays golden simulations incidents frames bench web audit format lock jars results clean
+.PHONY: help run test check unit broker browser faults soak overload mutants recording replays golden simulations incidents frames bench web audit format lock jars clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -37,7 +37,7 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 run: $(VENV)/.run ## Start broker, registry, Postgres, services and the city; Ctrl-C stops it all (ARGS="--scale 5")
 	$(BIN)/faretide up $(ARGS)
 
-test: check ## Everything CI runs: the checks, then all tests, broker tests included; those in a browser: make browser
+test: check ## The checks, then all tests, broker tests included, as CI does after make audit; those in a browser: make browser
 	$(BIN)/python -m pytest -n auto -m "not broker" $(ARGS)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "broker and not alone" $(ARGS)
 	$(BIN)/python -m pytest -m "alone and not browser" $(ARGS)

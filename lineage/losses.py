@@ -7,10 +7,10 @@ from typing import Any
 
 from infra.clients.consumer import Entry
 from topics.ledger import DeadLettered, EventArrivedLate
+from windows.panes import pane_start
 
 KEPT = 200
 MINUTE_MS = 60_000
-PANE_MS = 10_000
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class Losses:
                 "place": f"{event.partition}@{event.offset}",
                 "id": event.id,
                 "at_ms": event.at_ms,
-                "pane_ms": event.at_ms - event.at_ms % PANE_MS,
+                "pane_ms": pane_start(event.at_ms),
                 "late_by_ms": event.late_by_ms,
                 "service": event.service,
             },

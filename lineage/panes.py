@@ -11,8 +11,8 @@ from lineage.reader import Reader
 from topics.catalogue import DEMAND_CELLS
 from topics.counts import CountKind, DemandCellsCounted
 from windows.hexagons import zone_key, zone_of
+from windows.panes import PANE_MS
 
-PANE_MS = 10_000
 PANES = 36
 MOST = 20_000
 

@@ -58,12 +58,14 @@ def _named(values: Mapping[str, float], name: str) -> Samples:
     return [((), values[name])] if name in values else []
 
 
-def counter(name: str, meaning: str, *, meter: str, services: tuple[str, ...] = EVERY, label: str = "") -> Metric:
-    """A total since the start; with `label`, one for each name after the dot of `meter`."""
+def counter(
+    name: str, unit: str, meaning: str, *, meter: str, services: tuple[str, ...] = EVERY, label: str = ""
+) -> Metric:
+    """A total of `unit` since the start; with `label`, one for each name after the dot of `meter`."""
     return Metric(
         name=name,
         kind=Kind.COUNTER,
-        unit=name.rpartition("_")[2],
+        unit=unit,
         meaning=meaning,
         services=services,
         meter=meter,

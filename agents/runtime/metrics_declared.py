@@ -105,7 +105,7 @@ PROCESS = (
         scale=0.001,
         meaning="when the process began to work (Unix time); `changes()` of it counts restarts",
     ),
-    counter("assignments", "assignments of partitions this worker began", meter="assignments"),
+    counter("assignments", "assignments", "assignments of partitions this worker began", meter="assignments"),
     gauge(
         "busy_ratio",
         "ratio",
@@ -119,7 +119,13 @@ PROCESS = (
         meter="shed_level",
     ),
     gauge("resident_memory_bytes", "bytes", "memory of the process that is in RAM", meter="resident_bytes"),
-    counter("gc_collections", "garbage collections, by generation", meter="gc_collections.", label="generation"),
+    counter(
+        "gc_collections",
+        "collections",
+        "garbage collections, by generation",
+        meter="gc_collections.",
+        label="generation",
+    ),
     durations("gc_pause_seconds", "one garbage collection, in which all threads stand still", meter="gc_ms"),
     durations("loop_delay_seconds", "how much later than asked the event loop took a turn", meter="loop_delay_ms"),
 )
@@ -132,10 +138,11 @@ WORK = (
         meter="lateness_ms",
         services=("supply", "demand", "quotes"),
     ),
-    counter("dead_letters", "records refused", meter="dead_letters"),
-    counter("late_events", "events after their pane's grace", meter="late_events", services=COUNTING),
+    counter("dead_letters", "letters", "records refused", meter="dead_letters"),
+    counter("late_events", "events", "events after their pane's grace", meter="late_events", services=COUNTING),
     counter(
         "partitioner_alerts",
+        "producers",
         "producers found to place keys by another rule than others",
         meter="partitioner_alerts",
         services=("supply", "demand", "quotes"),
@@ -150,30 +157,47 @@ WORK = (
         services=("supply",),
     ),
     counter(
-        "products_ignored", "products beyond the 32 that fit one axis", meter="products_ignored", services=COUNTING
+        "products_ignored",
+        "products",
+        "products beyond the 32 that fit one axis",
+        meter="products_ignored",
+        services=COUNTING,
     ),
 )
 
 PRICES = (
-    counter("ticks", "ticks priced with the model", meter="ticks", services=("pricing",)),
+    counter("ticks", "ticks", "ticks priced with the model", meter="ticks", services=("pricing",)),
     counter(
-        "ticks_without_model", "ticks priced without the model", meter="ticks_without_model", services=("pricing",)
+        "ticks_without_model",
+        "ticks",
+        "ticks priced without the model",
+        meter="ticks_without_model",
+        services=("pricing",),
     ),
     counter(
         "ticks_without_supply",
+        "ticks",
         "ticks priced while a source partition of supply was silent: no price may rise",
         meter="ticks_without_supply",
         services=("pricing",),
     ),
-    counter("prices_computed", "prices of a cell and product in ticks", meter="prices_computed", services=("pricing",)),
+    counter(
+        "prices_computed",
+        "prices",
+        "prices of a cell and product in ticks",
+        meter="prices_computed",
+        services=("pricing",),
+    ),
     counter(
         "prices_at_bounds",
+        "prices",
         "those of them held by cap or floor of their jurisdiction",
         meter="prices_at_bounds",
         services=("pricing",),
     ),
     counter(
         "tick_fallbacks",
+        "ticks",
         "ticks priced without the model, by why: a code of docs/reasons.md",
         meter="tick_fallbacks.",
         label="reason",
@@ -181,9 +205,10 @@ PRICES = (
     ),
     durations("tick_seconds", "computing one tick", meter="tick_ms", services=("pricing",)),
     gauge("table_rows", "rows", "rows of the panes table in memory", meter="table_rows", services=("pricing",)),
-    counter("quotes", "quote requests answered", meter="quotes.", label="outcome", services=("quotes",)),
+    counter("quotes", "quotes", "quote requests answered", meter="quotes.", label="outcome", services=("quotes",)),
     counter(
         "quote_fallbacks",
+        "quotes",
         "quotes priced without a fresh tick of a model, by why: a code of docs/reasons.md",
         meter="quote_fallbacks.",
         label="reason",
@@ -196,9 +221,13 @@ PRICES = (
         services=("quotes",),
     ),
     counter(
-        "requests_repeated", "requests whose quote existed already", meter="requests_repeated", services=("quotes",)
+        "requests_repeated",
+        "requests",
+        "requests whose quote existed already",
+        meter="requests_repeated",
+        services=("quotes",),
     ),
-    counter("bookings", "acceptances judged", meter="bookings.", label="outcome", services=("quotes",)),
+    counter("bookings", "acceptances", "acceptances judged", meter="bookings.", label="outcome", services=("quotes",)),
     gauge("quotes_remembered", "quotes", "binding quotes in memory", meter="quotes_remembered", services=("quotes",)),
     gauge(
         "conflicting_quotes",
@@ -217,13 +246,30 @@ PRICES = (
 )
 
 RECORDS = (
-    counter("records_recorded", "records written to the database", meter="records_recorded", services=("recorder",)),
-    counter("records_repeated", "records the database had already", meter="records_repeated", services=("recorder",)),
     counter(
-        "records_expired", "records older than the database keeps", meter="records_expired", services=("recorder",)
+        "records_recorded",
+        "records",
+        "records written to the database",
+        meter="records_recorded",
+        services=("recorder",),
+    ),
+    counter(
+        "records_repeated",
+        "records",
+        "records the database had already",
+        meter="records_repeated",
+        services=("recorder",),
+    ),
+    counter(
+        "records_expired",
+        "records",
+        "records older than the database keeps",
+        meter="records_expired",
+        services=("recorder",),
     ),
     counter(
         "records_unreadable",
+        "records",
         "records that could not be decoded, kept as rows of their bytes",
         meter="records_unreadable",
         services=("recorder",),

@@ -1,10 +1,10 @@
 """What a policy would have made of the ticks of the last hour: read from `surge.v1`, priced again, counted up."""
 
-import re
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
+from infra.cli.ages import age_ms
 from infra.cli.control_drafts import Said, now_ms, policy_draft
 from infra.cli.control_log import ControlLog, control_session
 from infra.cli.control_reports import Difference
@@ -19,8 +19,6 @@ from topics.catalogue import SURGE
 from topics.control import PricingPolicySet
 from topics.prices import SurgeTicked
 
-_AGE = re.compile(r"(\d+)(s|m|h|d)")
-_UNIT_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 ASSUMED = (
     "multipliers the market wanted are as recorded; every guardrail is applied again, each zone from its first tick on",
     "riders would not have answered other prices otherwise",
@@ -44,14 +42,14 @@ class DryRun:
 
 async def dry_run(values: dict[str, Any], last: str) -> DryRun:
     """Try the policy in `values` on the ticks appended in that time. Raises CommandError if it breaks a rule."""
-    age_ms = parse_age(last)
+    back_ms = parse_age(last)
     async with control_session("policy") as session:
         log = await session.read()
         base = log.policies.succession.newest(str(values.get("market", "")))
         said = Said(reason="dry run", based_on=base, effective_from="now")
         draft = policy_draft(values, said, log, at_ms=now_ms())
         trial = _Trial(log, draft.record, draft.changes or [])
-        start_ms = draft.record.effective_from_ms - age_ms
+        start_ms = draft.record.effective_from_ms - back_ms
         async with aclosing(tail(session.connection, SURGE, session.ids, start=start_ms, follow=False)) as entries:
             async for entry in entries:
                 trial.take(entry)
@@ -110,10 +108,10 @@ def parse_age(text: str) -> int:
     >>> parse_age("10m")
     600000
     """
-    found = _AGE.fullmatch(text)
-    if not found:
+    found_ms = age_ms(text)
+    if found_ms is None:
         raise CommandError(f"--last must be an age such as 90s, 10m or 1h, got {text!r}", ExitCode.USAGE)
-    return int(found[1]) * _UNIT_MS[found[2]]
+    return found_ms
 
 
 def tell(run: DryRun, *, top: int, as_json: bool) -> None:

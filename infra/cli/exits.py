@@ -30,7 +30,10 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.REFUSED: "the quote request was refused",
     ExitCode.EXPIRED: "the quote request was answered after its deadline, without a price",
     ExitCode.NO_ANSWER: "nobody answered the quote request in time",
-    ExitCode.AGENT_FAILED: "a worker ended because an agent failed; start it again",
+    ExitCode.AGENT_FAILED: (
+        "a worker ended because an agent failed, the group refused its session, or it could not flush within nine "
+        "seconds of a stop; its last log line says which"
+    ),
     ExitCode.REPLACED: "a worker ended because another process took its place; leave it",
     ExitCode.STALLED: "a worker ended because it stopped reading; start it again",
     ExitCode.DENIED: "credentials, a right or a certificate was refused; the sentence names the setting or the right",

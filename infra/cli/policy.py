@@ -137,7 +137,7 @@ def dry_run_command(
 
 
 def freeze_command(market: Market, reason: Because, author: Orderer = "", *, as_json: AsJson = False) -> None:
-    """Hold every multiplier of a market at 1.00 from now on, until `policy unfreeze`.
+    """Hold every multiplier of a market at 1.00, or the cap where one is lower, from now on until `policy unfreeze`.
 
     Versions that are to begin later are frozen too. Overrides and locked prices stand. Quotes say so within 2 s.
     """

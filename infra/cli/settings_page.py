@@ -2,6 +2,7 @@
 
 from pydantic import SecretStr
 
+from infra.secret_files import BUNDLE_KEY, DASHBOARD_TOKEN, VIEWER_TOKEN
 from infra.settings import Settings, variable_of
 
 HEAD = """\
@@ -18,13 +19,32 @@ clusters make such variables.
 |---|---|---|"""
 
 
+SECRETS_HEAD = """
+## Secrets of one command
+
+Read by the command alone, so a service and `faretide config` know nothing of them. Each can be a file, too.
+
+| variable | command | meaning |
+|---|---|---|"""
+OF_ONE_COMMAND_ROWS = {
+    DASHBOARD_TOKEN: ("`dashboard`, `up`", "Token of operators. Empty: a new one at each start."),
+    VIEWER_TOKEN: ("`dashboard`, `up`", "Token of viewers, who see pseudonyms for people. Empty: nobody is one."),
+    BUNDLE_KEY: (
+        "`bundle create`",
+        "Key of the hash that replaces ids in a bundle without people. Empty: a new one that is not kept.",
+    ),
+}
+"""Command and meaning of each secret that is no setting."""
+
+
 def settings_reference() -> str:
-    """The page `docs/settings.md`, made from the fields of `Settings`."""
+    """The page `docs/settings.md`, made from the fields of `Settings` and the secrets of single commands."""
     rows = [
         f"| `{variable_of(name)}` | {_default_of(field.default)} | {field.description} |"
         for name, field in Settings.model_fields.items()
     ]
-    return "\n".join((HEAD, *rows, ""))
+    secrets = [f"| `{name}` | {command} | {meaning} |" for name, (command, meaning) in OF_ONE_COMMAND_ROWS.items()]
+    return "\n".join((HEAD, *rows, SECRETS_HEAD, *secrets, ""))
 
 
 def _default_of(value: object) -> str:

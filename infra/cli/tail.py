@@ -1,7 +1,6 @@
 """`faretide tail`: what stands in a topic, and what comes."""
 
 import asyncio
-import re
 import time
 from contextlib import aclosing
 from datetime import datetime
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from infra.cli.ages import age_ms
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.output import say, say_json, to_json, until_reader_leaves
 
@@ -22,8 +22,6 @@ EXAMPLES = (
     "faretide tail driver-pings.v1.dlq --from earliest --no-follow",
     "faretide tail ride-events.v1 --from 2026-11-01T18:00:00Z --partition 2",
 )
-_AGO = re.compile(r"-(\d+)(ms|s|m|h|d)")
-_UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
 def command(
@@ -87,9 +85,9 @@ def parse_start(text: str, *, now_ms: int, option: str = "--from") -> "Start":
 
     if text in set(Edge):
         return Edge(text)
-    ago = _AGO.fullmatch(text)
-    if ago:
-        return now_ms - int(ago[1]) * _UNIT_MS[ago[2]]
+    ago_ms = age_ms(text[1:]) if text.startswith("-") else None
+    if ago_ms is not None:
+        return now_ms - ago_ms
     try:
         at = datetime.fromisoformat(text)
     except ValueError:

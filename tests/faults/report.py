@@ -65,7 +65,7 @@ class Report:
                 *_table(("claim", "runs in which it holds"), self._kept()),
                 *_table(("fault", "times"), sorted(self.faults.items())),
                 *_table(("counted over all runs", ""), sorted(said["counted"].items())),
-                *("Repeated and conflicting answers are those after the first, which is the binding one.", ""),
+                *_of_several_answers(said["counted"]),
                 "From the fault until every partition of the service that spoke before it speaks again; after one of a",
                 "server from its return on, which itself took as long as is said.",
                 "",
@@ -79,11 +79,25 @@ class Report:
             ]
         )
 
+    @property
+    def command(self) -> str:
+        """What makes these runs, in one go where they were made by several."""
+        kills = [run.kills for run in self.runs]
+        asked = {
+            "seed": min((run.seed for run in self.runs), default=1),
+            "kills": sum(kills),
+            "each": max(kills, default=0),
+            "pings": self.pings_per_s,
+            "requests": self.requests_per_s,
+        }
+        return "faretide faults " + " ".join(f"--{name} {value:g}" for name, value in asked.items())
+
     def _about(self) -> list[str]:
         pings, requests = _span(run.pings_per_s for run in self.runs), _span(run.requests_per_s for run in self.runs)
         return [
             f"{sum(self.faults.values())} faults in {len(self.runs)} runs on a real broker, under load. Written by",
-            "`make faults`; a seed gives the same faults in the same order, their instants are the machine's.",
+            f"`{self.command}`; a seed",
+            "gives the same faults in the same order, their instants are the machine's.",
             f"Asked for {self.pings_per_s:g} pings and {self.requests_per_s:g} requests a second; reached, outages",
             f"included, {pings} and {requests}. About 1 % of the records are broken, 3 % repeated, a quarter",
             f"out of order by up to 20 s, 2 % late. Written at commit {commit()}.",
@@ -93,6 +107,12 @@ class Report:
         claims = list(self.runs[0].claims) if self.runs else []
         kept = {name: sum(not run.claims.get(name, "not tried") for run in self.runs) for name in claims}
         return [(name, f"{holds} of {len(self.runs)}") for name, holds in kept.items()]
+
+
+def _of_several_answers(counted: dict[str, int]) -> list[str]:
+    if not any(name.startswith(("repeated_", "conflicting_")) for name in counted):
+        return []
+    return ["Repeated and conflicting answers are those after the first, which is the binding one.", ""]
 
 
 def _result(run: Run) -> str:

@@ -70,8 +70,10 @@ def test_names_follow_the_rules(metric):
     """Prefix, base units in the name, a meaning, and no label whose values have no bound."""
     assert re.fullmatch(rf"{PREFIX}[a-z][a-z_]*[a-z]", metric.full_name)
     assert metric.full_name.endswith("_total") == (metric.kind is Kind.COUNTER)
-    for unit in ("seconds", "bytes", "ratio", "records", "offset"):
+    for unit in ("seconds", "bytes", "ratio", "offset"):
         assert (metric.unit == unit) == metric.name.endswith(unit), unit
+    assert (metric.unit == "records") == ("records" in metric.name)
+    assert metric.unit != "1" or metric.kind is Kind.GAUGE
     assert metric.kind is not Kind.HISTOGRAM or metric.unit == "seconds"
     assert set(metric.labels) <= BOUNDED_LABELS
     assert metric.meaning

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.cli.settings_page import settings_reference
-from infra.secret_files import BUNDLE_KEY, VIEWER_TOKEN, SecretFileError, secret_of
+from infra.cli.settings_page import OF_ONE_COMMAND_ROWS, settings_reference
+from infra.secret_files import BUNDLE_KEY, OF_ONE_COMMAND, VIEWER_TOKEN, SecretFileError, secret_of
 from infra.settings import (
     SecurityProtocol,
     Settings,
@@ -125,6 +125,11 @@ def test_protocols_say_what_they_need(protocol, password, tls):
 def test_the_page_of_settings_is_the_code():
     """docs/settings.md is what `python -m infra.cli.reference` writes."""
     assert (ROOT / "docs" / "settings.md").read_text() == settings_reference()
+
+
+def test_secrets_of_one_command_are_on_the_page():
+    """They are no settings, so nothing else would bring them there."""
+    assert set(OF_ONE_COMMAND_ROWS) == OF_ONE_COMMAND
 
 
 def test_every_setting_is_used_and_described():
