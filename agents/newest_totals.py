@@ -3,7 +3,7 @@
 A worker that begins reads half an hour of them, and of each source and pane there is one record for every publication.
 All are heard (who speaks, how far the topic was read); counts that the same run replaces, and records that say no more
 than that their writer is alive, are passed over, at a tenth of the time. Where a run tells of another epoch or of a
-snapshot, the order matters and every record is taken in.
+snapshot, the order matters and every record is taken in; so it is where counts contradict themselves, and replace none.
 """
 
 import contextlib
@@ -14,12 +14,11 @@ from aiokafka import ConsumerRecord
 
 from agents.runtime.control import look_up_schemas
 from agents.runtime.worker import Worker
-from pricing.city_totals import CityTotals
+from pricing.city_totals import CityTotals, counts_of
 from topics.arrays import Bools, Int64s
 from topics.catalogue import CITY_DEMAND
 from topics.columns import Columns
 from topics.counts import CityDemandCounted, CountKind
-from topics.refusals import Undecodable
 
 _HEAD = (
     "source_partition", "source_partitions", "epoch_generation", "epoch_started_ms", "requests_offset",
@@ -37,7 +36,10 @@ class NewestTotals:
         self._heads = worker.contracts.columns(CITY_DEMAND, ("kind", *_HEAD))
 
     async def take(self, records: Sequence[ConsumerRecord]) -> None:
-        """Take in a run of one partition, in order; what cannot be read is passed over, since its writer is our own."""
+        """Take in a run of one partition, in order.
+
+        What cannot be read, and arrays that contradict each other, are passed over, since their writer is our own.
+        """
         await look_up_schemas(self._worker, records)
         if len({record.key for record in records}) == len(records):  # keys are sources: nothing is replaced
             self._apply(records)
@@ -45,15 +47,27 @@ class NewestTotals:
         heads = self._heads.decode([record.value for record in records])
         rows = [records[row] for row in heads.source_row.tolist()]
         passed_over = (_replaced(heads) | heads.is_symbol("kind", CountKind.ALIVE)).tolist()
-        for record, head, passed in zip(rows, _heads_of(heads), passed_over, strict=True):
-            if passed:
+        try:
+            said = [None if passed else self._said(row) for row, passed in zip(rows, passed_over, strict=True)]
+        except ValueError:
+            self._apply(records)
+            return
+        for record, head, counts in zip(rows, _heads_of(heads), said, strict=True):
+            if counts is None:
                 self._totals.hear(head, record.offset)
             else:
-                self._apply([record])
+                self._totals.apply(counts, record.offset)
+
+    def _said(self, record: ConsumerRecord) -> CityDemandCounted:
+        """What the record says. Raises ValueError if it cannot be read or its arrays contradict each other."""
+        said: CityDemandCounted = self._worker.contracts.decode(CITY_DEMAND, record.value)
+        counts_of(said)
+        return said
 
     def _apply(self, records: Sequence[ConsumerRecord]) -> None:
+        """Take in every record; of one whose arrays contradict each other, that its writer spoke."""
         for record in records:
-            with contextlib.suppress(Undecodable):
+            with contextlib.suppress(ValueError):  # Undecodable is one
                 self._totals.apply(self._worker.contracts.decode(CITY_DEMAND, record.value), record.offset)
 
 

@@ -116,6 +116,8 @@ class Pricing:
             self._acks, self._letters = [], []
             self._desk.assigned(epoch, [restore(number, rows) for number in numbers])
             await self._read_back(numbers)
+            if self._app.epoch != epoch:
+                return  # the partitions went while they were read back
             self._desk.read_back()
             self._desk.follow_markets(now_ms())
 

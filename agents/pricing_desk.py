@@ -88,6 +88,7 @@ class PricingDesk:
         """Price nothing until the next assignment."""
         self.partitions = {}
         self._zones = {}
+        self._has_read_back = False
 
     def partition_of_zone(self, zone: int) -> int:
         """Number of the partition that holds the zone in all zone topics."""
@@ -111,14 +112,19 @@ class PricingDesk:
         """Learn a tick read back from the topic: of several epochs the highest, of one the last, is the newest.
 
         The zone is due when it would have been: one whose worker died since long, one that keeps its worker not yet.
+        A zone of a partition that went meanwhile is passed over.
         """
+        if not self._holds(tick.zone):
+            return
         zone = self._zone(tick.zone, now_ms)
         if zone.tick is None or _epoch_of(tick) >= _epoch_of(zone.tick):
             zone.tick, zone.tick_offset = tick, offset
             zone.due.ticked_ms = min(tick.now_ms, now_ms)
 
     def remember_memory(self, memory: ForecastStateKept, offset: int, now_ms: int) -> None:
-        """Learn a zone's long memory read back from the topic."""
+        """Learn a zone's long memory read back from the topic, if its partition did not go meanwhile."""
+        if not self._holds(memory.zone):
+            return
         zone = self._zone(memory.zone, now_ms)
         if zone.memory is None or memory.through_ms >= zone.memory.through_ms:
             zone.memory, zone.memory_offset = memory, offset
@@ -133,7 +139,7 @@ class PricingDesk:
                 zones = frozenset(zone_of(cell) for cell in market.jurisdiction_of)
                 self._market_zones[market.name] = known = _MarketZones(market, zones)
             for zone in known.zones:
-                if self.partition_of_zone(zone) in self.partitions:
+                if self._holds(zone):
                     self._zone(zone, now_ms)
 
     def _follow_begun(self, now_ms: int) -> None:
@@ -198,6 +204,10 @@ class PricingDesk:
             known.memory, known.memory_offset = memory, offset
 
     # ---- parts
+
+    def _holds(self, zone: int) -> bool:
+        """Whether the partition that holds the zone is assigned."""
+        return self.partition_of_zone(zone) in self.partitions
 
     def _inputs(self, zone: int, known: _Zone, now_ms: int) -> TickInputs | None:
         market = self._market(zone, now_ms)

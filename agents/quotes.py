@@ -225,13 +225,17 @@ class Quotes:
             self._worker.meter.gauge("forgotten_quotes", sum(memory.forgotten_early for memory in memories))
 
     def _reached_ms(self, number: int) -> int:
-        """Append time up to which requests and acceptances of the partition were handed over.
+        """Append time up to which requests of the partition are answered and acceptances judged.
 
-        What they can ask for must be remembered, however late they come to be judged: so says every worker the same.
+        What the others can ask for must be remembered, however long they wait, in the topic or with their agent: so
+        says every worker the same.
         """
         standing = self._app.standing()
-        places = [standing.get((topic.name, number)) for topic in (QUOTE_REQUESTS, RIDE_EVENTS)]
-        return min([now_ms(), *(place.appended_ms for place in places if place is not None and place.lag)])
+        places = [
+            standing[place] for topic in (QUOTE_REQUESTS, RIDE_EVENTS) if (place := (topic.name, number)) in standing
+        ]
+        with_agents = [place.waits_since_ms for place in places if place.waits_since_ms]
+        return min([now_ms(), *with_agents, *(place.appended_ms for place in places if place.lag)])
 
 
 def warm_up() -> None:

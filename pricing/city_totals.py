@@ -49,9 +49,9 @@ class CityTotals:
         changed: set[int] = set()
         match standing:
             case Standing.COUNTED if self.progress.complete_from_ms(source) <= pane and pane >= record.now_ms - KEPT_MS:
-                changed = {pane} if self.panes.count(pane, source, _counts(record)) else set()
+                changed = {pane} if self.panes.count(pane, source, counts_of(record)) else set()
             case Standing.HELD:
-                self.panes.hold(pane, source, _counts(record))
+                self.panes.hold(pane, source, counts_of(record))
             case Standing.COMPLETED:
                 changed = self.panes.complete(source, epoch, record.complete_from_ms) or set()
         for read in self._of_zones.values():
@@ -127,7 +127,8 @@ def _riders_in(by_source: dict[int, PaneCounts], zones: frozenset[int]) -> tuple
     return requests, bookings
 
 
-def _counts(record: CityDemandCounted) -> PaneCounts:
+def counts_of(record: CityDemandCounted) -> PaneCounts:
+    """What the record says of its pane. Raises ValueError if the lengths of its arrays contradict each other."""
     rows = len(record.zones)
     return PaneCounts(
         epoch=Epoch(record.epoch_generation, record.epoch_started_ms),

@@ -12,7 +12,10 @@ _MOST_CELLS = 1 << 16
 
 
 class ZoneTable:
-    """Zones of the cells met so far; it begins anew when they are more than a continent has cars in."""
+    """Zones of the cells met so far; it begins anew when they are more than a continent has cars in.
+
+    Only a single call that asks for more has it hold more.
+    """
 
     def __init__(self) -> None:
         """No cell is known."""
@@ -24,7 +27,11 @@ class ZoneTable:
         at = np.searchsorted(self._cells, cells)
         known = np.append(self._cells, NO_ZONE)[at] == cells
         if not known.all():
-            self._learn(cells[~known])
+            unknown = cells[~known]
+            if self._cells.size + unknown.size > _MOST_CELLS:
+                self.__init__()  # type: ignore[misc]  # begin anew, with all that is asked for
+                unknown = cells
+            self._learn(unknown)
             at = np.searchsorted(self._cells, cells)
         return self._zones[at]
 
@@ -37,8 +44,6 @@ class ZoneTable:
         return named[order], rows[order]
 
     def _learn(self, cells: Ints) -> None:
-        if self._cells.size + cells.size > _MOST_CELLS:
-            self.__init__()  # type: ignore[misc]  # begin anew
         reached = [zones_reached(cell) for cell in cells.tolist()]
         width = max(self._zones.shape[1], *map(len, reached))
         rows = np.full((self._cells.size + cells.size, width), NO_ZONE, np.int64)

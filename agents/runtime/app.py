@@ -139,7 +139,10 @@ class WorkerApp(faust.App):
         """Where the reading of each assigned partition stands, as far as the broker has told."""
         return {
             (tp.topic, tp.partition): Standing(
-                delivered.position, max(0, self.end(tp) - delivered.delivered_to), delivered.appended_ms
+                position=delivered.position,
+                lag=max(0, self.end(tp) - delivered.delivered_to),
+                appended_ms=delivered.appended_ms,
+                waits_since_ms=delivered.waits_since_ms,
             )
             for tp, delivered in self._reader.deliveries.items()
         }

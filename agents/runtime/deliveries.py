@@ -67,6 +67,11 @@ class Deliveries:
         return self._read_to
 
     @property
+    def waits_since_ms(self) -> int:
+        """Append time of the first record of the oldest batch that is not acknowledged, 0 if there is none."""
+        return self._pending[0].records[0].timestamp if self._pending else 0
+
+    @property
     def pending(self) -> bool:
         """Whether a delivered batch is not acknowledged yet."""
         return bool(self._pending)

@@ -47,12 +47,14 @@ class Standing:
     """Where the reading of an assigned partition stands.
 
     `position` is the next offset to be acknowledged, `lag` the records no agent was handed yet, `appended_ms` the
-    append time of the newest record handed over, 0 before the first.
+    append time of the newest record handed over, 0 before the first. `waits_since_ms` is the append time of the first
+    record handed over that is not acknowledged, 0 if all are.
     """
 
     position: int
     lag: int
     appended_ms: int
+    waits_since_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

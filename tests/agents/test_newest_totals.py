@@ -1,6 +1,8 @@
 """City totals taken in run by run, against taking in every record."""
 
 import asyncio
+import contextlib
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,12 +12,14 @@ from hypothesis import strategies as st
 from agents.newest_totals import _HEAD, NewestTotals, _replaced
 from agents.runtime.contracts import Contracts
 from pricing.city_totals import CityTotals
-from tests.unit.pricing.counts_log import CELL, START_MS, city, demand, demand_logs
+from tests.unit.pricing.counts_log import CELL, START_MS, ZONE, city, demand, demand_logs
 from topics.catalogue import CITY_DEMAND
 from topics.codec import ObjectCodec
+from topics.counts import CountKind
 from topics.schemas import schema_of
 
 ID = 7
+PLACES = st.sets(st.integers(0, 29), max_size=3)
 CODEC = ObjectCodec(CITY_DEMAND, ID)
 WORKER = SimpleNamespace(
     contracts=Contracts({CITY_DEMAND.subject: ID}, {ID: schema_of(CITY_DEMAND)}),
@@ -23,11 +27,14 @@ WORKER = SimpleNamespace(
 )
 
 
-def records_of(log):
-    """The city's records of a log of zones, as they lie in the topic."""
+def records_of(log, contradicting=()):
+    """The city's records of a log of zones, as they lie in the topic; those at some places name a zone too many."""
+    said = [city(one) for one in log]
+    for place in contradicting:
+        said[place] = replace(said[place], zones=[*said[place].zones, ZONE])
     return [
-        SimpleNamespace(key=b"%d" % one.source_partition, value=CODEC.encode(city(one)), offset=offset)
-        for offset, one in enumerate(log)
+        SimpleNamespace(key=b"%d" % one.source_partition, value=CODEC.encode(one), offset=offset)
+        for offset, one in enumerate(said)
     ]
 
 
@@ -53,18 +60,31 @@ async def taken(newest, records, size):
 
 
 @settings(max_examples=30, deadline=None)
-@given(demand_logs(size=30, longest_step_ms=4_000), st.integers(1, 30), st.sets(st.integers(0, 29), max_size=3))
-def test_totals_are_those_of_every_record(log, size, unreadable):
-    """However the log is cut into runs, with snapshots, zombies and records that nobody can read among them."""
-    records = records_of(log)
+@given(demand_logs(size=30, longest_step_ms=4_000), st.integers(1, 30), PLACES, PLACES)
+def test_totals_are_those_of_every_record(log, size, unreadable, contradicting):
+    """However the log is cut into runs, with snapshots, zombies and records among them that nobody can take in.
+
+    One whose arrays contradict each other says that its writer is alive, and replaces no counts.
+    """
+    records = records_of(log, contradicting & set(range(len(log))))
     for place in unreadable & set(range(len(records))):
         records[place].value = records[place].value[:-2]
     by_run, every = CityTotals(), CityTotals()
     asyncio.run(taken(NewestTotals(WORKER, by_run), records, size))
-    for place, record in enumerate(records):
-        if place not in unreadable:
+    for record in records:
+        with contextlib.suppress(ValueError):
             every.apply(CODEC.decode(record.value), record.offset)
     assert told(by_run) == told(every)
+
+
+def test_counts_that_contradict_themselves_replace_none():
+    """The newest of a run has a zone too many: the counts before it stand."""
+    log = [demand(CountKind.SNAPSHOT_COMPLETE), demand(offset=1, asked={CELL: 1}), demand(offset=2, asked={CELL: 2})]
+    log += [demand(offset=3, asked={CELL: 3})]
+    totals = CityTotals()
+    asyncio.run(NewestTotals(WORKER, totals).take(records_of(log, [3])))
+    assert totals.panes.standing[START_MS][0].requests_offset == 2
+    assert totals.progress.applied_offset == 3
 
 
 def test_only_the_last_counts_of_a_pane_are_decoded():

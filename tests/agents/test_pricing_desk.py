@@ -5,7 +5,10 @@ from pricing.markets import MarketBook
 from pricing.models import ModelBook
 from pricing.policy import PolicyBook
 from pricing.zone_join import PartitionState
+from tests.agents.test_model_swap import desk as in_new_york
+from tests.agents.test_model_swap import shipped
 from tests.unit.pricing.counts_log import supply
+from topics.control import ForecastStateKept
 from topics.counts import CountKind
 from topics.prices import SurgeTicked
 from windows.epochs import Epoch
@@ -14,6 +17,9 @@ from windows.hexagons import zone_of
 NOON_MS = 1_793_620_800_000
 LATER_MS = NOON_MS + 10_000
 ZONE = 0x862A100D7FFFFFF
+KEPT = ForecastStateKept(
+    zone=ZONE, epoch_generation=1, epoch_started_ms=NOON_MS, now_ms=NOON_MS, through_ms=0, demand_offset=-1
+)
 
 
 def ticked(**changes):
@@ -116,3 +122,23 @@ def test_a_zone_lost_while_it_was_due_is_not_priced():
     assert desk.due(LATER_MS) == [ZONE]
     desk.revoked()
     assert desk.tick(ZONE, LATER_MS) is None
+
+
+def test_what_is_read_back_of_a_lost_partition_is_passed_over():
+    """The reading back goes on for a moment after the partition went, and memories are written all the time."""
+    desk = in_new_york()
+    desk.models.learn(shipped(), 0)
+    desk.assigned(Epoch(1, NOON_MS), [PartitionState(0)])
+    desk.revoked()
+    desk.remember_tick(ticked(), 0, NOON_MS)
+    desk.remember_memory(KEPT, 0, NOON_MS)
+    desk.read_back()
+    assert (desk.due(LATER_MS), desk.memories(LATER_MS)) == ([], [])
+
+
+def test_a_desk_that_lost_its_partitions_has_read_nothing_back():
+    """The next assignment begins with its own reading back."""
+    desk = assigned()
+    desk.read_back()
+    desk.revoked()
+    assert not desk._has_read_back

@@ -10,15 +10,28 @@ from hypothesis import strategies as st
 from agents.runtime.batches import Batch
 from agents.runtime.deliveries import Deliveries
 from agents.runtime.rewind import CommitNote, Span
+from tests.unit.agents.record_batches import batch as coded
+from tests.unit.agents.record_batches import raw_runs
 from windows.epochs import Epoch
 
 EPOCH = Epoch(3, 1000)
 
 
+def objects(first, last):
+    """Records appended at ten times their offset, as a list."""
+    return [SimpleNamespace(offset=o, timestamp=10 * o) for o in range(first, last + 1)]
+
+
+def arrays(first, last):
+    """The same as a run."""
+    rows = [(row, 10 * (first + row), b"k", b"v", []) for row in range(last - first + 1)]
+    (run,) = raw_runs(coded(rows, base=first)).records
+    return run
+
+
 def batch(first, last, resume=0):
     """Return a batch of the records `[first, last]`, appended at ten times their offset."""
-    records = [SimpleNamespace(offset=o, timestamp=10 * o) for o in range(first, last + 1)]
-    return Batch.of(TP("t", 0), records, epoch=EPOCH, resume=resume)
+    return Batch.of(TP("t", 0), objects(first, last), epoch=EPOCH, resume=resume)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +68,32 @@ def test_a_replay_commits_nothing_and_is_caught_up_at_the_committed_offset():
         b.acked = True
         deliveries.settle()
         assert (deliveries.take_commit(), deliveries.caught_up) == (commit, caught_up)
+
+
+@pytest.mark.parametrize("records", [objects, arrays])
+@pytest.mark.parametrize(
+    ("acked", "since_ms"),
+    [
+        # 5──9 10──19 20──29
+        ((), 50),
+        ((1,), 50),  #     the first is open
+        ((0,), 100),
+        ((0, 2), 100),
+        ((2, 0, 1), 0),  # nothing is
+    ],
+)
+def test_what_waits_came_with_the_first_open_batch(records, acked, since_ms):
+    """The append time of its first record; a batch that is acknowledged out of turn changes nothing."""
+    deliveries = Deliveries(Span(5, 5))
+    runs = [records(5, 9), records(10, 19), records(20, 29)]
+    handed = [Batch.of(TP("t", 0), run, epoch=EPOCH, resume=5) for run in runs]
+    assert deliveries.waits_since_ms == 0
+    for b in handed:
+        deliveries.deliver(b)
+    for index in acked:
+        handed[index].acked = True
+        deliveries.settle()
+    assert deliveries.waits_since_ms == since_ms
 
 
 def test_an_idle_partition_is_caught_up():
