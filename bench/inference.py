@@ -88,7 +88,7 @@ def rows() -> tuple[Rows, Rows]:
         known = pickups_of_csv(lines).between(FROM, UNTIL)
     cells = known.cells(CELL_RESOLUTION)
     busy = busy_cells(cells, least=LEAST_PER_DAY * (UNTIL - FROM))
-    days = recorded_days(known.minutes, cells, with_rings(busy), np.ones(UNTIL - FROM, bool))
+    days = recorded_days(known.minutes, cells, with_rings(busy), first_day=FROM, known=np.ones(UNTIL - FROM, bool))
     return _parted(days, busy)
 
 

@@ -58,21 +58,26 @@ class RecordedDays:
 
 
 def recorded_days(
-    minutes: NDArray[np.int64], cells: NDArray[np.int64], counted: NDArray[np.int64], known: NDArray[np.bool_]
+    minutes: NDArray[np.int64],
+    cells: NDArray[np.int64],
+    counted: NDArray[np.int64],
+    *,
+    first_day: int,
+    known: NDArray[np.bool_],
 ) -> RecordedDays:
     """Counts of the pickups at local `minutes` (int64[n], minutes since day 0 of the calendar) in `cells` (int64[n]).
 
-    `counted` int64[k], ascending: the cells that get a row. `known` bool[D] starts with the day of the first minute.
+    `counted` int64[k], ascending: the cells that get a row. `known` bool[D] starts with `first_day`, an ordinal; that
+    day may hold no pickup.
 
     Raises ValueError if there are no pickups, some outside the days, or more than 65,535 of a cell in a step.
     """
     if not minutes.size:
         raise ValueError("minutes must name at least one pickup, got none")
-    first_day = int(minutes.min()) // 1440
     step = (minutes - first_day * 1440) // STEP_MIN
     steps = known.size * STEPS_PER_DAY
-    if int(step.max()) >= steps:
-        raise ValueError(f"known must cover every pickup, got {known.size} days")
+    if int(step.min()) < 0 or int(step.max()) >= steps:
+        raise ValueError(f"known must cover every pickup, got {known.size} days from {first_day}")
     row = np.minimum(np.searchsorted(counted, cells), counted.size - 1)
     is_counted = counted[row] == cells
     places, times = np.unique(row[is_counted] * steps + step[is_counted], return_counts=True)

@@ -1,4 +1,4 @@
-"""Riders of the whole city per window, from the totals every source partition publishes.
+"""Riders of the whole city per pane, from the totals every source partition publishes.
 
 The rules of epochs are those of the zones. Nothing is kept across a restart: the topic is read back from before the
 longest window, and the totals are a function of its records up to an offset.
@@ -12,23 +12,12 @@ from numpy.typing import NDArray
 from pricing.pane_counts import PaneCounts, PanesBySource, matrix
 from pricing.pane_ring import PaneRing
 from pricing.sources import Standing, TopicProgress
-from pricing.windows_of_zone import covered_ms
 from pricing.zone_state import KEPT_MS
 from topics.counts import CityDemandCounted
 from windows.epochs import Epoch
 from windows.panes import PANE_MS, WINDOWS_MS, pane_start
 
 _EVERY_PRODUCT = ("",)
-_NOBODY = (0, 0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class CityWindows:
-    """Riders per window of WINDOWS_MS, float64[6], and how much of each window is known, int64[6]."""
-
-    requests: NDArray[np.float64]
-    bookings: NDArray[np.float64]
-    covered_ms: NDArray[np.int64]
 
 
 @dataclass(slots=True)
@@ -77,32 +66,24 @@ class CityTotals:
         self.panes.forget(oldest_ms)
         self._of_zones = {zones: read for zones, read in self._of_zones.items() if read.newest >= oldest_ms}
 
-    def windows(self, now_ms: int, zones: frozenset[int]) -> CityWindows:
-        """Riders who asked and booked in these zones in each window ending at `now_ms`, as in `windows_of_zone`."""
-        known_from_ms = self.progress.known_from_ms()
-        totals = np.zeros((2, len(WINDOWS_MS)))
-        if known_from_ms is not None:
-            totals = self._read(now_ms, zones).windows(now_ms, known_from_ms) / PANE_MS
-        return CityWindows(requests=totals[0], bookings=totals[1], covered_ms=covered_ms(now_ms, known_from_ms))
-
     def requests_since(
         self, now_ms: int, since_ms: int, zones: frozenset[int]
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Starts int64[m], oldest first, of the panes from `since_ms` on, and riders who asked in each, float64[m]."""
         starts, riders = self._read(now_ms, zones).since(now_ms, since_ms)
-        return starts, np.ascontiguousarray(riders[:, 0])
+        return starts, riders[:, 0]
 
     def _read(self, now_ms: int, zones: frozenset[int]) -> PaneRing:
         """Panes of these zones, with all that changed up to the open one."""
         read = self._of_zones.get(zones)
         if read is None or pane_start(now_ms) < read.newest:  # old panes may have left the ring
-            read = self._of_zones[zones] = _ZonesRead(PaneRing(len(_NOBODY)), set(self.panes.standing))
+            read = self._of_zones[zones] = _ZonesRead(PaneRing(1), set(self.panes.standing))
         read.newest = pane_start(now_ms)
         due = [pane for pane in read.unread if pane <= now_ms]
         read.unread.difference_update(due)
         for pane in due:
             if pane >= read.newest - WINDOWS_MS[-1] - PANE_MS:
-                read.ring.put(pane, np.array(_riders_in(self.panes.standing.get(pane, {}), zones)))
+                read.ring.put(pane, np.array([_riders_in(self.panes.standing.get(pane, {}), zones)]))
         return read.ring
 
 
@@ -118,13 +99,13 @@ class _ZonesRead:
     newest: int = 0
 
 
-def _riders_in(by_source: dict[int, PaneCounts], zones: frozenset[int]) -> tuple[int, int]:
-    requests, bookings = _NOBODY
+def _riders_in(by_source: dict[int, PaneCounts], zones: frozenset[int]) -> int:
+    riders = 0
     for counts in by_source.values():
-        for zone, asked, booked in zip(counts.at.tolist(), counts.requests[:, 0], counts.bookings[:, 0], strict=True):
+        for zone, asked in zip(counts.at.tolist(), counts.requests[:, 0], strict=True):
             if zone in zones:
-                requests, bookings = requests + int(asked), bookings + int(booked)
-    return requests, bookings
+                riders += int(asked)
+    return riders
 
 
 def counts_of(record: CityDemandCounted) -> PaneCounts:

@@ -58,18 +58,3 @@ def cars_per_km2_for(wait_s: float, waits: Waits = ASSUMED) -> float:
     if wait_s <= waits.match_s:
         return float("inf")
     return (waits.s_per_root / (wait_s - waits.match_s)) ** 2
-
-
-def crowding_of(
-    rides_per_km2_s: NDArray[np.float64], idle_per_km2: NDArray[np.float64], waits: Waits = ASSUMED
-) -> NDArray[np.float64]:
-    """Car-seconds of pickups a second that one more idle car would save; infinite where none is left; elementwise.
-
-    Rides begun per km² and second times the slope of the wait: 1 is where further riders complete no further ride.
-
-    >>> crowding_of(np.array([0.02, 0.02]), np.array([4.0, 1.0])).tolist()
-    [0.1625, 1.3]
-    """
-    safe = np.maximum(idle_per_km2, 1e-9)
-    slope: NDArray[np.float64] = 0.5 * waits.s_per_root / (safe * np.sqrt(safe))
-    return np.where(idle_per_km2 > 0.0, rides_per_km2_s * slope, np.inf)

@@ -34,7 +34,7 @@ PARAMETERS: dict[str, Any] = {
     "nthread": 1,
     "seed": SEED,
 }
-# More seen, at any memory and place, never lowers a forecast; only the constant is free.
+# More seen in a cell or its rings never lowers its log-linear forecast at equal sums of the city; the constant is free.
 RISING = slice(1, None)
 # The first weeks teach nothing: the usual week is not known yet.
 WARM_UP_DAYS = 21

@@ -26,19 +26,28 @@ class Guarded:
 
 
 def guard(
-    trail: Trail, zone: PricedZone, *, previous: Hundredths, then_ms: int, now_ms: int, unsure: Sequence[Reason]
+    trail: Trail,
+    zone: PricedZone,
+    *,
+    previous: Hundredths,
+    shown: Hundredths,
+    then_ms: int,
+    now_ms: int,
+    unsure: Sequence[Reason],
 ) -> Guarded:
     """Lead the multipliers of `trail` through every rule; they end there rounded.
 
-    `previous` are the smooth multipliers of the tick before, made at `then_ms`; `unsure` says why none may rise. Riders
-    who asked since may have been told less, since quotes step down with the age of their tick: that is what counts.
+    `previous` are the smooth multipliers of the tick before, made at `then_ms`, and `shown` what they were rounded to;
+    `unsure` says why none may rise. Riders who asked since may have been told less, since quotes step down with the age
+    of their tick: that is what counts.
     """
     fallen = zone.policy.fallen_by_age(now_ms - then_ms)
     told = guardrails.stepped_down(previous, fallen)
     _hold_in_time(trail, zone.policy, told, then_ms=then_ms, now_ms=now_ms, fallen=fallen, unsure=unsure)
     _bound(trail, zone)
     smooth = trail.value
-    return Guarded(smooth=smooth, chance=_round(trail, zone, now_ms=now_ms, unsure=bool(unsure)))
+    quoted = guardrails.stepped_down(shown, fallen) if unsure else None
+    return Guarded(smooth=smooth, chance=_round(trail, zone, now_ms=now_ms, at_most=quoted))
 
 
 def unsure_because(*, complete: bool, warmed_up: bool, data_age_ms: int, policy: Policy) -> list[Reason]:
@@ -89,17 +98,20 @@ def _bound(trail: Trail, zone: PricedZone) -> None:
     trail.take(Reason.OVERRIDE, np.where(zone.by_hand, zone.overrides, trail.value))
 
 
-def _round(trail: Trail, zone: PricedZone, *, now_ms: int, unsure: bool) -> NDArray[np.int64]:
+def _round(trail: Trail, zone: PricedZone, *, now_ms: int, at_most: Hundredths | None) -> NDArray[np.int64]:
     """Round to tenths what no hand has set, within bounds again; return the chance of each outcome, hundredths.
 
-    Where the data is unsure, always down: a new five-minute draw must not raise a price either.
+    Where the data is unsure, always down and to no more than `at_most`, what quotes say now: neither a new five-minute
+    draw nor a quote that stepped down from the lower tenth may raise a price. None where the data is sure.
     """
     rules = zone.policy.rules
     by_hand = np.ones_like(trail.value, np.bool_) if rules.freeze else zone.by_hand
     drawn = draws(rules.rounding_salt, zone.cells, zone.market.product_ids, now_ms)
-    if unsure:
+    if at_most is not None:
         drawn = np.full_like(drawn, NEVER_UP)
     rounded, chance = rounded_to_tenths(trail.value, drawn)
+    if at_most is not None:
+        rounded = np.minimum(rounded, at_most)
     inside = guardrails.within(rounded, zone.floor, zone.cap, zone.emergency_cap)
     trail.take(Reason.ROUNDING, np.where(by_hand, trail.value, inside))
-    return np.where(by_hand | unsure, 100, chance)
+    return np.where(by_hand | (at_most is not None), 100, chance)

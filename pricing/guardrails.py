@@ -81,9 +81,16 @@ def stepped_down(previous: Hundredths, fall: int) -> Hundredths:
 
 
 def steadied(wanted: Hundredths, previous: Hundredths, hysteresis: int) -> Hundredths:
-    """The previous multiplier where the wanted one differs by less than `hysteresis`; 1.00 may always be reached."""
-    small = (np.abs(wanted - previous) < hysteresis) & (wanted != UNMOVED)
-    return np.where(small, previous, wanted)
+    """The previous multiplier where the wanted one differs by less than `hysteresis`; 1.00 may always be reached.
+
+    So a small change across 1.00 ends there: a cell that wants more never gets less than one that wants 1.00.
+
+    >>> steadied(np.array([99, 100, 101, 102]), np.array([99, 99, 99, 99]), 3).tolist()
+    [99, 100, 100, 102]
+    """
+    across = (previous - UNMOVED) * (wanted - UNMOVED) <= 0
+    small = np.abs(wanted - previous) < hysteresis
+    return np.where(small, np.where(across, UNMOVED, previous), wanted)
 
 
 def rate_limited(wanted: Hundredths, previous: Hundredths, *, rise: int, fall: int) -> Hundredths:

@@ -113,7 +113,7 @@ def history_and_test(
     known = np.zeros(test.last_day - history.first_day + 1, bool)
     known[np.unique(history.minutes // 1440) - history.first_day] = True
     known[test.first_day - history.first_day :] = True
-    days = recorded_days(minutes, cells, counted, known)
+    days = recorded_days(minutes, cells, counted, first_day=history.first_day, known=known)
     return replace(days, rests=np.array([rests(day) for day in range(days.first_day, days.first_day + days.days)]))
 
 

@@ -76,10 +76,12 @@ def price_zone(inputs: TickInputs) -> SurgeTicked:
     )
     trail = Trail(np.full((zone.rows.size, len(inputs.market.products)), UNMOVED, np.int64))
     eta = _wanted(trail, zone, outlook, inputs, behaviour)
+    previous, shown = previous_of(inputs.previous, zone)
     guarded = guard(
         trail,
         zone,
-        previous=previous_of(inputs.previous, zone),
+        previous=previous,
+        shown=shown,
         then_ms=inputs.previous.now_ms if inputs.previous else inputs.view.now_ms,
         now_ms=inputs.view.now_ms,
         unsure=unsure_reasons(inputs),
@@ -94,23 +96,24 @@ def unmeasured_model(time_zone: str) -> DemandModel:
 
 
 def previous_of(previous: SurgeTicked | None, zone: PricedZone) -> Hundredths:
-    """Where limits in time start: the previous tick's smooth multipliers, 1.00 where it had no such cell or product.
+    """Where limits in time start: the previous tick's multipliers, smooth and as published, int64[2, n, P].
 
-    Its numbers may be in lists or arrays.
+    1.00 where it had no such cell or product. Its numbers may be in lists or arrays.
     """
     products = zone.market.product_ids
-    start = np.full((zone.cells.size, len(products)), UNMOVED, np.int64)
+    start = np.full((2, zone.cells.size, len(products)), UNMOVED, np.int64)
     if previous is None or not len(previous.cells):
         return start
-    smooth = np.asarray(previous.smooth_hundredths, np.int64).reshape(len(previous.cells), len(previous.products))
+    both = np.array((previous.smooth_hundredths, previous.multiplier_hundredths), np.int64)
+    both = both.reshape(2, len(previous.cells), len(previous.products))
     if tuple(previous.products) == products and np.array_equal(previous.cells, zone.cells):
-        return smooth
+        return both
     row = {cell: index for index, cell in enumerate(previous.cells)}
     column = {product: index for index, product in enumerate(previous.products)}
     for index, cell in enumerate(zone.cells.tolist()):
         for place, product in enumerate(products):
             if cell in row and product in column:
-                start[index, place] = smooth[row[cell], column[product]]
+                start[:, index, place] = both[:, row[cell], column[product]]
     return start
 
 

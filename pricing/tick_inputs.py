@@ -6,7 +6,6 @@ the two can only differ in what they are given.
 
 from dataclasses import dataclass
 
-from demand.ratios import Sums
 from pricing.behaviour_models import ASSUMED, BehaviourChoice
 from pricing.city_totals import CityTotals
 from pricing.demand_model import DemandModel
@@ -72,7 +71,7 @@ def tick_inputs(counts: ZoneCounts, by: PricedBy, now_ms: int) -> TickInputs:
     )
     return TickInputs(
         view=view,
-        city=_city(counts, now_ms, memory.city),
+        city=CityView(observed=memory.city.observed, expected=memory.city.expected),
         market=by.market,
         policy=by.policy,
         model=by.choice.model,
@@ -119,13 +118,3 @@ def _panes(counts: ZoneCounts, record: ForecastStateKept | None, now_ms: int) ->
     starts, riders = counts.windows.requests_since(now_ms, start_ms)
     _, asked = counts.city.requests_since(now_ms, start_ms, counts.city_zones)
     return PanesSince(since_ms=start_ms, starts=starts, zone=riders, city=asked)
-
-
-def _city(counts: ZoneCounts, now_ms: int, sums: Sums) -> CityView:
-    windows = counts.city.windows(now_ms, counts.city_zones)
-    return CityView(
-        requests=windows.requests,
-        covered_ms=windows.covered_ms,
-        observed=sums.observed,
-        expected=sums.expected,
-    )

@@ -90,7 +90,7 @@ class TrainedModel:
 
 
 def train(pickups: LocalPickups, plan: TrainingPlan) -> TrainedModel:
-    """The demand model of the plan's days.
+    """The demand model of the plan's days; one without any pickup was not recorded.
 
     Raises ValueError if they hold no pickups.
     """
@@ -100,10 +100,11 @@ def train(pickups: LocalPickups, plan: TrainingPlan) -> TrainedModel:
         known.minutes,
         cells,
         with_rings(busy_cells(cells, least=plan.known_from)),
-        np.ones(plan.end_day - plan.start_day, bool),
+        first_day=plan.start_day,
+        known=np.isin(np.arange(plan.start_day, plan.end_day), known.minutes // 1440),
     )
     memory = RatioMemory(days.cells.size)
-    rows = training_rows(days, busy_cells(cells, least=plan.least_per_day * days.days), memory)
+    rows = training_rows(days, busy_cells(cells, least=plan.least_per_day * int(days.known.sum())), memory)
     coefficients = np.stack([fitted(one.inputs, one.came, one.usual, rising=RISING) for one in rows])
     trees = _trees(rows, coefficients)
     artefact = packed(_parts(days, plan, coefficients, memory, trees))
@@ -143,9 +144,9 @@ def _parts(
     days: RecordedDays, plan: TrainingPlan, coefficients: NDArray[np.float64], memory: RatioMemory, trees: bytes
 ) -> Parts:
     shares = CellShares(days.cells)
-    for day, weekday in enumerate(days.weekdays.tolist()):
+    for day in np.flatnonzero(days.known).tolist():
         counted = slice(day * STEPS_PER_DAY, (day + 1) * STEPS_PER_DAY)
-        shares.take(days.counts[:, counted], days.city[counted], weekday)
+        shares.take(days.counts[:, counted], days.city[counted], int(days.weekdays[day]))
     profiles = np.stack([shares.of(_MONDAY), shares.of(_SATURDAY)], axis=1)
     week = usual_week(days).reshape(-1, _QUARTER_STEPS).mean(axis=1) / STEP_MIN
     end = datetime.fromordinal(plan.end_day).replace(tzinfo=ZoneInfo(plan.time_zone))

@@ -32,6 +32,7 @@ class _Last:
     cells: tuple[int, ...]
     products: tuple[str, ...]
     smooth: Hundredths
+    shown: Hundredths
 
 
 @dataclass(slots=True)
@@ -52,12 +53,17 @@ class Replay:
             trail,
             zone,
             previous=last.smooth,
+            shown=last.shown,
             then_ms=last.now_ms,
             now_ms=tick.now_ms,
             unsure=_unsure(tick, zone),
         )
         self._last[tick.zone] = _Last(
-            now_ms=tick.now_ms, cells=last.cells, products=last.products, smooth=guarded.smooth
+            now_ms=tick.now_ms,
+            cells=last.cells,
+            products=last.products,
+            smooth=guarded.smooth,
+            shown=trail.value,
         )
         return trail.value
 
@@ -65,7 +71,13 @@ class Replay:
         known, cells, products = self._last.get(tick.zone), tuple(tick.cells), tuple(tick.products)
         if known is not None and (known.cells, known.products) == (cells, products):
             return known
-        return _Last(now_ms=tick.now_ms, cells=cells, products=products, smooth=_matrix(tick, tick.smooth_hundredths))
+        return _Last(
+            now_ms=tick.now_ms,
+            cells=cells,
+            products=products,
+            smooth=_matrix(tick, tick.smooth_hundredths),
+            shown=published(tick),
+        )
 
 
 def published(tick: SurgeTicked) -> Hundredths:

@@ -35,7 +35,7 @@ class ZoneWindows:
     idle_mean                   float64[n, 6], asked for before the zone changes; if nothing is covered, idle cars now
     idle, busy, soon_free       float64[n]: cars now, each once
     idle_by_product             float64[n, P]: idle cars now, once per product they serve
-    demand_covered_ms, supply_covered_ms    int64[6]: how much of each window is known
+    demand_covered_ms           int64[6]: how much of each window is known
     """
 
     zone: int
@@ -48,7 +48,6 @@ class ZoneWindows:
     busy: NDArray[np.float64]
     soon_free: NDArray[np.float64]
     demand_covered_ms: NDArray[np.int64]
-    supply_covered_ms: NDArray[np.int64]
 
 
 class WindowsOfZone:
@@ -85,7 +84,6 @@ class WindowsOfZone:
             soon_free=soon_free,
             idle_by_product=by_product,
             demand_covered_ms=covered_ms(now_ms, demand_from),
-            supply_covered_ms=covered_ms(now_ms, supply_from),
         )
 
     def requests_since(self, now_ms: int, since_ms: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -94,14 +94,10 @@ class ZoneView:
 class CityView:
     """Riders who asked anywhere in the market, home cells only.
 
-    requests      float64[6]: per window of `windows.panes.WINDOWS_MS`
-    covered_ms    int64[6]: how much of each window is known
     observed      float64[6]: requests, fading with each half-life of `demand.ratios`
     expected      float64[6]: the same of what the usual week expects
     """
 
-    requests: NDArray[np.float64]
-    covered_ms: NDArray[np.int64]
     observed: NDArray[np.float64]
     expected: NDArray[np.float64]
 

@@ -36,6 +36,7 @@ class Ratio:
         self._zones = [priced_zone(zone, compiled, rules) for zone in ground.zones.tolist()]
         self._rows = [row_of(ground.cells, layout_of(zone).cells) for zone in ground.zones.tolist()]
         self._smooth = [np.full((zone.cells.size, self._products), UNMOVED, np.int64) for zone in self._zones]
+        self._shown = list(self._smooth)
         self._asked: deque[Asked] = deque()
         self._heard_ms = self._then_ms = 0
 
@@ -80,9 +81,10 @@ class Ratio:
             trail,
             zone,
             previous=self._smooth[number],
+            shown=self._shown[number],
             then_ms=self._then_ms or now_ms,
             now_ms=now_ms,
             unsure=unsure_because(complete=age_ms == 0, warmed_up=True, data_age_ms=age_ms, policy=zone.policy),
         )
-        self._smooth[number] = guarded.smooth
+        self._smooth[number], self._shown[number] = guarded.smooth, trail.value
         return trail.value

@@ -6,8 +6,18 @@ from pricing.catchment import RING_WEIGHTS
 from pricing.conversion import ELASTICITY, WAIT_COST_PER_MIN
 from pricing.defaults import new_york_policy
 from pricing.guardrails import rise_stride, stride
-from pricing.nowcast import CATCHMENT_PRIOR, ZONE_PRIOR
-from pricing.optimiser import COST, DRAWN, DRIVER_SHARE, ENTRY, REPOSITIONING, SHARED
+from pricing.nowcast import CATCHMENT_PRIOR, SPARE_REQUESTS, ZONE_PRIOR
+from pricing.optimiser import (
+    COST,
+    DRAWN,
+    DRIVER_SHARE,
+    ENTRY,
+    LENT,
+    REACHED_CARS,
+    REPOSITIONING,
+    SHARED,
+    TAKEN_IS_SCARCE,
+)
 from pricing.policy import policy_of
 from pricing.rounding import TENTH
 from pricing.supply_forecast import INFLOW_SHARE, SOON_FREE_SHARE
@@ -31,6 +41,11 @@ def test_constants_on_the_page_are_those_of_the_code():
     assert (SOON_FREE_SHARE, INFLOW_SHARE) == (1.0, 0.05)
     assert f"no more than {SHARED} of a product" in " ".join(PAGE.split())
     assert "those free within five minutes and a twentieth of the other busy ones" in " ".join(PAGE.split())
+    assert f"crowding (s_q g_q) no more than {LENT} is charged (`LENT`)" in " ".join(PAGE.split())
+    assert f"take more than {TAKEN_IS_SCARCE} of the product's cars (`TAKEN_IS_SCARCE`)" in " ".join(PAGE.split())
+    assert (REACHED_CARS, SPARE_REQUESTS) == (3.0, 1.0)
+    assert "Three cars beyond the rings are taken to be within reach (`REACHED_CARS`)" in " ".join(PAGE.split())
+    assert "upwards within one request more (`SPARE_REQUESTS`)" in " ".join(PAGE.split())
     assert f"a = {ELASTICITY}" in PAGE
     assert f"{100 * WAIT_COST_PER_MIN:.1f} % of a fare" in PAGE
     assert "weights " + ", ".join(f"{weight:g}" for weight in RING_WEIGHTS) in PAGE

@@ -13,7 +13,7 @@ from pricing.acceptance import Acceptance
 from pricing.artefact import BrokenModelError
 from pricing.behaviour import ASSUMED, Behaviour
 from pricing.behaviour_models import KINDS, packed, small_model
-from pricing.eta import USUAL_KM_PER_H, Waits, crowding_of, eta_s
+from pricing.eta import USUAL_KM_PER_H, Waits, eta_s
 from pricing.optimiser import best_multipliers
 from pricing.supply_forecast import SupplyShares
 from tests.unit.pricing.plain_outlook import cars_expected
@@ -62,10 +62,9 @@ def test_a_wait_never_grows_with_idle_cars(waits, density, more):
 
 
 def test_the_assumed_value_is_the_closed_form_to_the_bit():
-    """Without a model nothing changes: waits, crowding and shares are those of the constants."""
+    """Without a model nothing changes: waits and shares are those of the constants."""
     density = np.array([0.0, 0.3, 2.0, 17.0])
     assert eta_s(density, ASSUMED.waits_at(USUAL_KM_PER_H)).tolist() == eta_s(density).tolist()
-    assert crowding_of(density, density, Waits()).tolist() == crowding_of(density, density).tolist()
     assert ASSUMED.acceptance is None
     assert ASSUMED.supply == SupplyShares()
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 
@@ -41,6 +42,16 @@ def test_training_sees_only_its_span():
         lon=np.append(known.lon, -73.9855),
     )
     assert train(later, PLAN).artefact == trained().artefact
+
+
+#   plan      −2  −1   0   1   2   …  11
+#   pickups            ×   ×   ×   …   ×
+def test_days_before_the_first_pickup_were_not_recorded():
+    """They are no quiet days: week, shares and memory stay those of the days with pickups, each on its weekday."""
+    early = train(pickups(), replace(PLAN, start_day=PLAN.start_day - 2))
+    ours, theirs = (unpacked(one.artefact, one.sha256).arrays for one in (early, trained()))
+    for name in ("city_per_min", "cells", "share", "memory", "city_memory"):
+        np.testing.assert_allclose(ours[name], theirs[name], atol=2e-4, err_msg=name)
 
 
 def test_packing_is_deterministic_and_unpacks_to_the_same():

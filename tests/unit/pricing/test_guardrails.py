@@ -66,6 +66,36 @@ def test_small_changes_wait_but_the_way_home_is_free():
     assert steadied.tolist() == [101, 100, 110]
 
 
+@given(arrays(np.int64, 30, elements=st.integers(50, 150)), st.integers(0, 20))
+def test_more_wanted_is_never_steadied_to_less(previous, hysteresis):
+    """Around 1.00 too, where a price may pass from a surcharge to a discount."""
+    steadied = [guardrails.steadied(np.full(30, wanted), previous, hysteresis) for wanted in range(45, 156)]
+    assert (np.diff(steadied, axis=0) >= 0).all()
+
+
+#   hysteresis 3        97  98  99 100 101 102 103
+@pytest.mark.parametrize(
+    ("previous", "made"),
+    [
+        (99, [99, 99, 99, 100, 100, 102, 103]),
+        (100, [97, 100, 100, 100, 100, 100, 103]),
+        (102, [97, 98, 99, 100, 102, 102, 102]),
+        (101, [97, 98, 100, 100, 101, 101, 101]),
+    ],
+)
+def test_a_small_change_across_one_ends_at_one(previous, made):
+    """Where the wanted multiplier stands beyond 1.00, the small change is made up to there."""
+    wanted = np.arange(97, 104)
+    assert guardrails.steadied(wanted, np.full(7, previous), 3).tolist() == made
+
+
+@given(arrays(np.int64, 30, elements=st.integers(100, 150)), arrays(np.int64, 30, elements=st.integers(100, 150)))
+def test_from_one_upwards_only_one_itself_is_reached_by_a_small_change(wanted, previous):
+    """Where the floor is 1.00 nothing stands on its other side."""
+    small = (np.abs(wanted - previous) < 5) & (wanted != 100)
+    assert guardrails.steadied(wanted, previous, 5).tolist() == np.where(small, previous, wanted).tolist()
+
+
 def test_a_trail_notes_only_what_moved_in_order():
     """Reasons come by position and within it in the order of the rules."""
     trail = guardrails.Trail(np.array([[100, 100]]))

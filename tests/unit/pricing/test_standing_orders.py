@@ -47,7 +47,8 @@ def test_a_zone_and_a_quote_follow_orders_alike(rules, wanted):
     ruled = policy(**rules)
     zone = priced_zone(ZONE, MARKET, ruled)
     trail = Trail(np.full((zone.cells.size, len(PRODUCTS)), wanted, np.int64))
-    smooth = guard(trail, zone, previous=trail.value, then_ms=NOON_MS, now_ms=NOON_MS, unsure=[]).smooth
+    start = trail.value
+    smooth = guard(trail, zone, previous=start, shown=start, then_ms=NOON_MS, now_ms=NOON_MS, unsure=[]).smooth
     orders = orders_of(ruled, cell=TIMES_SQUARE, product="standard", jurisdiction=NYC)
     assert smooth[zone.cells.tolist().index(TIMES_SQUARE), 0] == [*followed(wanted, orders)][-1][1]
 

@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from h3.api import basic_int as h3
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pricing.prepared_tick import PreparedTick
+from pricing.quoted_multiplier import quoted_multiplier
 from pricing.reasons import Reason
 from pricing.tick import price_zone
 from tests.unit.pricing.worlds import MARKET, NOON_MS, PRODUCTS, TIMES_SQUARE, ZONE, city_of, inputs_of, policy, view_of
@@ -15,6 +17,7 @@ from topics.control import CellOverride, JurisdictionCap
 
 BUSY = {"requests_per_min": 1.5, "idle": 1.0}
 BUSY_CITY = city_of(1500.0)
+YOUNG = np.full(6, 60_000, np.int64)
 
 
 def busy(now_ms=NOON_MS, **changes):
@@ -100,6 +103,34 @@ def test_unsure_data_never_raises_a_price(supply, demand, age_ms, covered_ms, la
     rose = np.array(after.multiplier_hundredths) > np.array(before.multiplier_hundredths)
     assert not rose.any()
     assert set(after.propensity_hundredths) == {100}
+
+
+#   tick 1.19, shown as 1.10 ┊── 15 s held ──┊── 18 s, 0.09 down ──┊ quoted 1.01, then a tick on missing data
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(100, 300),
+    st.integers(-9, 9),
+    st.integers(0, 600_000),
+    st.sampled_from(
+        [{"supply_complete": False}, {"demand_complete": False}, {"data_age_ms": 15_001}, {"covered_ms": YOUNG}]
+    ),
+)
+@example(119, -9, 33_000, {"supply_complete": False})
+def test_a_tick_on_unsure_data_raises_no_quote(smooth, off, later_ms, seen):
+    """However long the pause and however the last tick was rounded: riders are told no more than a moment before."""
+    first = price_zone(busy())
+    size = len(first.cells) * len(PRODUCTS)
+    before = replace(first, smooth_hundredths=[smooth] * size, multiplier_hundredths=[max(100, smooth + off)] * size)
+    view = replace(view_of(**BUSY, now_ms=NOON_MS + later_ms), **seen)
+    after = price_zone(inputs_of(view, city=BUSY_CITY, previous=before))
+    old, new = (PreparedTick(tick, 0, 7) for tick in (before, after))
+
+    def quoted(tick, cell, product):
+        place = {"cell": cell, "product": product, "jurisdiction": MARKET.jurisdiction_of[cell]}
+        return quoted_multiplier(tick, policy(), **place, now_ms=view.now_ms).hundredths
+
+    for cell in before.cells[::6]:
+        assert all(quoted(new, cell, product) <= quoted(old, cell, product) for product in PRODUCTS)
 
 
 def test_stale_data_steps_down_to_one_at_the_rate_limit():

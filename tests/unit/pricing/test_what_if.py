@@ -42,6 +42,7 @@ MOMENTS = st.lists(st.tuples(st.integers(1, 40), st.sampled_from([0.0, 0.02, 1.5
 @settings(max_examples=25, deadline=None)
 @given(pauses=MOMENTS, freeze=st.booleans(), emergency=st.none() | st.integers(90, 200))
 @example(pauses=[(1, 0.0, {}), (1, 1.5, {}), (1, 0.0, {})], freeze=False, emergency=None)
+@example(pauses=[(1, 1.5, {}), (38, 1.5, {}), (33, 1.5, {"supply_complete": False})], freeze=False, emergency=None)
 def test_the_policy_in_force_gives_what_was_published(pauses, freeze, emergency):
     """Whatever was seen or ordered: the same policy changes no price, so any change shown is the other policy's."""
     ruled = policy(

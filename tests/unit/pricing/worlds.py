@@ -52,8 +52,6 @@ def view_of(requests_per_min=0.02, idle=2.0, *, now_ms=NOON_MS, **changes):
 def city_of(requests_per_min=3.0):
     """A city with so many requests a minute."""
     return CityView(
-        requests=requests_per_min * MINUTES,
-        covered_ms=(MINUTES * 60_000).astype(np.int64),
         observed=requests_per_min * _LASTING,
         expected=REQUESTS_PER_PICKUP * _LASTING,
     )
