@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import faust
+from faust.types.auth import CredentialsT
 
 from infra.clients.sessions import SESSION_S
 
@@ -63,7 +64,7 @@ class WorkerSettings:
         """Bootstrap servers as Faust spells them."""
         return ";".join(f"kafka://{server.strip()}" for server in self.bootstrap.split(","))
 
-    def credentials(self) -> faust.types.auth.CredentialsT | None:
+    def credentials(self) -> CredentialsT | None:
         """Return `security` as Faust's credentials, None for plain text.
 
         Raises ValueError for a protocol other than PLAINTEXT, SSL, SASL_PLAINTEXT and SASL_SSL.
