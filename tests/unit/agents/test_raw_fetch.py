@@ -130,6 +130,15 @@ def test_a_header_whose_name_is_no_text_stops_nobody(codec, at):
     assert (read.following, read.failed) == (7, False)
 
 
+@pytest.mark.parametrize(("count", "kept"), [(30_000, 30_000), (560_000, 0)])
+def test_headers_beyond_a_bound_are_read_as_none(count, kept):
+    """Half a million empty headers pack into 5 kB; nobody makes objects of them, and the record is read."""
+    data = rb.batch([(0, 1_000, b"d", b"x", [("", None)] * count)], codec=4)
+    assert len(data) < 6_000
+    (record,) = rb.raw(data).records
+    assert (record.key, record.value, len(record.headers)) == (b"d", b"x", kept)
+
+
 def test_a_batch_that_does_not_decompress_is_one_broken_record():
     """Its checksum is right, so it was written like that."""
     whole = bytearray(rb.batch([(i, 1, None, b"v" * 50, []) for i in range(9)], codec=3))
