@@ -6,7 +6,7 @@ Writes  SUPPLY_CELLS   by zone: absolute counts of the zones that changed, snaps
         driver-pings.v1.dlq
 Keeps   Fleet          last ping of each driver, in memory, rebuilt by reading one expiry and grace again
 
-The rules are supply.fleet and supply.cells; nothing is decided here.
+The rules are supply.fleet, supply.silence and supply.cells; nothing is decided here.
 """
 
 from collections.abc import Iterable
@@ -29,6 +29,7 @@ from supply.cells import SupplyBook
 from supply.counts import CellCounts
 from supply.fleet import Fleet, rewind_start
 from supply.products import ProductAxis, mask_of
+from supply.silence import Silence
 from topics.arrays import Int64s
 from topics.catalogue import DRIVER_PINGS, SUPPLY_CELLS
 from topics.coded_counts import ZoneRows, coded_supply
@@ -44,10 +45,6 @@ SERVICE = "supply"
 EVERYTHING_EVERY_MS = 600_000
 """A zone that does not change is told of so often: the topic's retention is hours, and who begins to read then must
 find it, and a word that counts are complete."""
-
-SILENT_AFTER_MS, FLEET = 10_000, 10
-"""When nobody of so many cars sends anything for so long, it is not they who are gone: their pings do not come. Pings
-as old are no news either while others are still to be read."""
 
 MOST_LISTS = 4_096
 """Lists of products remembered with their bits, give or take those of a batch: senders may name any."""
@@ -91,7 +88,7 @@ class SupplyPartition:
         self._offset = -1
         self._has_read_all = partial(source.has_read_all, DRIVER_PINGS.name)
         self._appended_ms = 0
-        self._cars: int | None = None
+        self._silence = Silence()
         self._completed_ms = 0
 
     def know_products(self, products: Iterable[str]) -> None:
@@ -127,7 +124,7 @@ class SupplyPartition:
         if self._is_silent(now_ms):
             return []
         counts = self._fleet.counts(now_ms)
-        self._cars = _cars_of(counts)
+        self._silence.cars = _cars_of(counts)
         self._meter.gauge(f"drivers.{self._partition}", len(self._fleet))
         return self._addressed(self._zones_said(counts))
 
@@ -162,18 +159,13 @@ class SupplyPartition:
         return [*again, *self._to_all(self._book.alive(pings_offset=self._offset, now_ms=now_ms))]
 
     def _is_silent(self, now_ms: int) -> bool:
-        """Whether a fleet has fallen silent at once, or this worker is as far behind: what it knows is too old.
-
-        An epoch that begins far behind knows of no fleet until it has read all; one that begins while no pings come, of
-        that of the last ones.
-        """
-        if now_ms - self._appended_ms <= SILENT_AFTER_MS:
-            return False
-        if not self._has_read_all():
-            return True
-        if self._cars is None:
-            self._cars = _cars_of(self._fleet.counts(self._appended_ms))
-        return self._cars >= FLEET
+        """Whether a fleet has fallen silent and is not back, or this worker is far behind: what it knows is too old."""
+        return self._silence.holds(
+            now_ms,
+            appended_ms=self._appended_ms,
+            has_read_all=self._has_read_all,
+            cars_at=lambda at_ms: _cars_of(self._fleet.counts(at_ms)),
+        )
 
     def _addressed(self, said: Iterable[tuple[int, SupplyCellsCounted | bytes]]) -> Iterable[Outgoing]:
         for zone, record in said:

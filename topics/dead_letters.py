@@ -1,7 +1,8 @@
 """What becomes of a record that is refused: it is kept whole, with its place and the reason.
 
-A broker bounds records after compression, so one can be far larger than any dead letter may be. Of such a record the
-first bytes are kept and the sentence says so; it stands whole at the place named, until its topic's retention ends.
+A broker bounds records after compression, so one can be far larger than any dead letter may be, or have headers by the
+hundred thousand. Of such a record the first bytes are kept and the sentence says so; it stands whole at the place
+named, until its topic's retention ends.
 """
 
 from collections.abc import Iterable
@@ -14,6 +15,8 @@ from topics.refusals import Refusal
 
 KEPT_WHOLE_BYTES = 1_048_588
 """Key, value and headers up to this size are kept whole: Kafka's own bound for a record."""
+HEADER_BYTES = 64
+"""Counted for each header beside its name and value: it takes some bytes of a letter, and time."""
 KEPT_OF_LARGER_BYTES = 64 * 2**10
 LONGEST_KEY_BYTES = 1024
 LONGEST_SENTENCE = 400
@@ -51,11 +54,12 @@ class Received(Protocol):
 def dead_letter(record: Received, topic: Topic, error: Refusal, *, service: str, now_ms: int) -> DeadLettered:
     """The dead letter of `record` of `topic`, refused by `service` at `now_ms`; its headers tell the attempt."""
     said = list(record.headers or ())
-    size = sum(map(_size, (record.key, record.value, *(part for name, value in said for part in (name, value)))))
-    whole = size <= KEPT_WHOLE_BYTES
+    size = sum(map(_size, (record.key, record.value, *(part for header in said for part in header))))
+    whole = size + HEADER_BYTES * len(said) <= KEPT_WHOLE_BYTES
     sentence = _shortened(error.sentence)
     if not whole:
-        sentence += f"; of its {size} bytes the first {KEPT_OF_LARGER_BYTES} of key and value are kept here, no headers"
+        kept = f"the first {KEPT_OF_LARGER_BYTES} of key and value are kept here, no headers"
+        sentence += f"; of its {size} bytes and {len(said)} headers {kept}"
     return DeadLettered(
         topic=topic.name,
         partition=record.partition,
@@ -81,7 +85,7 @@ def letter_key(letter: DeadLettered) -> bytes:
 
 
 def _size(part: str | bytes | None) -> int:
-    return len(part) if part else 0
+    return len(part.encode() if isinstance(part, str) else part or b"")
 
 
 def _shortened(sentence: str) -> str:

@@ -12,14 +12,19 @@ PartitionRecords    reads them by `_Batches` for raw topics
     response ──> batches, neighbours read together ──> CRC ──> decompressed ──> walked ──> RecordRun of some thousands
 
 A batch that fails its checksum is an error as it is for aiokafka, before which everything else is read: it was damaged
-on the way, and is fetched again. One that does not decompress is a single broken record, since it would come the same
-for ever.
+on the way, and is fetched again. One that does not decompress, or to more than LARGEST_BYTES, is a single broken
+record, since it would come the same for ever. Of a raw topic's response no more is read once so many bytes are
+decompressed; the rest is fetched again.
 """
 
 # ruff: noqa: ANN401  # aiokafka ships no types
 
+import gzip
+import io
 import struct
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 import cramjam
@@ -35,18 +40,18 @@ from topics.record_walk import COUNT, END, START, walk
 
 TOGETHER_RECORDS = 8192
 """Neighbouring batches are read together until they hold so many: small ones would not pay the calls."""
-LARGEST_BYTES = 2**30
+TOGETHER_BYTES = 2**24
+"""Or so many decompressed bytes."""
+LARGEST_BYTES = 2**26
+"""Of a batch: a megabyte, which brokers take, could be thirty gigabytes decompressed."""
+USUAL_RATIO = 8
+"""Batches of pings become three times as large."""
 _HEADER = struct.Struct(">qiibIhiqqqhii")
-_AFTER_LENGTH, _AFTER_CRC = 12, 21
+_AFTER_LENGTH, _AFTER_CRC, _ATTRIBUTES = 12, 21, 22
 _MAGIC = 2
 _CODEC, _APPEND_TIME, _TRANSACTIONAL, _CONTROL = 7, 8, 16, 32
 _SMALLEST_RECORD = 2
-_UNPACK: dict[int, Callable[[memoryview], Any]] = {
-    1: codec.gzip_decode,
-    2: lambda body: codec.snappy_decode(body.tobytes()),
-    3: cramjam.lz4.decompress,
-    4: cramjam.zstd.decompress,
-}
+_PIECE_BYTES = 2**20
 _UNPACKING = (ValueError, OSError, EOFError, KeyError, struct.error, cramjam.DecompressionError)
 
 
@@ -91,11 +96,12 @@ class _Batches:
 
     def __init__(self, data: bytes, following: int) -> None:
         self._data, self._view, self._following, self._at = data, memoryview(data), following, 0
+        self._unpacked_bytes = 0
 
     def has_next(self) -> bool:
-        """Whether a whole batch is left; brokers cut the last one where the response is full."""
-        size = self._end(self._at)
-        return size is not None and size <= len(self._data)
+        """Whether a whole batch is left that may be read; brokers cut the last one where the response is full."""
+        end = self._end(self._at)
+        return end is not None and end <= len(self._data) and self._unpacked_bytes < LARGEST_BYTES
 
     def next_batch(self) -> Any:
         """Batches that can be read together, or one that must be judged alone.
@@ -103,8 +109,9 @@ class _Batches:
         Raises CorruptRecordException if the header is of another format.
         """
         heads: list[_Head] = []
-        known = 0
-        while known < TOGETHER_RECORDS and self.has_next():
+        bodies: list[Any | None] = []
+        known = size = 0
+        while known < TOGETHER_RECORDS and size < TOGETHER_BYTES and self.has_next():
             head = self._head()
             if heads and (head.alone or (head.attributes ^ heads[0].attributes) & (_CODEC | _APPEND_TIME)):
                 break
@@ -117,9 +124,14 @@ class _Batches:
                 return DefaultRecordBatch(bytes(self._view[begun : head.end]))
             heads.append(head)
             known += head.records
+            if packed := head.attributes & _CODEC:
+                body = _unpacked(packed, self._view[head.first : head.end])
+                bodies.append(body)
+                size += 0 if body is None else len(body)
             if head.alone:
                 break
-        return _Group(heads, self._runs(heads))
+        self._unpacked_bytes += size
+        return _Group(heads, self._runs(heads, bodies))
 
     def _end(self, at: int) -> int | None:
         """Where the batch at `at` ends by its own word, None if not even that stands there."""
@@ -146,12 +158,14 @@ class _Batches:
         said = int.from_bytes(self._view[self._at + 17 : self._at + _AFTER_CRC], "big")
         return crc32c(self._view[self._at + _AFTER_CRC : head.end]) == said
 
-    def _runs(self, heads: list[_Head]) -> Iterator[RecordRun]:
-        """The records of some batches as one run; none if all of them stand below the position asked for."""
+    def _runs(self, heads: list[_Head], unpacked: list[Any | None]) -> Iterator[RecordRun]:
+        """The records of some batches as one run; none if all of them stand below the position asked for.
+
+        `unpacked` are their bodies if they are compressed.
+        """
         table = np.array([_row(head) for head in heads], np.int64).T.copy()
         data = self._data
-        if packed := heads[0].attributes & _CODEC:
-            unpacked = [_unpacked(packed, self._view[head.first : head.end]) for head in heads]
+        if unpacked:
             table[COUNT, [body is None for body in unpacked]] = 0  # its bytes, as they are, become one broken record
             bodies = [
                 self._view[head.first : head.end] if body is None else body
@@ -184,6 +198,34 @@ def _unpacked(packed: int, body: memoryview) -> Any | None:
     return records if len(records) <= LARGEST_BYTES else None
 
 
+def _gunzipped(body: memoryview) -> bytes:
+    read = partial(gzip.GzipFile(fileobj=io.BytesIO(body)).read, _PIECE_BYTES)
+    return b"".join(islice(iter(read, b""), LARGEST_BYTES // _PIECE_BYTES + 1))
+
+
+def _unsnapped(body: memoryview) -> Any:
+    """A snappy batch becomes no more than twenty-two times as large, whatever it states."""
+    return codec.snappy_decode(body.tobytes())
+
+
+def _into(decompress_into: Callable[[memoryview, Any], int], body: memoryview) -> Any:
+    """Decompressed into the room that batches usually take, which costs less to have, or else into the most allowed."""
+    room = np.empty(USUAL_RATIO * len(body), np.uint8)
+    try:
+        return room[: decompress_into(body, room)]
+    except cramjam.DecompressionError:
+        room = np.empty(LARGEST_BYTES, np.uint8)
+        return room[: decompress_into(body, room)]
+
+
+_UNPACK: dict[int, Callable[[memoryview], Any]] = {
+    1: _gunzipped,
+    2: _unsnapped,
+    3: partial(_into, cramjam.lz4.decompress_into),
+    4: partial(_into, cramjam.zstd.decompress_into),
+}
+
+
 class RawTopics:
     """As `value_deserializer` of a consumer: records of these topics come as runs, all others as objects."""
 
@@ -195,12 +237,13 @@ EVERY_RAW = RawTopics(lambda _: True)
 
 
 class _Lenient:
-    """A batch of aiokafka's that can be read although the name of a header is no UTF-8.
+    """A batch of aiokafka's that can be read although it does not decompress, or the name of a header is no UTF-8.
 
     Anybody can write such a record. aiokafka raises at it, does not move on, and would meet it again for ever.
+    `data` are the bytes of the batch.
     """
 
-    def __init__(self, batch: Any, data: bytes) -> None:
+    def __init__(self, batch: Any, data: memoryview) -> None:
         self._batch, self._data = batch, data
 
     def __getattr__(self, name: str) -> Any:
@@ -208,22 +251,29 @@ class _Lenient:
 
     def __iter__(self) -> Iterator[Any]:
         read = self._batch.base_offset - 1
+        batch = self._plain()
         try:
-            for record in self._batch:
+            for record in self._left(read) if batch is None else batch:
                 read = record.offset
                 yield record
         except UnicodeDecodeError:
             yield from self._left(read)
 
+    def _plain(self) -> Any | None:
+        """The batch as if it had never been compressed, None if it does not decompress."""
+        if not isinstance(self._batch, DefaultRecordBatch) or not self._batch.compression_type:
+            return self._batch
+        body = _unpacked(self._batch.compression_type, self._data[_HEADER.size :])
+        if body is None:
+            return None
+        header = bytearray(self._data[: _HEADER.size])
+        header[_ATTRIBUTES] &= ~_CODEC
+        return DefaultRecordBatch(b"".join((header, body)))
+
     def _left(self, read: int) -> Iterator[Any]:
         """The records after offset `read`, names made readable."""
-        batches = _Batches(self._data, read + 1)
-        while batches.has_next():
-            group = batches.next_batch()
-            if isinstance(group, _Group) and group.next_offset > read:
-                yield from (one for run in group for one in run if one.offset < self._batch.next_offset)
-            if group.next_offset >= self._batch.next_offset:
-                return
+        for run in _Batches(bytes(self._data), read + 1).next_batch():
+            yield from run
 
 
 class _MemoryRecords(fetcher.MemoryRecords):
@@ -231,11 +281,15 @@ class _MemoryRecords(fetcher.MemoryRecords):
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
-        self.data = data
+        self.data, self._at = data, 0
 
     def next_batch(self) -> Any:
-        batch = super().next_batch()
-        return batch if batch is None or batch.is_control_batch else _Lenient(batch, self.data)
+        batch, begun = super().next_batch(), self._at
+        if batch is None:
+            return None
+        length = int.from_bytes(self.data[begun + 8 : begun + _AFTER_LENGTH], "big", signed=True)
+        self._at = begun + _AFTER_LENGTH + length
+        return batch if batch.is_control_batch else _Lenient(batch, memoryview(self.data)[begun : self._at])
 
 
 class _PartitionRecords(fetcher.PartitionRecords):

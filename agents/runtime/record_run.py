@@ -14,6 +14,8 @@ from topics.arrays import Bools, Int64s
 from topics.columns_chunk import Joined, join
 from topics.record_walk import HEADERS, KEY, KEY_END, OFFSET, RECORD_END, TIMESTAMP, VALUE, VALUE_END
 
+LONGEST_HEADERS_BYTES = 64 * 2**10
+"""Of one record. An empty header takes two bytes, and next to none compressed, but an object as any other."""
 _VARINT_MORE = 128
 
 
@@ -46,7 +48,10 @@ class RecordRun(Sequence[ConsumerRecord]):
     def __getitem__(self, which: slice) -> "RecordRun": ...
 
     def __getitem__(self, which: int | slice) -> "ConsumerRecord | RecordRun":
-        """One record as aiokafka would have given it, or a part of the run over the same bytes."""
+        """One record as aiokafka would have given it, or a part of the run over the same bytes.
+
+        Headers that take more than LONGEST_HEADERS_BYTES together are read as none.
+        """
         if isinstance(which, slice):
             part = RecordRun(self.data, self.places[:, which], self.broken[which], appended=self.appended)
             part.topic, part.partition = self.topic, self.partition
@@ -54,6 +59,7 @@ class RecordRun(Sequence[ConsumerRecord]):
         place: list[int] = self.places[:, which].tolist()
         key = self.data[place[KEY] : place[KEY_END]] if place[KEY] >= 0 else None
         value = self.data[place[VALUE] : place[VALUE_END]] if place[VALUE] >= 0 else None
+        has_headers = not self.broken[which] and place[RECORD_END] - place[HEADERS] <= LONGEST_HEADERS_BYTES
         return ConsumerRecord(
             topic=self.topic,
             partition=self.partition,
@@ -65,7 +71,7 @@ class RecordRun(Sequence[ConsumerRecord]):
             checksum=None,
             serialized_key_size=-1 if key is None else len(key),
             serialized_value_size=-1 if value is None else len(value),
-            headers=() if self.broken[which] else tuple(_headers(self.data, place[HEADERS], place[RECORD_END])),
+            headers=tuple(_headers(self.data, place[HEADERS], place[RECORD_END])) if has_headers else (),
         )
 
     def below(self, offset: int) -> int:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from agents.supply import FLEET, SILENT_AFTER_MS
 from supply.fleet import PING_EXPIRY_MS
+from supply.silence import FLEET, SILENT_AFTER_MS
 from tests.agents.test_supply_repeats import START_MS, a_partition, told
 from topics.counts import CountKind
 from windows.hexagons import cells_of
@@ -44,6 +44,33 @@ def test_a_silent_fleet_is_neither_alive_nor_gone():
     again = told(partition, START_MS + 700_100)
     assert CountKind.ALIVE in {record.kind for record in again}
     assert all(sum(record.idle) > 0 for record in again if record.kind is CountKind.CELLS)
+
+
+def test_the_first_of_a_fleet_to_come_back_are_not_told_as_all_of_it():
+    """Three of a hundred cars after a silence: not a word until most are there, and then of all that are."""
+    partition = a_fleet(100)
+    assert told(partition, START_MS + 40_000) == []
+    for after_ms, cars in ((40_100, 3), (45_000, 40), (50_000, 79)):
+        ping(partition, START_MS + after_ms, 1, cars=cars)
+        assert told(partition, START_MS + after_ms) == []
+    ping(partition, START_MS + 52_000, 1, cars=80)
+    again = told(partition, START_MS + 52_000)
+    assert {sum(record.idle) for record in again if record.kind is CountKind.CELLS} == {80}
+    assert CountKind.ALIVE in {record.kind for record in again}
+
+
+def test_a_fleet_that_does_not_come_back_is_told_after_one_expiry():
+    """Who sends nothing for so long, while others do, has gone; from then on they are the fleet."""
+    partition = a_fleet(100)
+    assert told(partition, START_MS + 40_000) == []
+    first_ms = START_MS + 60_000
+    for at_ms in range(first_ms, first_ms + PING_EXPIRY_MS, 5_000):
+        ping(partition, at_ms, 1, cars=3)
+        assert told(partition, at_ms) == []
+    ping(partition, first_ms + PING_EXPIRY_MS, 1, cars=3)
+    again = told(partition, first_ms + PING_EXPIRY_MS)
+    assert {sum(record.idle) for record in again if record.kind is CountKind.CELLS} == {3}
+    assert told(partition, first_ms + 2 * PING_EXPIRY_MS) != []
 
 
 @pytest.mark.parametrize(("cars", "leaving"), [(FLEET - 1, False), (FLEET, True), (40, True)])

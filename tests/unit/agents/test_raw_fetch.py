@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from cramjam import lz4, zstd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.runtime.batches import Batch
-from agents.runtime.raw_fetch import TOGETHER_RECORDS
+from agents.runtime.raw_fetch import LARGEST_BYTES, TOGETHER_RECORDS
 from agents.runtime.record_run import parts_of
 from agents.runtime.schema_ids import first_unknown
 from tests.unit.agents import record_batches as rb
@@ -24,6 +25,7 @@ from windows.epochs import Epoch
 
 SEEDS = st.integers(0, 2**32).map(random.Random)
 LAST_RECORD = 20
+GZIP, LZ4, ZSTD = 1, 3, 4
 
 
 @settings(max_examples=60, deadline=None)
@@ -130,6 +132,15 @@ def test_a_header_whose_name_is_no_text_stops_nobody(codec, at):
     assert (read.following, read.failed) == (7, False)
 
 
+@pytest.mark.parametrize(("count", "kept"), [(30_000, 30_000), (560_000, 0)])
+def test_headers_beyond_a_bound_are_read_as_none(count, kept):
+    """Half a million empty headers pack into 5 kB; nobody makes objects of them, and the record is read."""
+    data = rb.batch([(0, 1_000, b"d", b"x", [("", None)] * count)], codec=4)
+    assert len(data) < 6_000
+    (record,) = rb.raw(data).records
+    assert (record.key, record.value, len(record.headers)) == (b"d", b"x", kept)
+
+
 def test_a_batch_that_does_not_decompress_is_one_broken_record():
     """Its checksum is right, so it was written like that."""
     whole = bytearray(rb.batch([(i, 1, None, b"v" * 50, []) for i in range(9)], codec=3))
@@ -139,6 +150,30 @@ def test_a_batch_that_does_not_decompress_is_one_broken_record():
     (run,) = read.records
     assert [(r.offset, r.value) for r in (run[0], run[1])] == [(0, data[rb.HEADER_BYTES :]), (9, b"next")]
     assert (run.broken.tolist(), read.following) == ([True, False], 10)
+    assert rb.objects(data + rb.batch([(0, 5, b"k", b"next", [])], base=9, codec=3)) == read._replace(records=list(run))
+
+
+@pytest.mark.parametrize("codec", [GZIP, LZ4, ZSTD])
+def test_a_batch_that_decompresses_to_too_much_is_one_broken_record(codec):
+    """It is never held decompressed, whether its topic is read as runs or as objects; what follows is read."""
+    zeros = bytes(LARGEST_BYTES + 1)
+    body = gzip.compress(zeros, 1) if codec == GZIP else bytes({LZ4: lz4, ZSTD: zstd}[codec].compress(zeros))
+    whole = bytearray(rb.batch([(0, 1, None, b"", [])])[: rb.HEADER_BYTES] + body)
+    struct.pack_into(">i", whole, 8, len(whole) - 12)
+    data = rb.sealed(whole, codec) + rb.batch([(0, 5, b"k", b"next", [])], base=1, codec=codec)
+    for read in (rb.raw(data), rb.objects(data)):
+        assert [(r.offset, len(r.value)) for r in read.records] == [(0, len(body)), (1, len(b"next"))]
+        assert (read.following, read.failed) == (2, False)
+
+
+def test_a_response_that_decompresses_to_too_much_is_read_in_parts():
+    """Forty megabytes each, of a few kilobytes: the third is fetched again once two are done with."""
+    value = bytes(40 * 2**20)
+    batches = [rb.batch([(0, 1, None, value, [])], base=i, codec=ZSTD) for i in range(3)]
+    first = rb.raw_runs(b"".join(batches))
+    assert ([run.offset for run in first.records], first.following) == ([0, 1], 2)
+    (last,) = rb.raw_runs(batches[2], first.following).records
+    assert (last.offset, len(last[0].value)) == (2, len(value))
 
 
 def test_small_batches_are_read_together_up_to_a_bound():

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from agents.runtime.publisher import MAX_RECORD_BYTES
 from topics.catalogue import DRIVER_PINGS, dead_letters_of
 from topics.codec import ObjectCodec
 from topics.dead_letters import dead_letter
@@ -63,6 +64,27 @@ def test_a_header_that_is_no_count_of_attempts_stops_nobody(said):
     )
     assert letter.attempt == 1
     assert ObjectCodec(dead_letters_of(DRIVER_PINGS), schema_id=1).encode(letter)
+
+
+@pytest.mark.parametrize(
+    ("header", "count", "kept"),
+    [
+        (("", None), 1_000, 1_000),
+        (("", None), 30_000, 0),
+        (("", None), 560_000, 0),
+        (("n", b"v"), 560_000, 0),
+        (("€" * 350, b""), 900, 900),
+        (("€" * 450, b""), 900, 0),
+    ],
+)
+def test_a_letter_of_whatever_headers_can_be_published(header, count, kept):
+    """Even empty ones take some of the letter, and names their UTF-8; of too many none is kept, and it says so."""
+    received = Received(headers=(header,) * count)
+    letter = dead_letter(received, DRIVER_PINGS, bad_row(0, MISMATCH, "lat"), service="supply", now_ms=9)
+    assert len(ObjectCodec(dead_letters_of(DRIVER_PINGS), schema_id=1).encode(letter)) + 1_000 < MAX_RECORD_BYTES
+    assert (letter.key, letter.value) == (received.key, received.value)
+    assert len(letter.headers) == kept
+    assert kept or f"and {count} headers the first" in letter.sentence
 
 
 def test_a_redriven_record_keeps_its_headers_and_counts_its_attempts():
