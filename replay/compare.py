@@ -20,7 +20,7 @@ from replay.contracts import Contracts
 from replay.flushes import COUNTED
 from replay.outputs import made
 from replay.records import Raw
-from replay.verdict import differing
+from replay.verdict import TopicVerdict, differing
 from topics.catalogue import QUOTES, SURGE
 from topics.prices import FareLine, PriceReason, QuoteAnswered, QuoteOutcome, SurgeTicked
 
@@ -72,6 +72,7 @@ class Comparison:
     """Everything two runs differ in; numbers within their tolerance do not count as changed.
 
     `prices` are multipliers of ticks in hundredths, `amounts` quotes in minor units. `unmatched` stand in one run only.
+    `not_made` stand in neither: the run as recorded could not make them, `first_not_made` says where and why.
     `counts` were compared if both runs began at events. `ignored` fields only name what was to be otherwise.
     """
 
@@ -80,6 +81,8 @@ class Comparison:
     amounts: Changes = field(default_factory=Changes)
     quotes: int = 0
     unmatched: int = 0
+    not_made: int = 0
+    first_not_made: str = ""
     ticks_changed: int = 0
     ticks: int = 0
     counts_changed: int = 0
@@ -92,7 +95,7 @@ class Comparison:
     @property
     def is_same(self) -> bool:
         """Whether nothing changed beyond its tolerance."""
-        return not (self.changed or self.ticks_changed or self.counts_changed or self.unmatched)
+        return not (self.changed or self.ticks_changed or self.counts_changed or self.unmatched or self.not_made)
 
     @property
     def is_empty(self) -> bool:
@@ -109,6 +112,11 @@ class Comparison:
     def top(self) -> list[Mover]:
         """The quotes whose amount moved most."""
         return sorted(self.changed, key=lambda one: (-abs(one.change_minor), one.quote_id))[:TOP]
+
+    def lack(self, verdict: TopicVerdict) -> None:
+        """Count what the run as recorded could not make of one topic."""
+        self.not_made += verdict.not_made
+        self.first_not_made = self.first_not_made or verdict.first_not_made
 
     def tick(self, before: SurgeTicked, after: SurgeTicked) -> None:
         """Compare two ticks of one zone and instant."""

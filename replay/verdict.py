@@ -10,6 +10,7 @@ from topics.catalogue import Topic
 
 NUMERIC = ("_hundredths", "_minor", "_milli", "_micro", "_s", "_ms", "_m", "_before", "_after")
 TOLD = 20
+ONE_MORE = "one more was made here than was recorded"
 _SUMMED = ("records", "decisions_differ", "numbers_differ", "not_made", "not_recorded", "repeats", "zombies")
 
 
@@ -56,6 +57,12 @@ class TopicVerdict:
     def differ(self) -> int:
         """Records that differ in any way."""
         return self.decisions_differ + self.numbers_differ + self.not_made + self.not_recorded
+
+    @property
+    def first_not_made(self) -> str:
+        """The first output told that could not be made again, where it stands and why; empty if none is told."""
+        lacking = (one for one in self.differences if one.problem not in {"", ONE_MORE})
+        return next((f"{one.topic} {one.partition}@{one.offset}: {one.problem}" for one in lacking), "")
 
     def add(self, other: "TopicVerdict") -> None:
         """Take in the verdict on the next partition."""
@@ -116,7 +123,7 @@ class Judge:
         """Note a record that was made and stands nowhere; `offset` is the one it follows."""
         self.verdict.not_recorded += 1
         self._hash(key, value)
-        self._tell(offset, [], "one more was made here than was recorded")
+        self._tell(offset, [], ONE_MORE)
 
     def ended(self) -> TopicVerdict:
         """The verdict, with its hash."""

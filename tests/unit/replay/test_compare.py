@@ -1,5 +1,6 @@
 """What changes between two runs, and how it is told."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,11 +10,11 @@ from infra.cli.exits import CommandError
 from infra.cli.replaying.differences import _tell, as_object, told
 from infra.cli.replaying.otherwise import Otherwise
 from infra.cli.replaying.page import page_of
-from replay.archive import Archive
+from replay.archive import Archive, copied
 from replay.compare import Comparison
 from replay.contracts import Contracts
 from tests.unit.replay.recordings import GOLDEN
-from topics.catalogue import SURGE
+from topics.catalogue import QUOTE_REQUESTS, SURGE
 from topics.prices import FareLine, PriceReason, QuoteAnswered, QuoteOutcome
 
 
@@ -98,6 +99,18 @@ def test_runs_without_a_common_output_are_not_the_same(comparison, sentence, mon
     monkeypatch.setattr("infra.cli.replaying.differences._compared", lambda *_, **__: comparison)
     with pytest.raises(CommandError, match=sentence):
         told(Path("f"), Otherwise(settings=("lock_ms=1",)), {}, as_json=True, html=None)
+
+
+def test_what_neither_run_can_make_is_told_and_is_not_the_same(tmp_path, capsys):
+    """Quotes whose requests are not held: they were compared by nobody, so nothing is said to be the same."""
+    copied(Archive.opened(GOLDEN), tmp_path / "f", lambda name, raw: None if name == QUOTE_REQUESTS.name else raw)
+    sentence = r"[1-9]\d* outputs could not be made again, the first: quotes\.v1 \d@\d+: the request, .* is not held"
+    with pytest.raises(CommandError, match=sentence):
+        told(tmp_path / "f", Otherwise(settings=("lock_ms=1",)), {}, as_json=False, html=tmp_path / "p", processes=1)
+    assert re.search(sentence, capsys.readouterr().out)
+    said = as_object(Comparison(ticks=3, not_made=2, first_not_made="quotes.v1 0@1: why"))
+    assert (said["same"], said["not_made"], said["first_not_made"]) == (False, 2, "quotes.v1 0@1: why")
+    assert "</b>outputs that could not be made again" in (tmp_path / "p").read_text()
 
 
 def reasoned(hundredths, *codes):
