@@ -198,7 +198,10 @@ def agreed(*, yes: bool) -> bool:
 
 
 async def captured(asked: Asked, path: Path, *, yes: bool, as_json: bool, dry_run: bool = False) -> bool:
-    """Copy what was asked for into the file at `path`; whether it was. Raises CommandError, ClientError."""
+    """Copy what was asked for into the file at `path`; whether it was. A dry run tells the plan and fails alike.
+
+    Raises CommandError, ClientError.
+    """
     from importlib.metadata import version
 
     from replay.archive import ArchiveError
@@ -206,10 +209,8 @@ async def captured(asked: Asked, path: Path, *, yes: bool, as_json: bool, dry_ru
     async with capturing(asked) as capture:
         if dry_run or not as_json:
             tell_plan(capture.plan, as_json=as_json)
-        if dry_run:
-            return False
         refuse_gone(capture.plan)
-        if not agreed(yes=yes):
+        if dry_run or not agreed(yes=yes):
             return False
         try:
             await capture.write(path, code=version("faretide"))

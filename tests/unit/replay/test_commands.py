@@ -176,6 +176,32 @@ async def test_a_recording_that_cannot_be_written_ends_in_a_sentence(monkeypatch
         await captured(Asked(start="-2m"), tmp_path / "f", yes=True, as_json=True)
 
 
+@pytest.mark.parametrize(
+    ("gone", "outputs", "sentence"),
+    [([], 0, "no tick, quote or decision"), (["surge.v1 0 is kept from offset 7 on only"], 1, "choose a later time")],
+)
+async def test_a_dry_run_ends_as_the_replay_would(gone, outputs, sentence, monkeypatch, tmp_path, capsys):
+    """The plan is told all the same; a script learns from the exit code whether the span can be replayed."""
+
+    class Planned:
+        plan = Plan(
+            from_ms=0,
+            to_ms=1,
+            gone=gone,
+            spans=[Span(topic=SURGE, partition=0, first=0, warm_first=0, end=outputs, from_offset=0)],
+        )
+
+    @asynccontextmanager
+    async def capturing(_asked):
+        yield Planned()
+
+    monkeypatch.setattr("infra.cli.replaying.asking.capturing", capturing)
+    with pytest.raises(CommandError, match=sentence) as raised:
+        await captured(Asked(start="-2m"), tmp_path / "f", yes=False, as_json=True, dry_run=True)
+    assert raised.value.code is ExitCode.FAILED
+    assert json.loads(capsys.readouterr().out)["gone"] == gone
+
+
 def test_a_plan_in_words_says_what_is_gone(capsys):
     """A dry run is there to show whether the replay can be made."""
     tell_plan(Plan(from_ms=0, to_ms=1, gone=["surge.v1 0 is kept from offset 7 on only"]), as_json=False)
