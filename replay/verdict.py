@@ -12,6 +12,7 @@ NUMERIC = ("_hundredths", "_minor", "_milli", "_micro", "_s", "_ms", "_m", "_bef
 NAMING = frozenset({"cells", "zones", "products", "reason_at", "reason_code"})
 """Columns that say what the numbers beside them are of, or which rule moved them."""
 TOLD = 20
+UNREADABLE = "what was recorded cannot be read"
 ONE_MORE = "one more was made here than was recorded"
 _SUMMED = ("records", "decisions_differ", "numbers_differ", "not_made", "not_recorded", "repeats", "zombies")
 
@@ -119,7 +120,7 @@ class Judge:
 
     def unread(self, offset: int) -> None:
         """Note a recorded output that cannot be read: a service would not have written it."""
-        self.not_made(offset, "what was recorded cannot be read")
+        self.not_made(offset, UNREADABLE)
 
     def not_recorded(self, offset: int, key: bytes | None, value: bytes) -> None:
         """Note a record that was made and stands nowhere; `offset` is the one it follows."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import time
 from contextlib import asynccontextmanager
@@ -22,7 +23,7 @@ from infra.cli.replaying.pace import Pace, show_made
 from infra.cli.replaying.stopping import shown
 from infra.cli.replaying.verdicts import verified
 from pricing.defaults import new_york_policy
-from replay.archive import Archive, ArchiveError
+from replay.archive import Archive, ArchiveError, copied
 from replay.contracts import Contracts
 from replay.control import ControlHistory
 from replay.plan import EVENTS_BACK_MS, TOPICS, WARM_UP_MS, Plan, Span, planned
@@ -125,13 +126,40 @@ def test_a_replay_stops_where_a_price_surges(capsys):
     shown(GOLDEN, "multiplier > 1.1", limit=1, as_json=True)
     said = json.loads(capsys.readouterr().out)
     assert said["priced"]["multiplier_hundredths"] > 110
-    assert said["as_recorded"]
+    assert (said["as_recorded"], said["differing"]) == (True, [])
     assert said["forecast"]["features"]
     assert said["rings"][0]["size"] == 1
     with pytest.raises(CommandError, match="multiplier > 9"):
         shown(GOLDEN, "multiplier > 9", limit=1, as_json=True)
     with pytest.raises(ValueError, match="wait_s"):
         Condition.read("price > 2")
+
+
+def test_a_stop_in_words_has_panes_and_says_whether_it_came_out_the_same(tmp_path, capsys):
+    """Riders by pane, asked and booked; of a tick that differs the fields are named."""
+    shown(GOLDEN, "multiplier > 1.1", limit=1, as_json=False)
+    said = capsys.readouterr().out
+    assert re.search(r"^  as recorded$", said, re.MULTILINE)
+    assert re.search(r"^  ring 1 panes +(\d\d:\d\d:\d\d \d+/\d+ *)+$", said, re.MULTILINE)
+    other = altered(tmp_path / "f", SURGE, lambda one: {"data_age_ms": one.data_age_ms + 1})
+    shown(other, "", limit=-1, as_json=False)
+    assert capsys.readouterr().out.count("  differs from what was recorded in: data_age_ms\n") == 1
+
+
+def test_ticks_that_no_replay_can_make_are_counted_where_it_would_have_stopped(tmp_path, capsys):
+    """With the first of them, beside what is shown and where nothing is."""
+    archive = Archive.opened(GOLDEN)
+    models = [raw.offset for raw in archive.log(MODELS.name, 0)]
+
+    def without(offsets):
+        copied(archive, tmp_path / "f", lambda name, raw: None if (name, raw.offset) in offsets else raw)
+        return tmp_path / "f"
+
+    sentence = r"\d+ ticks could not be made again, the first: surge\.v1 \d@\d+: models\.v1 0@\d+ is named and not"
+    shown(without({(MODELS.name, models[-1])}), "", limit=-1, as_json=True)
+    assert re.search(sentence, capsys.readouterr().err)
+    with pytest.raises(CommandError, match=f"has a price: {sentence}"):
+        shown(without({(MODELS.name, offset) for offset in models}), "", limit=-1, as_json=True)
 
 
 async def test_a_plan_reaches_back_as_far_as_each_topic_needs():
