@@ -202,9 +202,8 @@ async def captured(asked: Asked, path: Path, *, yes: bool, as_json: bool, dry_ru
 
     Raises CommandError, ClientError.
     """
-    from importlib.metadata import version
-
     from replay.archive import ArchiveError
+    from replay.code_version import code_version
 
     async with capturing(asked) as capture:
         if dry_run or not as_json:
@@ -213,7 +212,7 @@ async def captured(asked: Asked, path: Path, *, yes: bool, as_json: bool, dry_ru
         if dry_run or not agreed(yes=yes):
             return False
         try:
-            await capture.write(path, code=version("faretide"))
+            await capture.write(path, code=code_version())
         except ArchiveError as error:
             raise CommandError(str(error)) from None
     return True

@@ -24,6 +24,7 @@ from infra.cli.replaying.stopping import shown
 from infra.cli.replaying.verdicts import verified
 from pricing.defaults import new_york_policy
 from replay.archive import Archive, ArchiveError, copied
+from replay.code_version import code_version, sources_hash
 from replay.contracts import Contracts
 from replay.control import ControlHistory
 from replay.plan import EVENTS_BACK_MS, TOPICS, WARM_UP_MS, Plan, Span, planned
@@ -60,6 +61,33 @@ def test_a_verdict_is_told_and_ends_well(capsys):
     said = json.loads(capsys.readouterr().out)
     assert said["identical"]
     assert len(said["sha256"]) == 64
+
+
+def test_a_verdict_says_which_code_copied_the_file_and_which_runs_it(tmp_path, capsys):
+    """Two checkouts of one version are told apart by their rules; a file of before says the version only."""
+    here = code_version()
+    assert re.fullmatch(r"\d+\.\d+\.\d+\+[0-9a-f]{16}", here)
+    same = tmp_path / "same"
+    archive = Archive.opened(GOLDEN)
+    copied(archive, same, lambda _, raw: raw, code=here)
+    verified(same, as_json=False, processes=1)
+    assert f"copied and made again by code {here}\n" in capsys.readouterr().out
+    verified(GOLDEN, as_json=False, processes=1)
+    assert f"copied by code {archive.about.code}, made again by {here}\n" in capsys.readouterr().out
+
+
+def test_the_code_version_changes_with_any_rule(tmp_path):
+    """By name or content of a source in a room of rules; nothing else counts."""
+    sources = {"pricing/a.py": "1", "topics/b.py": "2", "infra/c.py": "3", "pricing/notes.txt": "4"}
+    for name, text in sources.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    said = [sources_hash(tmp_path)]
+    for name, text in {"infra/c.py": "9", "pricing/notes.txt": "9", "pricing/a.py": "9", "topics/d.py": ""}.items():
+        (tmp_path / name).write_text(text)
+        said.append(sources_hash(tmp_path))
+    assert said[0] == said[1] == said[2]
+    assert len(set(said)) == 3
 
 
 def test_a_difference_ends_with_one(tmp_path):
