@@ -33,12 +33,14 @@ from topics.catalogue import (
 )
 from topics.counts import CountKind, DemandCellsCounted, SupplyCellsCounted
 from topics.prices import SurgeTicked
+from topics.wire import rfc3339
 from windows.hexagons import zone_key
 
 REACH_MS = KEPT_MS + 60_000
 FAR_MS = 6 * 3_600_000
 FRESH_MS = 60_000
 UNTOLD = "forecast, features, panes and cars cannot be told"
+PARTLY_TOLD = "counts and forecast are told from part of the window"
 
 At = tuple[str, int, int]
 """Topic, partition and offset."""
@@ -84,7 +86,25 @@ class TickGathering:
                 break
         if again is None:
             self.gone.append(f"the tick's market cannot be read any more: {UNTOLD}")
+        elif again.differing:
+            self.gone += await self._cut_counts(tick, partition)
         return again, _origins(records)
+
+    async def _cut_counts(self, tick: SurgeTicked, partition: int) -> list[str]:
+        """A sentence for each topic of counts whose oldest records within the window are gone."""
+        begins, _ = await self.records.begins_and_ends()
+        topics = {SUPPLY_CELLS: partition, DEMAND_CELLS: partition, CITY_DEMAND: 0}
+        firsts = await self.records.ends_at(list(topics), 0)
+        within = await self.records.ends_at(list(topics), tick.now_ms - REACH_MS)
+        cut = [
+            (topic, number, firsts[topic.name, number])
+            for topic, number in topics.items()
+            if begins[topic.name, number] > 0 and firsts[topic.name, number] == within[topic.name, number]
+        ]
+        return [
+            f"{name} {number} is kept from {rfc3339(entry.timestamp_ms)} on only: {PARTLY_TOLD}"
+            for (name, number, _), entry in (await self.records.at(cut)).items()
+        ]
 
     def _closest(self, records: TickRecords) -> Recomputed | None:
         """Of both ways a worker may have come to know the city's totals, the one that gives the tick."""

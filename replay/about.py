@@ -36,7 +36,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What the file is.
+    """What the file is; `code` copied it, as `code_version` names code.
 
     Outputs appended in [from_ms, to_ms) are expected; what was appended before warms up. `zones` empty means all.
     `pseudonymised` says that ids were replaced. A file from whose events counts can be made says how many `partitions`

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from replay.contracts import Contracts
 from replay.flushes import COUNTED
 from replay.outputs import made
 from replay.records import Raw
-from replay.verdict import differing
+from replay.verdict import TopicVerdict, differing
 from topics.catalogue import QUOTES, SURGE
 from topics.prices import FareLine, PriceReason, QuoteAnswered, QuoteOutcome, SurgeTicked
 
@@ -72,6 +73,7 @@ class Comparison:
     """Everything two runs differ in; numbers within their tolerance do not count as changed.
 
     `prices` are multipliers of ticks in hundredths, `amounts` quotes in minor units. `unmatched` stand in one run only.
+    `not_made` stand in neither: the run as recorded could not make them, `first_not_made` says where and why.
     `counts` were compared if both runs began at events. `ignored` fields only name what was to be otherwise.
     """
 
@@ -80,6 +82,8 @@ class Comparison:
     amounts: Changes = field(default_factory=Changes)
     quotes: int = 0
     unmatched: int = 0
+    not_made: int = 0
+    first_not_made: str = ""
     ticks_changed: int = 0
     ticks: int = 0
     counts_changed: int = 0
@@ -92,7 +96,7 @@ class Comparison:
     @property
     def is_same(self) -> bool:
         """Whether nothing changed beyond its tolerance."""
-        return not (self.changed or self.ticks_changed or self.counts_changed or self.unmatched)
+        return not (self.changed or self.ticks_changed or self.counts_changed or self.unmatched or self.not_made)
 
     @property
     def is_empty(self) -> bool:
@@ -109,6 +113,11 @@ class Comparison:
     def top(self) -> list[Mover]:
         """The quotes whose amount moved most."""
         return sorted(self.changed, key=lambda one: (-abs(one.change_minor), one.quote_id))[:TOP]
+
+    def lack(self, verdict: TopicVerdict) -> None:
+        """Count what the run as recorded could not make of one topic."""
+        self.not_made += verdict.not_made
+        self.first_not_made = self.first_not_made or verdict.first_not_made
 
     def tick(self, before: SurgeTicked, after: SurgeTicked) -> None:
         """Compare two ticks of one zone and instant."""
@@ -195,39 +204,42 @@ def compared(
             _compare_counts(comparison, before, after, (topic.name, number), from_ms)
     for topic in (SURGE, QUOTES):
         for number in partitions[topic.name]:
-            later = {}
-            others = made(after, topic.name, number)
-            for raw in made(before, topic.name, number):
-                while raw.offset not in later and (other := next(others, None)) is not None:
-                    later[other.offset] = other
-                twin = later.pop(raw.offset, None)
-                if raw.appended_ms < from_ms or (twin is not None and twin.value == raw.value and topic is SURGE):
-                    comparison.ticks += raw.appended_ms >= from_ms
-                    continue
-                old = contracts.decode(topic, raw.value)
-                new = None if twin is None else contracts.decode(topic, twin.value)
-                if new is None:
-                    comparison.unmatched += 1
-                elif topic is SURGE:
-                    comparison.tick(old, new)
-                else:
-                    comparison.quote(old, new, f"{number}@{raw.offset}")
-            comparison.unmatched += len(later) + sum(1 for _ in others)
+            for raws, twins in _side_by_side(before, after, (topic.name, number), from_ms):
+                comparison.unmatched += abs(len(raws) - len(twins))
+                for raw, twin in zip(raws, twins, strict=False):
+                    if topic is SURGE and raw.value == twin.value:
+                        comparison.ticks += 1
+                        continue
+                    old, new = contracts.decode(topic, raw.value), contracts.decode(topic, twin.value)
+                    if new is None:
+                        comparison.unmatched += 1
+                    elif topic is SURGE:
+                        comparison.tick(old, new)
+                    else:
+                        comparison.quote(old, new, f"{number}@{raw.offset}")
     return comparison
 
 
 def _compare_counts(comparison: Comparison, before: Path, after: Path, place: tuple[str, int], from_ms: int) -> None:
     """Count the records that one run made and the other did not, offset by offset."""
-    tagged = [_by_offset(made(root, *place), run) for run, root in enumerate((before, after))]
-    for _, found in groupby(heapq.merge(*tagged, key=lambda one: one[:2]), key=lambda one: one[0]):
-        said: list[Counter[tuple[bytes | None, bytes | None]]] = [Counter(), Counter()]
-        for _, run, raws in found:
-            said[run].update((raw.key, raw.value) for raw in raws if raw.appended_ms >= from_ms)
-        comparison.counts += said[0].total()
-        comparison.counts_changed += max((said[0] - said[1]).total(), (said[1] - said[0]).total())
+    for sides in _side_by_side(before, after, place, from_ms):
+        old, new = (Counter((raw.key, raw.value) for raw in raws) for raws in sides)
+        comparison.counts += old.total()
+        comparison.counts_changed += max((old - new).total(), (new - old).total())
 
 
-def _by_offset(raws: Iterator[Raw], run: int) -> Iterator[tuple[int, int, list[Raw]]]:
-    """Records that stand at one offset together, with that offset and the number of the run."""
-    for offset, found in groupby(raws, key=lambda raw: raw.offset):
-        yield offset, run, list(found)
+def _side_by_side(
+    before: Path, after: Path, place: tuple[str, int], from_ms: int
+) -> Iterator[tuple[list[Raw], list[Raw]]]:
+    """What each run made at one offset of a partition, from `from_ms` on, offset after offset; not more is held."""
+    tagged = [_tagged(made(root, *place), run, from_ms) for run, root in enumerate((before, after))]
+    for _, found in groupby(heapq.merge(*tagged, key=itemgetter(0)), key=itemgetter(0)):
+        sides: tuple[list[Raw], list[Raw]] = [], []
+        for _, run, raw in found:
+            sides[run].append(raw)
+        yield sides
+
+
+def _tagged(raws: Iterator[Raw], run: int, from_ms: int) -> Iterator[tuple[int, int, Raw]]:
+    """Records appended from `from_ms` on, each with its offset and the number of the run."""
+    return ((raw.offset, run, raw) for raw in raws if raw.appended_ms >= from_ms)

@@ -5,14 +5,18 @@ side.
 """
 
 from array import array
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+
 from pricing.prepared_tick import PreparedTick
 from replay.contracts import Contracts
 from replay.records import Raw, packed, unpacked
+from topics.arrays import Int64s
 from topics.catalogue import SURGE
 
 TICKS_AT_HAND, TICK_BYTES = 1_024, 1 << 12
@@ -45,18 +49,19 @@ class Ticks:
 
     def __init__(self, root: Path, contracts: Contracts) -> None:
         self._root, self._contracts = root, contracts
-        self._places: dict[int, dict[int, int]] = {}
+        self._places: dict[int, Int64s] = {}
         self._at_hand: OrderedDict[tuple[int, int], PreparedTick] = OrderedDict()
 
     def at(self, partition: int, offset: int) -> PreparedTick | None:
         """The tick at that place of `surge.v1`; None if the run made none there."""
         found = self._at_hand.get((partition, offset))
         if found is None:
-            place = self._index(partition).get(offset)
-            if place is None:
+            places = self._index(partition)
+            row = bisect_left(places[:, 0], offset)
+            if row == len(places) or places[row, 0] != offset:
                 return None
             with path_of(self._root, SURGE.name, partition).open("rb") as file:
-                file.seek(place)
+                file.seek(places[row, 1])
                 raw = next(unpacked(file, TICK_BYTES), None)
             tick = None if raw is None else self._contracts.decode(SURGE, raw.value)
             if tick is None:
@@ -66,13 +71,13 @@ class Ticks:
                 self._at_hand.popitem(last=False)
         return found
 
-    def _index(self, partition: int) -> dict[int, int]:
+    def _index(self, partition: int) -> Int64s:
+        """Offset and place in the file of each tick, int64[n, 2], ascending: the file itself, mapped."""
         if partition not in self._places:
-            flat = array("q")
             path = path_of(self._root, SURGE.name, partition).with_suffix(".index")
-            if path.exists():
-                flat.frombytes(path.read_bytes())
-            self._places[partition] = dict(zip(flat[::2], flat[1::2], strict=True))
+            is_empty = not path.exists() or path.stat().st_size == 0  # such a file cannot be mapped
+            flat = np.empty(0, np.int64) if is_empty else np.asarray(np.memmap(path, np.int64, "r"))
+            self._places[partition] = flat.reshape(-1, 2)
         return self._places[partition]
 
 

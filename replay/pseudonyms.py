@@ -2,7 +2,8 @@
 
 Ids are replaced by a keyed hash. Those derived from others (a quote's from its request's, a decision's from its
 quote's) are derived again from the replaced ones, in inputs and expected outputs alike, so the rules make the same of
-them. Headers, which may name ids, are left out. Coordinates stay: prices depend on them.
+them. Headers, which may name ids, are left out, and so is the reason given for a policy or market: no output rests on
+it. Coordinates stay: prices depend on them.
 """
 
 from dataclasses import dataclass, field, replace
@@ -95,7 +96,7 @@ class Pseudonyms:
 
     def _record(self, topic: Topic, record: Any) -> Any:  # noqa: ANN401  the topic's record class
         if topic in {PRICING_POLICY, MARKETS}:
-            return replace(record, author=self.name(record.author))
+            return replace(record, author=self.name(record.author), reason="")
         if topic is DRIVER_PINGS:
             return replace(record, driver_id=self.name(record.driver_id))
         altered = replace(record, rider_id=self.name(record.rider_id))

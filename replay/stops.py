@@ -13,7 +13,9 @@ from replay.archive import Archive
 from replay.contracts import Contracts
 from replay.control import ControlHistory
 from replay.counts import PartitionCounts
+from replay.records import Raw
 from replay.ticks import TickAgain, TickLog
+from replay.verdict import UNREADABLE, Unread, differing
 from topics.catalogue import SURGE
 from topics.prices import SurgeTicked
 
@@ -65,35 +67,67 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Stop:
-    """One cell and product of a tick at which the replay stopped: forecast with features, and panes around it."""
+    """One cell and product of a tick at which the replay stopped: forecast with features, and panes around it.
+
+    `differing` are the fields in which the tick is not as recorded.
+    """
 
     partition: int
     tick: TickAgain
-    as_recorded: bool
+    differing: list[str]
     cell: int
     product: str
     forecast: ForecastTold | None
     rings: list[RingTold]
 
+    @property
+    def raw(self) -> Raw:
+        """The tick as recorded."""
+        return self.tick.raw
 
-def stops(archive: Archive, condition: Condition | None) -> Iterator[Stop]:
-    """Cells that meet the condition, tick after tick; without one the first cell of every tick."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotMade:
+    """A tick that could not be made again, and why."""
+
+    partition: int
+    raw: Raw
+    problem: str
+
+    @property
+    def said(self) -> str:
+        """Where it stands and why, in words."""
+        return f"{SURGE.name} {self.partition}@{self.raw.offset}: {self.problem}"
+
+
+def stops(archive: Archive, condition: Condition | None) -> Iterator[Stop | NotMade]:
+    """Cells that meet the condition, tick after tick; without one the first cell of every tick.
+
+    Between them stand the ticks of which nobody can say whether they meet it.
+    """
     contracts = Contracts(archive.schemas)
     control = ControlHistory(archive, contracts)
     logs = [_stops(archive, contracts, control, number, condition) for number in archive.about.numbers(SURGE.name)]
-    yield from heapq.merge(*logs, key=lambda stop: (stop.tick.raw.appended_ms, stop.partition))
+    yield from heapq.merge(*logs, key=lambda stop: (stop.raw.appended_ms, stop.partition))
 
 
 def _stops(
     archive: Archive, contracts: Contracts, control: ControlHistory, number: int, condition: Condition | None
-) -> Iterator[Stop]:
+) -> Iterator[Stop | NotMade]:
     counts = PartitionCounts(contracts, number, archive.log)
     log = TickLog(archive, contracts, control, number, counts, zones=frozenset(archive.about.zones))
     for again in log.outputs():
+        if isinstance(again, Unread):
+            yield NotMade(partition=number, raw=again.raw, problem=UNREADABLE)
+            continue
         if not isinstance(again, TickAgain) or again.own is None or again.inputs is None:
+            if isinstance(again, TickAgain) and again.problem:
+                yield NotMade(partition=number, raw=again.raw, problem=again.problem)
             continue
         tick = again.own
-        as_recorded = contracts.encode(SURGE, tick, again.raw.value) == again.raw.value
+        as_made = contracts.encode(SURGE, tick, again.raw.value)
+        named = differing(contracts.decode(SURGE, again.raw.value), contracts.decode(SURGE, as_made))
+        unnamed = ["bytes"] if as_made != again.raw.value else []
         for place in condition.positions(tick) if condition else range(min(1, len(tick.cells))):
             cell, product = tick.cells[place // len(tick.products)], tick.products[place % len(tick.products)]
             forecast = forecast_told(again.inputs, cell, product)
@@ -101,7 +135,7 @@ def _stops(
             yield Stop(
                 partition=number,
                 tick=again,
-                as_recorded=as_recorded,
+                differing=named or unnamed,
                 cell=cell,
                 product=product,
                 forecast=forecast,

@@ -9,7 +9,11 @@ from replay.records import Raw
 from topics.catalogue import Topic
 
 NUMERIC = ("_hundredths", "_minor", "_milli", "_micro", "_s", "_ms", "_m", "_before", "_after")
+NAMING = frozenset({"cells", "zones", "products", "reason_at", "reason_code"})
+"""Columns that say what the numbers beside them are of, or which rule moved them."""
 TOLD = 20
+UNREADABLE = "what was recorded cannot be read"
+ONE_MORE = "one more was made here than was recorded"
 _SUMMED = ("records", "decisions_differ", "numbers_differ", "not_made", "not_recorded", "repeats", "zombies")
 
 
@@ -57,6 +61,12 @@ class TopicVerdict:
         """Records that differ in any way."""
         return self.decisions_differ + self.numbers_differ + self.not_made + self.not_recorded
 
+    @property
+    def first_not_made(self) -> str:
+        """The first output told that could not be made again, where it stands and why; empty if none is told."""
+        lacking = (one for one in self.differences if one.problem not in {"", ONE_MORE})
+        return next((f"{one.topic} {one.partition}@{one.offset}: {one.problem}" for one in lacking), "")
+
     def add(self, other: "TopicVerdict") -> None:
         """Take in the verdict on the next partition."""
         for name in _SUMMED:
@@ -87,7 +97,7 @@ class Judge:
         if (raw.key, raw.value) == (key, value):
             return True
         named = differing(*records) or (["key"] if raw.key != key else ["bytes"])
-        if any(is_decision(name) for name in named):
+        if any(is_decision(name, *(getattr(record, name, None) for record in records)) for name in named):
             verdict.decisions_differ += 1
         else:
             verdict.numbers_differ += 1
@@ -110,13 +120,13 @@ class Judge:
 
     def unread(self, offset: int) -> None:
         """Note a recorded output that cannot be read: a service would not have written it."""
-        self.not_made(offset, "what was recorded cannot be read")
+        self.not_made(offset, UNREADABLE)
 
     def not_recorded(self, offset: int, key: bytes | None, value: bytes) -> None:
         """Note a record that was made and stands nowhere; `offset` is the one it follows."""
         self.verdict.not_recorded += 1
         self._hash(key, value)
-        self._tell(offset, [], "one more was made here than was recorded")
+        self._tell(offset, [], ONE_MORE)
 
     def ended(self) -> TopicVerdict:
         """The verdict, with its hash."""
@@ -142,10 +152,22 @@ def differing(recorded: Any, own: Any) -> list[str]:  # noqa: ANN401  two record
     return [one.name for one in fields(recorded) if getattr(recorded, one.name) != getattr(own, one.name)]
 
 
-def is_decision(name: str) -> bool:
-    """Whether a field says what was decided rather than how much: units stand in the names of numbers.
+def is_decision(name: str, recorded: Any, own: Any) -> bool:  # noqa: ANN401  values of a field
+    """Whether a field that differs says what was decided rather than how much: units stand in the names of numbers.
 
-    >>> is_decision("outcome"), is_decision("amount_minor"), is_decision("reason_code"), is_decision("breakdown")
-    (True, False, True, True)
+    Lines and reasons decide by their codes, in order. As many whole numbers as before only moved, unless they name
+    what others are of.
+
+    >>> is_decision("outcome", "PRICED", "REFUSED"), is_decision("amount_minor", 900, 950)
+    (True, False)
+    >>> is_decision("cells", [5, 6], [5, 7]), is_decision("idle", [1, 2], [1, 3]), is_decision("idle", [1, 2], [1])
+    (True, False, True)
     """
-    return not name.endswith(NUMERIC)
+    if name.endswith(NUMERIC):
+        return False
+    if not (isinstance(recorded, list) and isinstance(own, list)):
+        return True
+    values = [*recorded, *own]
+    if all(hasattr(one, "code") for one in values):
+        return [one.code for one in recorded] != [one.code for one in own]
+    return name in NAMING or len(recorded) != len(own) or not all(isinstance(one, int) for one in values)

@@ -49,7 +49,7 @@ FromEvents = Annotated[
     bool, typer.Option("--from-events", help="Begin at pings and requests: make the counts again, too.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan only.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan only; fails where the replay would.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The result as one JSON document.")]
 Speed = Annotated[
     str,

@@ -34,6 +34,7 @@ from topics.catalogue import (
     SUPPLY_CELLS,
     SURGE,
 )
+from topics.wire import rfc3339
 from windows.hexagons import zone_key
 
 TICK, LIVED = lived(with_model=True)[0][-1], lived(with_model=True)
@@ -234,8 +235,25 @@ def test_counts_that_left_the_window_are_not_missed():
     for topic in (SUPPLY_CELLS, DEMAND_CELLS, CITY_DEMAND):
         made.forget(topic, kept_from)
     story = told(made)
+    assert story["gone"] == []
     assert story["tick"]["differing"] == []
     assert story["forecast"] == whole["forecast"]
+
+
+def test_counts_of_which_a_part_of_the_window_is_gone_are_told_and_said_to_be_so():
+    """They differ from what the tick counted; since when they are kept is said."""
+    made = topics()
+    entries = made.entries[DEMAND_CELLS.name]
+    made.forget(
+        DEMAND_CELLS, min(offset for offset, one in entries.items() if one.timestamp_ms >= TICK.now_ms - 600_000)
+    )
+    since = rfc3339(next(iter(entries.values())).timestamp_ms)
+    story = told(made)
+    assert story["tick"]["differing"]
+    assert story["forecast"] is not None
+    assert story["gone"] == [
+        f"demand-cells.v1 0 is kept from {since} on only: counts and forecast are told from part of the window"
+    ]
 
 
 def test_a_tick_of_another_quote_at_the_same_place_is_not_taken_for_it():

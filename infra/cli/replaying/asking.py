@@ -198,21 +198,21 @@ def agreed(*, yes: bool) -> bool:
 
 
 async def captured(asked: Asked, path: Path, *, yes: bool, as_json: bool, dry_run: bool = False) -> bool:
-    """Copy what was asked for into the file at `path`; whether it was. Raises CommandError, ClientError."""
-    from importlib.metadata import version
+    """Copy what was asked for into the file at `path`; whether it was. A dry run tells the plan and fails alike.
 
+    Raises CommandError, ClientError.
+    """
     from replay.archive import ArchiveError
+    from replay.code_version import code_version
 
     async with capturing(asked) as capture:
         if dry_run or not as_json:
             tell_plan(capture.plan, as_json=as_json)
-        if dry_run:
-            return False
         refuse_gone(capture.plan)
-        if not agreed(yes=yes):
+        if dry_run or not agreed(yes=yes):
             return False
         try:
-            await capture.write(path, code=version("faretide"))
+            await capture.write(path, code=code_version())
         except ArchiveError as error:
             raise CommandError(str(error)) from None
     return True

@@ -57,7 +57,7 @@ def told(
     if not comparison.is_same:
         raise CommandError(
             f"{len(comparison.changed):,} of {comparison.quotes:,} quotes and {comparison.ticks_changed:,} of "
-            f"{comparison.ticks:,} ticks change" + (f", {_alone(comparison)}" if comparison.unmatched else "")
+            f"{comparison.ticks:,} ticks change" + "".join(f", {sentence}" for sentence in _unpaired(comparison))
         )
 
 
@@ -94,7 +94,7 @@ def _compared(
                 ),
                 processes=processes,
             )
-        return compared(
+        comparison = compared(
             before,
             after,
             Contracts(archive.schemas),
@@ -103,6 +103,9 @@ def _compared(
             tolerances=tolerances,
             ignored=frozenset({"model", "models_used"}) if otherwise.model else frozenset(),
         )
+        for verdict in (first.topics[topic.name] for topic in topics if topic.name in first.topics):
+            comparison.lack(verdict)
+        return comparison
 
 
 def run_other(code: Path, file: Path, outputs: Path, order: dict[str, Any]) -> None:
@@ -139,6 +142,8 @@ def as_object(comparison: "Comparison") -> dict[str, Any]:
         "counts": comparison.counts,
         "counts_changed": comparison.counts_changed,
         "unmatched": comparison.unmatched,
+        "not_made": comparison.not_made,
+        "first_not_made": comparison.first_not_made,
         "share_changed": len(comparison.changed) / comparison.quotes if comparison.quotes else 0.0,
         "amount_quantiles_minor": dict(zip(heads, comparison.amounts.quantiles(), strict=False)),
         "multiplier_quantiles_hundredths": dict(zip(heads, comparison.prices.quantiles(), strict=False)),
@@ -163,8 +168,13 @@ def as_object(comparison: "Comparison") -> dict[str, Any]:
     }
 
 
-def _alone(comparison: "Comparison") -> str:
-    return f"{comparison.unmatched:,} outputs were made by one run only"
+def _unpaired(comparison: "Comparison") -> list[str]:
+    """A sentence on the outputs of one run alone, and one on those that the run as recorded could not make."""
+    said = [f"{comparison.unmatched:,} outputs were made by one run only"] if comparison.unmatched else []
+    if comparison.not_made:
+        first = f", the first: {comparison.first_not_made}" if comparison.first_not_made else ""
+        said.append(f"{comparison.not_made:,} outputs could not be made again{first}")
+    return said
 
 
 def _tell(comparison: "Comparison", said: dict[str, Any]) -> None:
@@ -177,8 +187,8 @@ def _tell(comparison: "Comparison", said: dict[str, Any]) -> None:
             else ""
         )
     )
-    if comparison.unmatched:
-        say(_alone(comparison))
+    for sentence in _unpaired(comparison):
+        say(sentence)
     _tell_sizes("amount", said["amount_quantiles_minor"], lambda size: moved(size, comparison.currency))
     _tell_sizes("multiplier", said["multiplier_quantiles_hundredths"], lambda size: f"{size / 100:+.2f}")
     rows = [

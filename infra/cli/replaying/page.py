@@ -71,6 +71,8 @@ def _cards(comparison: "Comparison", said: dict[str, Any]) -> str:
         cards.append((f"{said['counts_changed']:,}", f"of {said['counts']:,} counts"))
     if said["unmatched"]:
         cards.append((f"{said['unmatched']:,}", "outputs made by one run only"))
+    if said["not_made"]:
+        cards.append((f"{said['not_made']:,}", "outputs that could not be made again"))
     before, after = comparison.before, comparison.after
     cards.append((_part(before.accepted, after.accepted), "riders expected to take their quote"))
     cards += [

@@ -17,6 +17,7 @@ def verified(file: Path, *, as_json: bool, processes: int = 0, from_events: bool
     """Run the file and tell. Raises CommandError if the file cannot be used, or anything differs."""
     from infra.cli.replaying.pace import pace_of, show_made
     from replay.archive import Archive, ArchiveError
+    from replay.code_version import code_version
     from replay.contracts import SchemaAbsentError
     from replay.control import NotHeldError
     from replay.flushes import COUNTED
@@ -40,6 +41,7 @@ def verified(file: Path, *, as_json: bool, processes: int = 0, from_events: bool
     said = {
         "file": str(file),
         "code": about.code,
+        "made_by": code_version(),
         "identical": result.is_identical,
         "sha256": hash_of(result),
         "seconds": round(seconds, 2),
@@ -84,6 +86,9 @@ def _tell(result: "RunResult", said: dict[str, Any]) -> None:
     # Rounded for reading, a run of a few milliseconds took none.
     speed = said["recorded_seconds"] / max(said["seconds"], 0.01)
     say(f"{result.outputs:,} outputs in {said['seconds']:.1f} s, {speed:.1f} times the speed at which they were made")
+    copied_by, made_by = said["code"], said["made_by"]
+    same = f"copied and made again by code {made_by}"
+    say(same if copied_by == made_by else f"copied by code {copied_by}, made again by {made_by}")
     say(f"sha256 {said['sha256']}")
     if said["identical"]:
         say("identical: every key and value to the byte")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import time
 from contextlib import asynccontextmanager
@@ -22,7 +23,8 @@ from infra.cli.replaying.pace import Pace, show_made
 from infra.cli.replaying.stopping import shown
 from infra.cli.replaying.verdicts import verified
 from pricing.defaults import new_york_policy
-from replay.archive import Archive, ArchiveError
+from replay.archive import Archive, ArchiveError, copied
+from replay.code_version import code_version, sources_hash
 from replay.contracts import Contracts
 from replay.control import ControlHistory
 from replay.plan import EVENTS_BACK_MS, TOPICS, WARM_UP_MS, Plan, Span, planned
@@ -59,6 +61,33 @@ def test_a_verdict_is_told_and_ends_well(capsys):
     said = json.loads(capsys.readouterr().out)
     assert said["identical"]
     assert len(said["sha256"]) == 64
+
+
+def test_a_verdict_says_which_code_copied_the_file_and_which_runs_it(tmp_path, capsys):
+    """Two checkouts of one version are told apart by their rules; a file of before says the version only."""
+    here = code_version()
+    assert re.fullmatch(r"\d+\.\d+\.\d+\+[0-9a-f]{16}", here)
+    same = tmp_path / "same"
+    archive = Archive.opened(GOLDEN)
+    copied(archive, same, lambda _, raw: raw, code=here)
+    verified(same, as_json=False, processes=1)
+    assert f"copied and made again by code {here}\n" in capsys.readouterr().out
+    verified(GOLDEN, as_json=False, processes=1)
+    assert f"copied by code {archive.about.code}, made again by {here}\n" in capsys.readouterr().out
+
+
+def test_the_code_version_changes_with_any_rule(tmp_path):
+    """By name or content of a source in a room of rules; nothing else counts."""
+    sources = {"pricing/a.py": "1", "topics/b.py": "2", "infra/c.py": "3", "pricing/notes.txt": "4"}
+    for name, text in sources.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    said = [sources_hash(tmp_path)]
+    for name, text in {"infra/c.py": "9", "pricing/notes.txt": "9", "pricing/a.py": "9", "topics/d.py": ""}.items():
+        (tmp_path / name).write_text(text)
+        said.append(sources_hash(tmp_path))
+    assert said[0] == said[1] == said[2]
+    assert len(set(said)) == 3
 
 
 def test_a_difference_ends_with_one(tmp_path):
@@ -125,13 +154,40 @@ def test_a_replay_stops_where_a_price_surges(capsys):
     shown(GOLDEN, "multiplier > 1.1", limit=1, as_json=True)
     said = json.loads(capsys.readouterr().out)
     assert said["priced"]["multiplier_hundredths"] > 110
-    assert said["as_recorded"]
+    assert (said["as_recorded"], said["differing"]) == (True, [])
     assert said["forecast"]["features"]
     assert said["rings"][0]["size"] == 1
     with pytest.raises(CommandError, match="multiplier > 9"):
         shown(GOLDEN, "multiplier > 9", limit=1, as_json=True)
     with pytest.raises(ValueError, match="wait_s"):
         Condition.read("price > 2")
+
+
+def test_a_stop_in_words_has_panes_and_says_whether_it_came_out_the_same(tmp_path, capsys):
+    """Riders by pane, asked and booked; of a tick that differs the fields are named."""
+    shown(GOLDEN, "multiplier > 1.1", limit=1, as_json=False)
+    said = capsys.readouterr().out
+    assert re.search(r"^  as recorded$", said, re.MULTILINE)
+    assert re.search(r"^  ring 1 panes +(\d\d:\d\d:\d\d \d+/\d+ *)+$", said, re.MULTILINE)
+    other = altered(tmp_path / "f", SURGE, lambda one: {"data_age_ms": one.data_age_ms + 1})
+    shown(other, "", limit=-1, as_json=False)
+    assert capsys.readouterr().out.count("  differs from what was recorded in: data_age_ms\n") == 1
+
+
+def test_ticks_that_no_replay_can_make_are_counted_where_it_would_have_stopped(tmp_path, capsys):
+    """With the first of them, beside what is shown and where nothing is."""
+    archive = Archive.opened(GOLDEN)
+    models = [raw.offset for raw in archive.log(MODELS.name, 0)]
+
+    def without(offsets):
+        copied(archive, tmp_path / "f", lambda name, raw: None if (name, raw.offset) in offsets else raw)
+        return tmp_path / "f"
+
+    sentence = r"\d+ ticks could not be made again, the first: surge\.v1 \d@\d+: models\.v1 0@\d+ is named and not"
+    shown(without({(MODELS.name, models[-1])}), "", limit=-1, as_json=True)
+    assert re.search(sentence, capsys.readouterr().err)
+    with pytest.raises(CommandError, match=f"has a price: {sentence}"):
+        shown(without({(MODELS.name, offset) for offset in models}), "", limit=-1, as_json=True)
 
 
 async def test_a_plan_reaches_back_as_far_as_each_topic_needs():
@@ -174,6 +230,32 @@ async def test_a_recording_that_cannot_be_written_ends_in_a_sentence(monkeypatch
     monkeypatch.setattr("infra.cli.replaying.asking.capturing", capturing)
     with pytest.raises(CommandError, match="No space left"):
         await captured(Asked(start="-2m"), tmp_path / "f", yes=True, as_json=True)
+
+
+@pytest.mark.parametrize(
+    ("gone", "outputs", "sentence"),
+    [([], 0, "no tick, quote or decision"), (["surge.v1 0 is kept from offset 7 on only"], 1, "choose a later time")],
+)
+async def test_a_dry_run_ends_as_the_replay_would(gone, outputs, sentence, monkeypatch, tmp_path, capsys):
+    """The plan is told all the same; a script learns from the exit code whether the span can be replayed."""
+
+    class Planned:
+        plan = Plan(
+            from_ms=0,
+            to_ms=1,
+            gone=gone,
+            spans=[Span(topic=SURGE, partition=0, first=0, warm_first=0, end=outputs, from_offset=0)],
+        )
+
+    @asynccontextmanager
+    async def capturing(_asked):
+        yield Planned()
+
+    monkeypatch.setattr("infra.cli.replaying.asking.capturing", capturing)
+    with pytest.raises(CommandError, match=sentence) as raised:
+        await captured(Asked(start="-2m"), tmp_path / "f", yes=False, as_json=True, dry_run=True)
+    assert raised.value.code is ExitCode.FAILED
+    assert json.loads(capsys.readouterr().out)["gone"] == gone
 
 
 def test_a_plan_in_words_says_what_is_gone(capsys):

@@ -1,5 +1,7 @@
 """What changes between two runs, and how it is told."""
 
+import re
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,11 +11,12 @@ from infra.cli.exits import CommandError
 from infra.cli.replaying.differences import _tell, as_object, told
 from infra.cli.replaying.otherwise import Otherwise
 from infra.cli.replaying.page import page_of
-from replay.archive import Archive
-from replay.compare import Comparison
+from replay.archive import Archive, copied
+from replay.compare import Comparison, compared
 from replay.contracts import Contracts
+from replay.outputs import OutputLog, Ticks, path_of
 from tests.unit.replay.recordings import GOLDEN
-from topics.catalogue import SURGE
+from topics.catalogue import QUOTE_REQUESTS, SURGE
 from topics.prices import FareLine, PriceReason, QuoteAnswered, QuoteOutcome
 
 
@@ -100,6 +103,18 @@ def test_runs_without_a_common_output_are_not_the_same(comparison, sentence, mon
         told(Path("f"), Otherwise(settings=("lock_ms=1",)), {}, as_json=True, html=None)
 
 
+def test_what_neither_run_can_make_is_told_and_is_not_the_same(tmp_path, capsys):
+    """Quotes whose requests are not held: they were compared by nobody, so nothing is said to be the same."""
+    copied(Archive.opened(GOLDEN), tmp_path / "f", lambda name, raw: None if name == QUOTE_REQUESTS.name else raw)
+    sentence = r"[1-9]\d* outputs could not be made again, the first: quotes\.v1 \d@\d+: the request, .* is not held"
+    with pytest.raises(CommandError, match=sentence):
+        told(tmp_path / "f", Otherwise(settings=("lock_ms=1",)), {}, as_json=False, html=tmp_path / "p", processes=1)
+    assert re.search(sentence, capsys.readouterr().out)
+    said = as_object(Comparison(ticks=3, not_made=2, first_not_made="quotes.v1 0@1: why"))
+    assert (said["same"], said["not_made"], said["first_not_made"]) == (False, 2, "quotes.v1 0@1: why")
+    assert "</b>outputs that could not be made again" in (tmp_path / "p").read_text()
+
+
 def reasoned(hundredths, *codes):
     """The quote at a multiplier that rules of these codes moved."""
     reasons = [PriceReason(code=code, before_hundredths=140, after_hundredths=hundredths) for code in codes]
@@ -135,3 +150,51 @@ def test_reasons_of_a_tick_may_move_as_its_multipliers_may(column, further, chan
     comparison = Comparison(tolerances={"multiplier_hundredths": 2})
     comparison.tick(tick, replace(tick, **{column: [first + further, *rest]}))
     assert comparison.ticks_changed == changed
+
+
+def peak_bytes(act):
+    """What `act` gives, and the most that it held meanwhile."""
+    tracemalloc.start()
+    try:
+        return act(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_record_of_one_run_alone_makes_nothing_wait_in_memory(tmp_path):
+    """The rest of its log is read as before, side by side; what stands before the span counts on neither side."""
+    archive = Archive.opened(GOLDEN)
+    raw = next(archive.log(SURGE.name, archive.about.numbers(SURGE.name)[0]))
+    many = [raw._replace(offset=offset, appended_ms=1_000 + offset) for offset in range(10_000)]
+    before, after = tmp_path / "before", tmp_path / "after"
+    for root, made in ((before, [*many[:40], *many[41:]]), (after, [*many[1:30], *many[31:]])):
+        with OutputLog(root, SURGE.name, 0) as log:
+            for one in made:
+                log.append(one)
+
+    def act():
+        places = {SURGE.name: [0], "quotes.v1": []}
+        contracts = Contracts(archive.schemas)
+        return compared(before, after, contracts, from_ms=1_010, partitions=places, tolerances={})
+
+    comparison, peak = peak_bytes(act)
+    assert (comparison.ticks, comparison.unmatched, comparison.ticks_changed) == (9_988, 2, 0)
+    assert peak < 4_000_000
+
+
+def test_ticks_are_found_without_their_places_in_memory(tmp_path):
+    """Every process of a city looks ticks up; a partition without any has an empty index."""
+    archive = Archive.opened(GOLDEN)
+    raw = next(archive.log(SURGE.name, archive.about.numbers(SURGE.name)[0]))
+    with OutputLog(tmp_path, SURGE.name, 0) as log:
+        for offset in range(0, 40_000, 2):
+            log.append(raw._replace(offset=offset, value=raw.value if offset == 39_998 else b""))
+    with OutputLog(tmp_path, SURGE.name, 1):
+        pass
+    ticks = Ticks(tmp_path, Contracts(archive.schemas))
+    found, peak = peak_bytes(lambda: [ticks.at(0, offset) for offset in (1, 39_999, 39_998)])
+    assert [one is not None for one in found] == [False, False, True]
+    assert ticks.at(1, 0) is None
+    assert ticks.at(7, 0) is None
+    assert path_of(tmp_path, SURGE.name, 1).with_suffix(".index").stat().st_size == 0
+    assert peak < 500_000

@@ -92,6 +92,11 @@ def test_a_recording_without_people_comes_out_the_same(tmp_path):
     )
     assert len(before) == len(after)
     assert not before & after
+    for topic in (PRICING_POLICY, MARKETS):
+        versions = [[contracts.decode(topic, raw.value) for raw in one.log(topic.name, 0)] for one in (source, archive)]
+        assert all(one.reason for one in versions[0])
+        assert not any(one.reason for one in versions[1])
+        assert not {one.author for one in versions[0]} & {one.author for one in versions[1]}
 
 
 def test_a_recording_without_people_does_not_name_the_quote_it_was_made_for(tmp_path):
