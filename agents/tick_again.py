@@ -64,12 +64,9 @@ def tick_again(records: TickRecords, *, zone_partitions: int, city_from_snapshot
     _stand(state.demand, records.demand)
     if not city_from_snapshot:
         _stand(desk.city.progress, records.city)
-    for offset, record in records.supply:
-        desk.supply(records.partition, record, offset, tick.now_ms)
-    for offset, record in records.demand:
-        desk.demand(records.partition, record, offset, tick.now_ms)
-    for offset, record in records.city:
-        desk.city_demand(record, offset)
+    _learn(lambda record, offset: desk.supply(records.partition, record, offset, tick.now_ms), records.supply)
+    _learn(lambda record, offset: desk.demand(records.partition, record, offset, tick.now_ms), records.demand)
+    _learn(desk.city_demand, records.city)
     inputs = desk.inputs(tick.zone, tick.now_ms)
     if inputs is None:
         return None
@@ -100,7 +97,7 @@ def _desk(records: TickRecords, zone_partitions: int) -> PricingDesk:
 
 def _learn(learn: Callable[[Any, int], None], log: Log) -> None:
     for offset, record in log:
-        with contextlib.suppress(ValueError):  # a version that does not count, as workers judge it
+        with contextlib.suppress(ValueError):  # a version that does not count, or counts that contradict themselves
             learn(record, offset)
 
 

@@ -206,3 +206,17 @@ def test_the_explanation_holds_the_cells_and_riders_around():
     named = {place.part for place in told.sources}
     assert named >= {"quote", "request", "tick", "cars", "riders", "city", "previous tick", "memory", "model"}
     assert [one.at_ms for one in told.waterfall] == [tick.now_ms, tick.now_ms + 30, tick.now_ms + 50]
+
+
+@pytest.mark.parametrize("log", ["supply", "demand", "city"])
+def test_counts_that_contradict_themselves_end_no_explanation(log):
+    """A cell without counts beside it: PRICING refused the record, and priced by the others."""
+    tick = lived(with_model=True)[0][130]
+    records = records_of(tick)
+    kept = getattr(records, log)
+    offset, good = next((offset, one) for offset, one in kept if one.kind is CountKind.CELLS)
+    named = "zones" if log == "city" else "cells"
+    broken = replace(good, **{named: [*getattr(good, named), 1]})
+    place = kept.index((offset, good))
+    told = replace(records, **{log: [*kept[:place], (offset, broken), *kept[place:]]})
+    assert tick_again(told, zone_partitions=1) is not None
