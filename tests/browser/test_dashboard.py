@@ -223,6 +223,30 @@ def test_keys_lead_through_rows_and_follow_the_record(open_page: OpenPage) -> No
     page.get_by_role("dialog", name="Keyboard shortcuts").wait_for()
 
 
+def test_a_cell_is_reached_without_a_pointer(open_page: OpenPage) -> None:
+    """By keys through the rows of the map's table, and by its link; the table stays."""
+    page = open_page("/map?as=table")
+    page.wait_for_selector("tbody tr")
+    page.keyboard.press("j")
+    cell = page.locator('tr[data-at="true"] a').inner_text()
+    page.keyboard.press("Enter")
+    page.locator(".panel", has_text=cell).wait_for()
+    link = page.locator("tbody tr a").last
+    link.focus()
+    page.keyboard.press("Enter")
+    until(lambda: page.url.split("?")[0].endswith(link.inner_text()), "the address names the cell")
+    assert "as=table" in page.url
+
+
+@pytest.mark.parametrize("path", ["/messages/quotes.v1?to=abc", "/quotes?vs=abc", "/quotes/%E0%A4"])
+def test_a_mangled_address_leaves_the_way_back(path: str, open_page: OpenPage) -> None:
+    """Whatever it says, navigation stands."""
+    page = open_page(path)
+    page.wait_for_selector(".top h1")
+    page.locator(".rail a", has_text="Lineage").click()
+    page.wait_for_selector(".node")
+
+
 @pytest.mark.parametrize("view", VIEWS)
 def test_people_who_do_not_see_the_page_can_use_it(view: str, open_page: OpenPage) -> None:
     """Names, contrast and roles, as axe-core judges them, in the light theme and the dark."""
