@@ -12,13 +12,14 @@ export function CompareBar() {
   const clock = useInstant();
   useNow(2_000);
   const now = { quotes: useBoard("quotes"), map: useBoard("map") };
+  const instant = /^\d{13}$/.test(vs) ? Number(vs) : null;
   useEffect(() => {
-    void compareWith(/^\d{13}$/.test(vs) ? Number(vs) : null);
-  }, [vs]);
-  if (!vs) return null;
+    void compareWith(instant);
+  }, [instant]);
+  if (instant === null) return null;
   return (
     <div className="strip" role="status" aria-label="Comparison">
-      <b>Compared with {clock(Number(vs))}</b>
+      <b>Compared with {clock(instant)}</b>
       <span className="row wrap grow compared">
         {live.thenSentence ? <span className="muted">{live.thenSentence}</span> : !then ? <span className="muted">Reading that instant</span> : differences(now, then).map((one) => (
           <span key={one.what} className={one.moved ? "moved" : ""}>{one.what}: <b>{one.then}</b> then, <b>{one.now}</b> now</span>

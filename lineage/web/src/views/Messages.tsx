@@ -18,6 +18,11 @@ interface Page {
   partitions: [number, number, number][];
 }
 
+/** The span that an address names, if both of its ends are instants. */
+function spanOf(from: string, to: string): { from: number; to: number } | null {
+  return [from, to].every((instant) => /^\d{1,13}$/.test(instant)) ? { from: Number(from), to: Number(to) } : null;
+}
+
 export function Messages({ topic, operator }: { topic: string; operator: boolean }) {
   const graph = useBoard("lineage");
   const names = [...graph.values()].filter((value) => value.kind === "topic").map((value) => value.name as string);
@@ -34,17 +39,16 @@ function Browser({ topic, names, operator }: { topic: string; names: string[]; o
   const [columns, setColumns] = useQuery("columns");
   const [reachName, setReach] = useQuery("reach", "10m");
   const [place] = useQuery("place");
-  const [from] = useQuery("from");
-  const [to] = useQuery("to");
+  const span = spanOf(useQuery("from")[0], useQuery("to")[0]);
   const reach = REACHES.find(([name]) => name === reachName)?.[2] ?? REACHES[0][2];
   const zones = useZones();
   const zoned = zones.length > 0 && PLACED.includes(topic);
   const clock = useInstant();
   const instant = mode.kind === "live" ? "" : String(Math.round(mode.at_ms));
-  const tailing = !place && !to && mode.kind === "live";
+  const tailing = !place && !span && mode.kind === "live";
   const query: Record<string, string | number> = { topic, partition, limit: 60, key: useSettled(key), text: useSettled(text), ...(zoned && { zones: zones.join(",") }) };
   if (place) query.place = place;
-  else if (to) Object.assign(query, { from_ms: from, before_ms: to });
+  else if (span) Object.assign(query, { from_ms: String(span.from), before_ms: String(span.to) });
   else if (instant) query.before_ms = instant;
   const answer = useAnswer<Page>("messages", query, tailing ? 2000 : 0);
   const [open, setOpen] = useState<string | null>(place || null);
@@ -56,7 +60,6 @@ function Browser({ topic, names, operator }: { topic: string; names: string[]; o
   const opened = records.find((record) => record.place === open);
   const shown = columns ? columns.split(",") : firstFields(records);
   const letters = operator && topic.endsWith(".dlq");
-  const span = to ? { from: Number(from), to: Number(to) } : null;
   return (
     <>
       <div className="column">
@@ -76,7 +79,7 @@ function Browser({ topic, names, operator }: { topic: string; names: string[]; o
             {REACHES.map(([name, words]) => <option key={name} value={name}>{words}</option>)}
           </select>
           {letters && <button className="button primary" type="button" disabled={!picked.length} onClick={() => setRedriving(picked)}>Put back {picked.length || ""}</button>}
-          {place || to ? <button className="button" type="button" onClick={() => go({ query: { ...address.query, place: "", from: "", to: "" } })}>Newest</button> : null}
+          {place || span ? <button className="button" type="button" onClick={() => go({ query: { ...address.query, place: "", from: "", to: "" } })}>Newest</button> : null}
           <span className="muted">{tailing ? (newer ? `${count(newer)} newer when the pointer leaves` : "Following the end") : place ? `Around ${place}` : span ? `${clock(span.from)} to ${clock(span.to)}` : `Before ${clock(Number(instant))}`}</span>
         </div>
         <Volume topic={topic} partition={partition} reach={reach} until={mode.kind === "live" ? null : Math.round(mode.at_ms)} chosen={span} live={tailing} onChoose={(chosen) => go({ query: { ...address.query, place: "", from: String(chosen?.from ?? ""), to: String(chosen?.to ?? "") } })} />
