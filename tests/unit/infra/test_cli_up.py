@@ -9,6 +9,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+import structlog
 
 from infra.cli import processes, reporting, showing, up
 from infra.cli.exits import CommandError
@@ -128,11 +129,12 @@ async def test_a_view_that_failed_does_not_stand_in_the_place_of_the_summary(cap
 
 @pytest.fixture
 def _logging_as_it_was():
-    """The command sets the root logger up; tests after it want theirs."""
-    root = logging.getLogger()
+    """The command sets loggers up; tests after it want theirs."""
+    root, structured = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
     yield
     root.handlers[:], root.level = handlers, level
+    structlog.configure(**structured)
 
 
 @pytest.mark.usefixtures("_logging_as_it_was")
