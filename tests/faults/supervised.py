@@ -116,8 +116,9 @@ class Supervised(Workers):
             os.close(ear)
 
     def _tail(self, instance: str) -> str:
+        """The end of its log, which goes into a report: files are named from the root of the repository."""
         newest = max(self.logs.glob(f"{instance}-*.log"))
-        return newest.read_text(errors="replace")[-3000:]
+        return newest.read_text(errors="replace").replace(f"{kafka.ROOT}/", "")[-3000:]
 
     def kill_all(self) -> None:
         """Leave none behind, and start none again."""
