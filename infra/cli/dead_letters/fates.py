@@ -48,8 +48,9 @@ async def fates_of(reader: Reader, rows: Sequence[Row]) -> list[Fate]:
         if row["published_offset"] is not None:
             together[row["redrive_id"], row["source_topic"]].append(row)
     told: dict[Published, Fate] = {}
+    begins = (await reader.begins_and_ends())[0] if together else {}
     for (_, topic), published in together.items():
-        told |= await _told(reader, topic_named(topic), published)
+        told |= await _told(reader, topic_named(topic), published, begins)
     return [_fate(row, told) for row in rows]
 
 
@@ -65,25 +66,23 @@ def _place(row: Row) -> Published:
     return row["source_topic"], row["published_partition"], row["published_offset"]
 
 
-async def _told(reader: Reader, topic: Topic, rows: Sequence[Row]) -> dict[Published, Fate]:
-    """What is said of records of one redrive and topic; where topics no longer reach as far back, that."""
+async def _told(
+    reader: Reader, topic: Topic, rows: Sequence[Row], begins: Mapping[tuple[str, int], int]
+) -> dict[Published, Fate]:
+    """What is said of records of one redrive and topic; where topics no longer reach as far back, that.
+
+    `begins` are the first offsets kept.
+    """
     instants = [round(row["published_at"].timestamp() * 1000) for row in rows]
     from_ms, to_ms = min(instants) - SKEW_MS, max(instants) + WITHIN_MS
-    telling = [
-        dead_letters_of(topic),
-        LATE_EVENTS,
-        *(ANSWERED_IN[name] for name in [topic.name] if name in ANSWERED_IN),
-    ]
-    begins, ends = await reader.begins_and_ends()
+    telling = [dead_letters_of(topic), LATE_EVENTS]
+    if topic.name in ANSWERED_IN:
+        telling.append(ANSWERED_IN[topic.name])
     starts, stops = await reader.ends_at(telling, from_ms), await reader.ends_at(telling, to_ms)
     # Where what is kept begins after that instant, something may be gone; keys of letters and of records are the same.
     cut = sorted({place[0] for place, start in starts.items() if start <= begins[place] and begins[place] > 0})
     keys = {row["record_key"] for row in rows} | {b""}
-    spans = {
-        TopicPartition(*place): (start, min(stops[place], ends[place]))
-        for place, start in starts.items()
-        if start < min(stops[place], ends[place])
-    }
+    spans = {TopicPartition(*place): (start, stops[place]) for place, start in starts.items() if start < stops[place]}
     gone = Fate("forgotten", f"{' and '.join(cut)} no longer reach back to it")
     found = {_place(row): gone for row in rows} if cut else {}
     for entry in await reader.spans(spans, lambda raw: (raw.key or b"") in keys):
@@ -98,9 +97,10 @@ def _said(topic: Topic, entry: Entry) -> tuple[Published, Fate]:
     said, where = entry.record, f"{entry.topic.name} {entry.partition}@{entry.offset}"
     if entry.topic in {QUOTES, BOOKING_DECISIONS}:
         outcome = f"{said.outcome.lower()} {said.refusal}".strip()
-        if entry.topic is QUOTES:
-            return (topic.name, entry.partition, said.request_offset), Fate("answered", f"{outcome} ({where})")
-        return (topic.name, entry.partition, said.acceptance_offset), Fate("judged", f"{outcome} ({where})")
+        judged, offset = (
+            ("answered", said.request_offset) if entry.topic is QUOTES else ("judged", said.acceptance_offset)
+        )
+        return (topic.name, entry.partition, offset), Fate(judged, f"{outcome} ({where})")
     place = said.topic, said.partition, said.offset
     if entry.topic is LATE_EVENTS:
         return place, Fate("late", f"came {said.late_by_ms} ms after its pane's grace: counted nowhere")
