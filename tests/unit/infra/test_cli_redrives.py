@@ -1,5 +1,6 @@
 """What is known of a redrive is noted, whatever brokers do; what became of a record is told as far as topics reach."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -17,20 +18,19 @@ LETTERS = dead_letters_of(DRIVER_PINGS)
 AT_MS = 1_790_000_000_000
 
 
-class Rows(Audit):
-    """An audit table in memory: rows without a place until they are completed."""
+class Table:
+    """The audit's table in memory: by letter what was written last, None until it is completed."""
 
     def __init__(self):
-        super().__init__(connection=None)
-        object.__setattr__(self, "rows", {})
+        self.rows = {}
 
-    async def intend(self, _redrive_id, _author, _reason, ready):
-        self.rows.update(dict.fromkeys([redriving.at_of(one) for one in ready]))
+    def transaction(self):
+        return nullcontext()
 
-    async def completed(self, _redrive_id, put):
-        for one in put:
-            if one.offset is not None or one.problem is not None:
-                self.rows[one.letter] = one.problem or (one.partition, one.offset)
+    async def executemany(self, statement, rows):
+        for row in rows:
+            is_new = statement.lstrip().startswith("INSERT")
+            self.rows[row[:4]] = None if is_new else row[-1] or row[5:7]
 
 
 class Brokers:
@@ -63,19 +63,31 @@ class Brokers:
 def ready():
     """Four records to be put back."""
     told = SimpleNamespace(
-        topic=DRIVER_PINGS.name, partition=0, offset=5, timestamp_ms=7, headers=[], attempt=1, now_ms=9, key=b"d"
+        topic=DRIVER_PINGS.name,
+        partition=0,
+        offset=5,
+        timestamp_ms=7,
+        headers=[],
+        attempt=1,
+        now_ms=9,
+        key=b"d",
+        value=b"v",
+        error_class="Undecodable",
+        rule="value-decodable",
     )
     letters = [SimpleNamespace(dlq=LETTERS, partition=0, offset=number, letter=told) for number in range(4)]
-    return [SimpleNamespace(letter=one, value=bytes([one.offset]), key=b"d", partition=0) for one in letters]
+    return [
+        SimpleNamespace(letter=one, value=bytes([one.offset]), key=b"d", partition=0, edited=False) for one in letters
+    ]
 
 
 async def test_what_is_known_is_noted_though_one_record_stays_without_an_answer(monkeypatch):
     """That one stays a row without a place, which blocks a second try; it is not called unpublished."""
     monkeypatch.setattr(redriving, "Publisher", Brokers)
     monkeypatch.setattr(redriving, "redriven_headers", lambda *_told: [])
-    audit = Rows()
-    _, put = await redriving.redrive(None, audit, ready(), {}, author="ann", reason="")
-    assert list(audit.rows.values()) == [(0, 0), "it is too large", (0, 2), None]
+    table = Table()
+    _, put = await redriving.redrive(None, Audit(table), ready(), {}, author="ann", reason="")
+    assert list(table.rows.values()) == [(0, 0), "it is too large", (0, 2), None]
     assert [bool(one.trouble) for one in put] == [False, True, False, True]
     assert "may be published or not" in put[3].trouble
 
@@ -83,10 +95,10 @@ async def test_what_is_known_is_noted_though_one_record_stays_without_an_answer(
 async def test_where_no_broker_answers_nothing_is_intended(monkeypatch):
     """Rows of records that were never tried would block the next one."""
     monkeypatch.setattr(redriving, "Publisher", lambda *_a, **_o: Brokers(starts=False))
-    audit = Rows()
+    table = Table()
     with pytest.raises(UnreachableError):
-        await redriving.redrive(None, audit, ready(), {}, author="ann", reason="")
-    assert audit.rows == {}
+        await redriving.redrive(None, Audit(table), ready(), {}, author="ann", reason="")
+    assert table.rows == {}
 
 
 class Topics:

@@ -46,12 +46,10 @@ TICK = SurgeTicked(
     reason_code=[3, 4],
     reason_before=[140, 150],
 )
+EPOCH = {"source_partition": 0, "source_partitions": 1, "epoch_generation": 1, "epoch_started_ms": 1}
 SUPPLY = SupplyCellsCounted(
+    **EPOCH,
     kind=CountKind.CELLS,
-    source_partition=0,
-    source_partitions=1,
-    epoch_generation=1,
-    epoch_started_ms=1,
     pings_offset=1,
     now_ms=1,
     zone=1,
@@ -63,11 +61,8 @@ SUPPLY = SupplyCellsCounted(
     soon_free=[0, 1],
 )
 DEMAND = DemandCellsCounted(
+    **EPOCH,
     kind=CountKind.CELLS,
-    source_partition=0,
-    source_partitions=1,
-    epoch_generation=1,
-    epoch_started_ms=1,
     requests_offset=1,
     decisions_offset=1,
     now_ms=1,
