@@ -97,10 +97,9 @@ def _said(topic: Topic, entry: Entry) -> tuple[Published, Fate]:
     said, where = entry.record, f"{entry.topic.name} {entry.partition}@{entry.offset}"
     if entry.topic in {QUOTES, BOOKING_DECISIONS}:
         outcome = f"{said.outcome.lower()} {said.refusal}".strip()
-        judged, offset = (
-            ("answered", said.request_offset) if entry.topic is QUOTES else ("judged", said.acceptance_offset)
-        )
-        return (topic.name, entry.partition, offset), Fate(judged, f"{outcome} ({where})")
+        if entry.topic is QUOTES:
+            return (topic.name, entry.partition, said.request_offset), Fate("answered", f"{outcome} ({where})")
+        return (topic.name, entry.partition, said.acceptance_offset), Fate("judged", f"{outcome} ({where})")
     place = said.topic, said.partition, said.offset
     if entry.topic is LATE_EVENTS:
         return place, Fate("late", f"came {said.late_by_ms} ms after its pane's grace: counted nowhere")
