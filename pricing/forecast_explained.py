@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from demand.forecast import REQUESTS_PER_PICKUP, live_level
+from demand.forecast import REQUESTS_PER_PICKUP, forecast, live_level
 from demand.log_linear import exponent
 from demand.ratio_walk import INPUTS, OWN_INPUTS
 from pricing.demand_features import FEATURES, FeatureInputs, feature_matrix
 from pricing.demand_model import DemandModel
 from pricing.fitted_forecast import CORRECTION_BAND
-from pricing.outlook import HORIZON_MS, observed_of, product_split, ring_factor, rows_of
+from pricing.outlook import HORIZON_MS, observed_of, of_products, ring_factor, rows_of
 from pricing.tick import TickInputs, unmeasured_model
 from pricing.tree_contributions import contributions
 from pricing.zone_view import ZoneLayout, layout_of
@@ -74,11 +74,14 @@ def forecast_told(inputs: TickInputs, cell: int, product: str) -> ForecastTold |
     level = live_level(seen, yielding=model.trees is None)
     row, rows = home.index(cell), rows_of(model, seen, level, layout)
     matrix = feature_matrix(rows)[row : row + 1]
-    split = product_split(inputs.view.requests, inputs.market.demand_shares())[row, inputs.view.products.index(product)]
+    coefficients = model.coefficients_of(HORIZON_MS // MINUTE_MS)
+    alone = forecast(model.base, seen, level, coefficients, horizon_ms=HORIZON_MS, scale=REQUESTS_PER_PICKUP)
+    parts = of_products(alone, inputs.view, inputs.market.demand_shares())[row]
+    split = float(parts[inputs.view.products.index(product)] / alone[row])
     features, base, margin = _features(model, rows, row, matrix[0])
     return ForecastTold(
         model=model.label,
-        factors=_factors(model, rows, row, matrix, level=level.city, split=float(split)),
+        factors=_factors(model, rows, row, matrix, level=level.city, split=split),
         features=features,
         trees_base=base,
         trees_margin=margin,

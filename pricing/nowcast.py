@@ -11,12 +11,14 @@ Eight minutes are long for a concert. So the result is held between what chance 
 further from what each of them shows than one standard deviation of its count.
 
     zone        its forecast and counts, eight and four minutes: how busy it is, known soon and well
-    catchment   its forecast at the zone's level, and its counts of eight, four and two minutes: what is special here
+    catchment   the more of its forecast and its usual part of the zone's requests, and its counts of eight, four and
+                two minutes: what is special here
 
 A catchment alone would have to believe its own chance to follow a city that grows; a zone's counts are large enough to
 be believed, so a catchment's need not.
 
-Every window and a higher forecast raise the result or leave it.
+Every window and a higher forecast raise the result or leave it. So a catchment takes the more of two, and not its
+forecast times the zone's ratio of seen to forecast: requests of ten minutes ago would lower that ratio elsewhere.
 """
 
 import math
@@ -38,19 +40,17 @@ ZONE_PRIOR, CATCHMENT_PRIOR = 12.0, 30.0
 SPARE_REQUESTS = 1.0
 
 
-def zone_level(forecast: float, seen: NDArray[np.float64], *, covered_ms: NDArray[np.int64], horizon_ms: int) -> float:
-    """How many times its `forecast` of the next `horizon_ms` a zone will see; `seen` float64[6] in all its cells.
-
-    1 where the forecast is nothing, which no level makes more of.
+def zone_requests(
+    forecast: float, seen: NDArray[np.float64], *, covered_ms: NDArray[np.int64], horizon_ms: int
+) -> float:
+    """Requests of a zone in the next `horizon_ms`, from its `forecast` and those seen in all its cells, float64[6].
 
     >>> known = np.array(WINDOWS_MS)
-    >>> round(zone_level(30.0, 12.0 * known / 60_000, covered_ms=known, horizon_ms=300_000), 2)
-    1.8
+    >>> round(zone_requests(30.0, 12.0 * known / 60_000, covered_ms=known, horizon_ms=300_000), 1)
+    54.0
     """
-    if forecast <= 0.0:
-        return 1.0
     share = np.minimum(covered_ms, WINDOWS_MS) / horizon_ms
-    return float(_believed(np.array([[forecast]]), seen[None, None], share, ZONE_PRIOR, ZONE_HELD)[0, 0]) / forecast
+    return float(_believed(np.array([[forecast]]), seen[None, None], share, ZONE_PRIOR, ZONE_HELD)[0, 0])
 
 
 def live_requests(
@@ -58,7 +58,7 @@ def live_requests(
 ) -> NDArray[np.float64]:
     """Requests of catchments in the next `horizon_ms`, float64[n, P], from their forecast and what each window saw.
 
-    `forecast` is at the level of the zone; `seen` float64[n, P, 6] and `covered_ms` int64[6] are of `windows.panes`.
+    `seen` float64[n, P, 6] and `covered_ms` int64[6] are of `windows.panes`.
 
     >>> eight_a_minute = np.array([[[8.0, 16.0, 32.0, 64.0, 128.0, 256.0]]])
     >>> known = np.array(WINDOWS_MS)

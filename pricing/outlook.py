@@ -20,15 +20,15 @@ from pricing.catchment import PLACE_WEIGHTS
 from pricing.demand_features import FEATURES, FeatureInputs
 from pricing.demand_model import DemandModel
 from pricing.fitted_forecast import CORRECTION_BAND
-from pricing.nowcast import live_requests, zone_level
+from pricing.nowcast import live_requests, zone_requests
 from pricing.outlook_loops import exponents, looked_ahead, ratios
 from pricing.supply_forecast import ASSUMED, FLEET_PER_DEMAND, SupplyShares
 from pricing.zone_view import CityView, ZoneLayout, ZoneView
 from windows.panes import MINUTE_MS, WINDOWS_MS
 
 HORIZON_MS = 5 * MINUTE_MS
-# How many requests of the last half hour weigh as much as the market's usual split between products.
-SPLIT_STRENGTH = 5.0
+# How many requests of a product its usual part of a cell's is worth, beside those of the last half hour.
+PRODUCT_PRIOR = 30.0
 _RINGS = RING_RATIOS[:4], RING_RATIOS[4:]
 _CELL_PRIORS = np.array([ratio.prior for ratio in CELL_RATIOS])
 _RING_PRIORS = np.array([[ratio.prior for ratio in ring] for ring in _RINGS])
@@ -63,13 +63,20 @@ def outlook_of(
     homes, products = layout.home, demand_shares.size
     usual = model.base.expected(layout.cells, view.now_ms, view.now_ms + HORIZON_MS)
     level, exponentials = _exponentials(view, city, layout, model, usual)
-    found, seen, fleet = np.empty((5, homes, products)), np.empty((homes, products, len(WINDOWS_MS))), np.empty(homes)
+    found, seen, fleet = np.empty((6, homes, products)), np.empty((homes, products, len(WINDOWS_MS))), np.empty(homes)
     looked_ahead(
         (view.requests, view.idle, view.idle_total, view.busy, view.soon_free),
         usual,
         exponentials,
         demand_shares,
-        (REQUESTS_PER_PICKUP * level, SPLIT_STRENGTH, FLEET_PER_DEMAND, supply.soon_free, supply.other_busy),
+        (
+            REQUESTS_PER_PICKUP * level,
+            PRODUCT_PRIOR,
+            known_horizons(view),
+            FLEET_PER_DEMAND,
+            supply.soon_free,
+            supply.other_busy,
+        ),
         CORRECTION_BAND,
         layout.neighbours,
         PLACE_WEIGHTS,
@@ -77,8 +84,9 @@ def outlook_of(
         seen,
         fleet,
     )
-    requests, cars, requests_near, cars_near, idle_near = found
-    requests_near *= _zone_level(requests, view, layout)
+    requests, cars, requests_near, cars_near, idle_near, usual_near = found
+    usual_near *= _zone_requests(requests, view, layout) / math.fsum(usual[:homes].tolist())
+    np.maximum(requests_near, usual_near, out=requests_near)
     return Outlook(
         requests=requests,
         cars=cars,
@@ -111,9 +119,9 @@ def _exponentials(
     return float(level[REFERENCE]), np.exp(exponent)
 
 
-def _zone_level(forecasts: NDArray[np.float64], view: ZoneView, layout: ZoneLayout) -> float:
-    """How the zone's home cells compare with their forecasts float64[home, P], all products together."""
-    return zone_level(
+def _zone_requests(forecasts: NDArray[np.float64], view: ZoneView, layout: ZoneLayout) -> float:
+    """What the zone's home cells will see by their forecasts float64[home, P] and counts, all products together."""
+    return zone_requests(
         math.fsum(forecasts.reshape(-1).tolist()),
         np.add.reduce(view.requests[: layout.home].reshape(-1, len(WINDOWS_MS)), axis=0),
         covered_ms=view.covered_ms,
@@ -131,13 +139,20 @@ def observed_of(view: ZoneView, city: CityView, layout: ZoneLayout) -> Observed:
     )
 
 
-def product_split(by_product: NDArray[np.float64], demand_shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Part of a cell's requests for each product, float64[n, P]: its last half hour, drawn to the market's split."""
-    longest = by_product[:, :, -1]
-    total = longest[:, 0]
-    for product in range(1, longest.shape[1]):
-        total = total + longest[:, product]
-    return (longest + SPLIT_STRENGTH * demand_shares) / (total[:, None] + SPLIT_STRENGTH)
+def known_horizons(view: ZoneView) -> float:
+    """How many horizons of requests the view's longest window knows."""
+    return float(min(view.covered_ms[-1], WINDOWS_MS[-1])) / HORIZON_MS
+
+
+def of_products(
+    forecast: NDArray[np.float64], view: ZoneView, demand_shares: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Forecasts of cells, float64[n], as float64[n, P]: usual parts, drawn to what each product saw in half an hour.
+
+    A part of all that was seen would fall where another product's riders ask, and the price with it.
+    """
+    part = forecast[:, None] * demand_shares
+    return part * ((PRODUCT_PRIOR + view.requests[:, :, -1]) / (PRODUCT_PRIOR + part * known_horizons(view)))
 
 
 def rows_of(model: DemandModel, seen: Observed, level: LiveLevel, layout: ZoneLayout) -> FeatureInputs:

@@ -86,27 +86,25 @@ def looked_ahead(view, usual, exponentials, demand_shares, terms, band, neighbou
 
     `view` are requests float64[n, P, 6], idle cars by product float64[n, P], and idle, busy and soon free cars
     float64[n]; `usual` float64[n]; `exponentials` of `exponents` and of the trees' margins, the last two of no home
-    where there are no trees; `terms` the level of the city, SPLIT_STRENGTH, FLEET_PER_DEMAND and the two SupplyShares.
+    where there are no trees; `terms` the level of the city, PRODUCT_PRIOR, how many horizons the longest window knows,
+    FLEET_PER_DEMAND and the two SupplyShares.
 
-    Filled are `found` float64[5, home, P], requests and cars of each home, then requests, cars and idle cars of its
-    catchment; `seen` float64[home, P, 6] and `fleet` float64[home], requests by window and cars of its catchment.
+    Filled are `found` float64[6, home, P], requests and cars of each home, then requests, cars, idle cars and usual
+    requests of its catchment; `seen` float64[home, P, 6] and `fleet` float64[home], requests by window and cars of it.
     """
     requests, idle, idle_total, busy, soon_free = view
-    level, strength, per_demand, soon_share, busy_share = terms
+    level, prior, known, per_demand, soon_share, busy_share = terms
     rows, products = idle.shape
     homes = found.shape[1]
     highest = np.max(demand_shares)
     ahead, cars, whole = np.empty((rows, products)), np.empty((rows, products)), np.empty(rows)
     for row in range(rows):
-        total = requests[row, 0, -1]
-        for product in range(1, products):
-            total += requests[row, product, -1]
         here = level * usual[row] * exponentials[row]
         coming = soon_share * soon_free[row] + busy_share * max(busy[row] - soon_free[row], 0.0)
         more = 0.0
         for product in range(products):
-            share = (requests[row, product, -1] + strength * demand_shares[product]) / (total + strength)
-            ahead[row, product] = here * share
+            part = here * demand_shares[product]
+            ahead[row, product] = part * ((prior + requests[row, product, -1]) / (prior + part * known))
             eligible = min(1.0, per_demand * demand_shares[product] / highest)
             cars[row, product] = idle[row, product] + coming * eligible
             more = max(more, cars[row, product] - idle[row, product])
@@ -125,6 +123,7 @@ def looked_ahead(view, usual, exponentials, demand_shares, terms, band, neighbou
                     found[2, home, product] += ahead[row, product] * weight
                     found[3, home, product] += cars[row, product] * weight
                     found[4, home, product] += idle[row, product] * weight
+                    found[5, home, product] += usual[row] * demand_shares[product] * weight
                     for window in range(requests.shape[2]):
                         seen[home, product, window] += requests[row, product, window] * weight
         for product in range(products):

@@ -10,8 +10,8 @@ from pricing.catchment import catchment_sums
 from pricing.demand_features import feature_matrix
 from pricing.demand_model import DemandModel
 from pricing.fitted_forecast import CORRECTION_BAND
-from pricing.nowcast import live_requests, zone_level
-from pricing.outlook import HORIZON_MS, Outlook, observed_of, product_split, ring_factor, rows_of
+from pricing.nowcast import live_requests, zone_requests
+from pricing.outlook import HORIZON_MS, Outlook, observed_of, of_products, ring_factor, rows_of
 from pricing.supply_forecast import ASSUMED, FLEET_PER_DEMAND, SupplyShares, other_busy
 from pricing.zone_view import CityView, ZoneLayout, ZoneView
 from windows.panes import MINUTE_MS
@@ -38,7 +38,10 @@ def plain_outlook(
     home, windows = requests[: layout.home] * factor, np.sum(view.requests[: layout.home], axis=(0, 1))
     spans = {"covered_ms": view.covered_ms, "horizon_ms": HORIZON_MS}
     ahead = catchment_sums(requests, layout.neighbours) * factor
-    ahead = ahead * zone_level(math.fsum(home.reshape(-1).tolist()), windows, **spans)
+    usual = model.base.expected(layout.cells, view.now_ms, view.now_ms + HORIZON_MS)
+    whole = zone_requests(math.fsum(home.reshape(-1).tolist()), windows, **spans)
+    part = catchment_sums(usual[:, None] * demand_shares, layout.neighbours)
+    ahead = np.maximum(ahead, part * (whole / math.fsum(usual[: layout.home].tolist())))
     return Outlook(
         requests=home,
         cars=cars[: layout.home],
@@ -55,7 +58,7 @@ def requests_by_product(
     """A cell's own part of the model, every row, home and halo, float64[n, P]; a row depends on no other row."""
     coefficients = model.coefficients_of(HORIZON_MS // MINUTE_MS)
     total = forecast(model.base, seen, level, coefficients, horizon_ms=HORIZON_MS, scale=REQUESTS_PER_PICKUP)
-    return total[:, None] * product_split(view.requests, demand_shares)
+    return of_products(total, view, demand_shares)
 
 
 def cars_expected(

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricing.nowcast import live_requests, zone_level
+from pricing.nowcast import live_requests, zone_requests
 from windows.panes import WINDOWS_MS
 
 MINUTES = np.array(WINDOWS_MS) / 60_000
@@ -54,12 +54,5 @@ def test_the_beginning_and_the_end_of_a_crowd_are_seen_within_minutes():
 def test_a_zone_that_doubled_is_believed_sooner_than_any_of_its_quiet_places():
     """Forty requests in eight minutes where twenty were forecast say more for a zone than two for one of one."""
     covered_ms = np.array(WINDOWS_MS, np.int64)
-    level = zone_level(12.5, 5.0 * MINUTES, covered_ms=covered_ms, horizon_ms=300_000)
-    assert 1.6 < level < 2.0
+    assert 20.0 < zone_requests(12.5, 5.0 * MINUTES, covered_ms=covered_ms, horizon_ms=300_000) < 25.0
     assert live(0.625, 0.25 * MINUTES) < 1.1 * 0.625
-
-
-def test_a_zone_of_which_nothing_is_forecast_is_at_its_level():
-    """Whatever was seen: there is nothing to multiply, and nothing to divide by."""
-    covered_ms = np.array(WINDOWS_MS, np.int64)
-    assert zone_level(0.0, 5.0 * MINUTES, covered_ms=covered_ms, horizon_ms=300_000) == 1.0

@@ -17,11 +17,11 @@ from pricing.catchment import CATCHMENT_KM2, CELL_KM2, RING_WEIGHTS, catchment_s
 from pricing.compiled_trees import CompiledTrees
 from pricing.demand_features import FEATURES
 from pricing.demand_model import unfitted_model
-from pricing.nowcast import live_requests, zone_level
+from pricing.nowcast import live_requests, zone_requests
 from pricing.outlook import (
     observed_of,
+    of_products,
     outlook_of,
-    product_split,
 )
 from pricing.supply_forecast import ASSUMED, SupplyShares
 from pricing.zone_view import layout_of
@@ -46,7 +46,7 @@ MODEL = unfitted_model(
 def counted(cell):
     """What was counted in a cell, whoever looks: three requests, three cars, two memories."""
     rng = np.random.default_rng(cell % 2**32)
-    return rng.poisson(4.0, 3).astype(float), rng.poisson(3.0, 3).astype(float), rng.gamma(5.0, 2.0, 12)
+    return rng.poisson(4.0, 3).astype(float), rng.poisson(3.0, 3).astype(float), rng.gamma(0.3, 40.0, 12)
 
 
 def view_at(zone):
@@ -86,17 +86,34 @@ def test_sums_at_a_border_are_those_of_the_neighbours_own_forecasts():
     layout = layout_of(ZONE)
     own = [sum(forecasts_at_home(cell)) for cell in layout.home_cells.tolist()]
     counts = view_at(ZONE).requests[: layout.home].sum(axis=(0, 1))
-    level = zone_level(sum(own), counts, covered_ms=COVERED_MS, horizon_ms=300_000)
-    assert level != pytest.approx(1.0, rel=0.01)
-    near = outlook_of(view_at(ZONE), city_of(60.0), layout, MODEL, SHARES).requests_near
+    whole = zone_requests(sum(own), counts, covered_ms=COVERED_MS, horizon_ms=300_000)
+    usual = MODEL.base.expected(layout.cells, view_at(ZONE).now_ms, view_at(ZONE).now_ms + 300_000)
+    parts = catchment_sums(usual[:, None] * SHARES, layout.neighbours) * (whole / usual[: layout.home].sum())
+    near, lifted = outlook_of(view_at(ZONE), city_of(60.0), layout, MODEL, SHARES).requests_near, 0
     for row, cell in enumerate(layout.home_cells.tolist()):
         total, seen = np.zeros(3), np.zeros((3, 6))
         for other in disk(cell, 2):
             ring = 0 if other == cell else 1 if other in disk(cell, 1) else 2
             total += RING_WEIGHTS[ring] * np.array(forecasts_at_home(other))
             seen += RING_WEIGHTS[ring] * counted(other)[0][:, None] * MINUTES / MINUTES[-1]
-        [expected] = live_requests(total[None] * level, seen[None], covered_ms=COVERED_MS, horizon_ms=300_000)
+        lifted += np.count_nonzero(parts[row] > total)
+        [expected] = live_requests(
+            np.maximum(total, parts[row])[None], seen[None], covered_ms=COVERED_MS, horizon_ms=300_000
+        )
         assert near[row] == pytest.approx(expected, rel=1e-12)
+    assert 0 < lifted < near.size
+
+
+def test_a_crowd_is_no_less_because_its_zone_is_quiet():
+    """A catchment keeps its own forecast where that is more than its part of the zone's requests."""
+    layout, view = layout_of(ZONE), replace(view_at(ZONE), covered_ms=np.zeros(6, np.int64))
+    crowd = view.memory_observed.copy()
+    crowd[0] *= 1e4
+    found = outlook_of(replace(view, memory_observed=crowd), city_of(60.0), layout, MODEL, SHARES)
+    usual = MODEL.base.expected(layout.cells, view.now_ms, view.now_ms + 300_000)
+    parts = catchment_sums(usual[:, None] * SHARES, layout.neighbours) * (found.requests.sum() / usual[:49].sum())
+    assert (found.requests_near[0] > 1.05 * parts[0]).all()
+    assert (found.requests_near >= parts * (1 - 1e-12)).all()
 
 
 @lru_cache(None)
@@ -134,15 +151,36 @@ def test_the_layout_names_every_cell_once_and_home_first():
     assert layout.neighbours[:, 0].tolist() == list(range(49))
 
 
-@given(st.lists(st.integers(0, 9), min_size=3, max_size=3), st.integers(0, 2))
-def test_products_split_what_was_seen(counts, product):
-    """Parts add up to one, and one more request for a product raises its part."""
-    seen = np.array([counts], float)[:, :, None] * np.ones(6)
-    more = seen.copy()
-    more[0, product] += 1
-    split, raised = (product_split(part, SHARES)[0] for part in (seen, more))
-    assert split.sum() == pytest.approx(1.0)
-    assert raised[product] > split[product]
+@given(
+    st.lists(st.integers(0, 99), min_size=3, max_size=3), st.integers(1, 50), st.integers(0, 2), st.floats(0.01, 100.0)
+)
+def test_a_product_hears_its_own_riders_and_no_others(counts, more, product, forecast):
+    """More requests for one product raise its forecast, and lower no other's."""
+    view = replace(view_at(ZONE), requests=np.array([counts], float)[:, :, None] * np.ones(6), covered_ms=COVERED_MS)
+    asked = view.requests.copy()
+    asked[0, product] += more
+    before, after = (
+        of_products(np.array([forecast]), each, SHARES)[0] for each in (view, replace(view, requests=asked))
+    )
+    assert after[product] > before[product]
+    assert np.delete(after, product).tolist() == np.delete(before, product).tolist()
+
+
+def test_requests_as_forecast_leave_the_usual_split():
+    """Half an hour at the rate of the forecast says nothing new, and neither does nothing known."""
+    usual = 10.0 * SHARES
+    seen = replace(view_at(ZONE), requests=(usual / 5)[None, :, None] * MINUTES, covered_ms=COVERED_MS)
+    assert of_products(np.array([10.0]), seen, SHARES)[0] == pytest.approx(usual, rel=1e-12)
+    blind = replace(seen, requests=np.zeros((1, 3, 6)), covered_ms=np.zeros(6, np.int64))
+    assert of_products(np.array([10.0]), blind, SHARES)[0] == pytest.approx(usual, rel=1e-12)
+
+
+def test_riders_of_half_an_hour_outweigh_the_usual_split():
+    """Where XL is asked twice as often as usual, most of it is believed if it is much."""
+    asked = np.array([1.0, 2.0, 1.0])
+    busy = replace(view_at(ZONE), requests=(200.0 * SHARES * asked / 5)[None, :, None] * MINUTES, covered_ms=COVERED_MS)
+    believed = of_products(np.array([200.0]), busy, SHARES)[0] / (200.0 * SHARES)
+    assert 1.5 < believed[1] < 2.0
 
 
 @given(*[st.integers(0, 20)] * 4)
