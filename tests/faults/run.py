@@ -20,10 +20,11 @@ from tests.broker.services_settling import settled
 from tests.faults.claims import Recounted, binding, judged, record_places, recounting, row_places
 from tests.faults.commits import Commits
 from tests.faults.inflict import Surgeon
-from tests.faults.plan import PAIRS, SERVICES, Fault, Kind
+from tests.faults.plan import PAIRS, Fault, Kind
 from tests.faults.stalls import silences_ms, spoken, zone_stalls_ms
 from tests.faults.supervised import Supervised
 from topics.catalogue import QUOTE_REQUESTS, SURGE
+from topics.roles import SERVICES
 
 START_LIMIT_S = 240.0
 RECORDED_WITHIN_S = 90.0
