@@ -32,9 +32,6 @@ from topics.roles import Role, role_named
 from topics.schemas import Schema, schema_of
 
 RECORDER = "recorder"
-SERVICES = ("supply", "demand", "pricing", "quotes", RECORDER)
-"""Each is a module of this package with `warm_up()` and `register(app, worker)`; a worker imports its own only."""
-
 ABSENT_FOR_S = 30.0
 
 
@@ -127,7 +124,10 @@ NICENESS = {"quotes": FIRST, RECORDER: 10}
 
 
 def load(service: str) -> None:
-    """Import the service and have its compiled code ready: what takes long and needs no server."""
+    """Import the service and have its compiled code ready: what takes long and needs no server.
+
+    Each is a module of this package with `warm_up()` and `register(app, worker)`; a worker imports its own only.
+    """
     import_module(f"agents.{service}").warm_up()
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.asked import asking, riders
 from bench.entrants import PEER_PYTHON
-from bench.quotes import DRIVERS, PINGS_PER_S, SERVICES
+from bench.quotes import DRIVERS, INSTANCES, PINGS_PER_S
 from bench.servers import servers
 from bench.workers import Seed, fleet, working
 
@@ -43,13 +43,13 @@ async def _services(cache_dir: Path, seed: Seed, directory: Path) -> list[Path]:
     drawn = []
     async with (
         servers(cache_dir) as running,
-        working(running, seed, SERVICES) as workers,
+        working(running, seed, INSTANCES) as workers,
         riders(running) as ask,
         fleet(running, PINGS_PER_S, DRIVERS),
         asking(ask, REQUESTS_PER_S),
     ):
         await asyncio.sleep(SETTLE_S)
-        for instance in SERVICES:
+        for instance in INSTANCES:
             service = instance.partition("-")[0]
             picture = directory / f"flame-{service}.svg"
             options = ["--duration", str(SECONDS), "--pid", str(workers.pid(instance))]

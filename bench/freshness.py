@@ -29,7 +29,7 @@ from windows.hexagons import cells_of, zone_key, zone_of
 
 RATES = (20_000.0, 50_000.0)
 DRIVERS = 200_000
-SERVICES = ("supply-0", "demand-0", "pricing-0")
+INSTANCES = ("supply-0", "demand-0", "pricing-0")
 STEP_S, SETTLE_S, DRAIN_S = 0.02, 15.0, 8.0
 SAMPLED = 4
 """Pings followed of each step."""
@@ -43,7 +43,7 @@ def measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
 async def _measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
     rounds, seconds = (1, 8.0) if quick else (3, 30.0)
     seen: list[Figures] = []
-    async with servers(cache_dir) as running, working(running, seed, SERVICES) as workers:
+    async with servers(cache_dir) as running, working(running, seed, INSTANCES) as workers:
         load = PingLoad(running, read_places(), drivers=DRIVERS)
         await load.start()
         try:
@@ -53,7 +53,7 @@ async def _measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
                 for per_s in RATES:
                     figures |= await _rate(running, load, per_s, seconds)
                 seen.append(figures)
-                for instance in SERVICES:
+                for instance in INSTANCES:
                     workers.pid(instance)
         finally:
             await load.stop()

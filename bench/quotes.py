@@ -27,7 +27,7 @@ REST_SUSTAINED = (50.0, *(float(rate) for rate in range(100, 1_001, 50)))
 WARM_S, SETTLE_S, SEARCH_S = 1.0, 6.0, 4.0
 WARM_TRIES = 60
 BROKER_WARM_S = 60.0
-SERVICES = ("supply-0", "demand-0", "pricing-0", "quotes-0")
+INSTANCES = ("supply-0", "demand-0", "pricing-0", "quotes-0")
 BESIDE = ("supply-0", "demand-0")
 """Ended before the search: they would share two cores with the one worker whose limit is wanted."""
 Heard = dict[str, list[Said]]
@@ -52,7 +52,7 @@ async def _measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
 
 
 async def _our_round(running: Servers, seed: Seed, heard: Heard, seconds: float) -> dict[str, float]:
-    async with working(running, seed, SERVICES) as workers, riders(running) as ask:
+    async with working(running, seed, INSTANCES) as workers, riders(running) as ask:
         await _warm(ask)
         alone = await _rates(ask, "alone", heard, seconds)
         async with fleet(running, PINGS_PER_S, DRIVERS):

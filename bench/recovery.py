@@ -31,9 +31,9 @@ from bench.workers import Seed, Workers, fleet, working
 from infra.clients.connection import kafka_consumer
 from topics.catalogue import DEMAND_CELLS, DRIVER_PINGS, QUOTES, SUPPLY_CELLS, SURGE
 from topics.codec import ObjectCodec
+from topics.roles import PRICING_CHAIN
 
 OUTPUT = {SUPPLY_CELLS.name: "supply", DEMAND_CELLS.name: "demand", SURGE.name: "pricing", QUOTES.name: "quotes"}
-SERVICES = tuple(OUTPUT.values())
 PINGS_PER_S, DRIVERS, REQUESTS_PER_S = 20_000.0, 80_000, 100.0
 BEFORE_MS, LIVELY = 10_000, 10
 """Places written to so often in this time before a kill are expected to be written to again."""
@@ -55,7 +55,7 @@ def measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
 async def _measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
     async with (
         servers(cache_dir) as running,
-        working(running, seed, [f"{service}-0" for service in SERVICES], keep=True) as workers,
+        working(running, seed, [f"{service}-0" for service in PRICING_CHAIN], keep=True) as workers,
         fleet(running, PINGS_PER_S, DRIVERS),
         riders(running) as ask,
         asking(ask, REQUESTS_PER_S),
@@ -74,7 +74,7 @@ async def _measure(cache_dir: Path, seed: Seed, *, quick: bool) -> JobResult:
             aged = [await _round(workers, log) for _ in range(rounds)]
             outcomes.append(Outcome(contestant=_contestant("ours, an hour later"), rounds=aged))
             facts |= {
-                f"{name}_mb": f"{halfway[name]:.0f} halfway, {then[name]:.0f} after the hour" for name in SERVICES
+                f"{name}_mb": f"{halfway[name]:.0f} halfway, {then[name]:.0f} after the hour" for name in PRICING_CHAIN
             }
         pings = await _pings(running) - begun_pings
         facts["pings_per_s"] = f"{pings / (time.monotonic() - begun_s):,.0f} reached"
@@ -97,13 +97,13 @@ def _contestant(name: str) -> Contestant:
 
 async def _round(workers: Workers, log: "Log") -> Figures:
     figures: dict[str, float] = {}
-    for service in SERVICES:
+    for service in PRICING_CHAIN:
         figures |= await _restart(workers, log, service)
     return figures | await _takeover(workers, log)
 
 
 def _resident_mb(workers: Workers) -> dict[str, float]:
-    return {service: workers.resident_mb(f"{service}-0") for service in SERVICES}
+    return {service: workers.resident_mb(f"{service}-0") for service in PRICING_CHAIN}
 
 
 class Log:
@@ -264,7 +264,7 @@ async def _lively(log: Log, service: str) -> None:
 async def _settled(log: Log) -> None:
     """Wait until all four services write."""
     until_s = time.monotonic() + 2 * WITHIN_S
-    while len(log.writers) < len(SERVICES):
+    while len(log.writers) < len(PRICING_CHAIN):
         if time.monotonic() > until_s:
             raise RuntimeError(f"all services must write soon after the start, got {', '.join(log.writers)}")
         await asyncio.sleep(0.5)

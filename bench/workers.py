@@ -18,7 +18,6 @@ from infra.clients.connection import Connection
 from infra.embedded.processes import start_bound
 
 ROOT = Path(__file__).resolve().parents[1]
-SERVICES = ("supply", "demand", "pricing", "quotes")
 STOP_WITHIN_S = 15.0
 
 

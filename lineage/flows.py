@@ -15,12 +15,12 @@ from lineage.ends import Ends, Pauses
 from lineage.lasting import Lasting
 from lineage.samples import KEPT_MS, Samples, WorkerSamples, flow_of, gauges_of, quantiles_of, stands_at
 from topics.catalogue import EVERY_TOPIC, Topic
+from topics.roles import PRICING_CHAIN
 
 RATE_OVER_MS = 5_000
 TREND_MS = 60_000
 ALL_SILENT_MS = 20_000
 """When nobody at all reports, machine or broker stand still: so long silence is judged by the last word of anyone."""
-SERVICES = ("supply", "demand", "pricing", "quotes")
 EVERY_SERVICE = "every service"
 SOURCES_KEPT = 20
 SOURCE_CHARACTERS = 80
@@ -98,7 +98,7 @@ class Flows:
         edges = {(edge["from"], edge["to"]): edge for edge in self._edges(services, now_ms)}
         for topic in self.topics:
             values[f"node/{topic.name}"] = self._topic_node(topic, now_ms)
-        for name in (*SERVICES, *(found for found in services if found not in SERVICES)):
+        for name in (*PRICING_CHAIN, *(found for found in services if found not in PRICING_CHAIN)):
             values[f"node/{name}"] = self._service_node(name, services.get(name, []), edges.values(), now_ms)
         for name, kind in _outside(self.topics):
             values.setdefault(f"node/{name}", self._outside_node(name, kind))
@@ -115,7 +115,7 @@ class Flows:
         pauses = self.ends.pauses.get(topic.name, Pauses())
         health = TopicHealth(
             exists=bool(numbers) or not ends,
-            outside=topic.writer not in SERVICES,
+            outside=topic.writer not in PRICING_CHAIN,
             ever=records > 0,
             silent_ms=now_ms - max(seen.appended_ms, pauses.last_ms) if seen else -1,
             refused=self._troubles([topic.name], "refused", now_ms),
@@ -208,14 +208,14 @@ class Flows:
 
     def _declared(self, parties: str) -> set[str]:
         found = set(_parties(parties))
-        return found - {EVERY_SERVICE} | set(SERVICES) if EVERY_SERVICE in found else found
+        return found - {EVERY_SERVICE} | set(PRICING_CHAIN) if EVERY_SERVICE in found else found
 
     def _writing(self, topic: Topic, writer: str, flow: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
         rate, size = flow.get(topic.name, (0.0, 0.0))
-        if writer not in SERVICES:
+        if writer not in PRICING_CHAIN:
             rate = self.ends.rate_per_s(topic.name, over_ms=RATE_OVER_MS)
         declared = writer in self._declared(topic.writer)
-        return _edge(writer, topic.name, rate, size, declared=declared, measured=writer in SERVICES)
+        return _edge(writer, topic.name, rate, size, declared=declared, measured=writer in PRICING_CHAIN)
 
     def _reading(
         self,
@@ -272,4 +272,4 @@ def _outside(topics: Iterable[Topic]) -> Iterator[tuple[str, str]]:
     for kind, column in (("producer", "writer"), ("consumer", "readers")):
         for topic in topics:
             said = topic.writer if column == "writer" else ", ".join(topic.readers)
-            yield from ((name, kind) for name in _parties(said) if name not in (*SERVICES, EVERY_SERVICE))
+            yield from ((name, kind) for name in _parties(said) if name not in (*PRICING_CHAIN, EVERY_SERVICE))

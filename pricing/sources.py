@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from topics.counts import CountKind
+from topics.validity import FUTURE_TOLERANCE_MS
 from windows.epochs import Epoch
-from windows.panes import FUTURE_TOLERANCE_MS, PANE_MS
+from windows.panes import PANE_MS
 
 ALIVE_TIMEOUT_MS = 3_000
 SILENT_AFTER_MS = 30_000

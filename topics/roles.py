@@ -152,6 +152,10 @@ ROLES: tuple[Role, ...] = (
     TRAINING,
     OPERATOR,
 )
+SERVICES = tuple(role.name for role in ROLES if role.is_service)
+"""Each is a module of `agents`."""
+PRICING_CHAIN = tuple(role.name for role in (SUPPLY, DEMAND, PRICING, QUOTING))
+"""What it takes to answer a request: every service but the recorder, which is of use only beside a database."""
 
 
 def role_named(name: str) -> Role:

@@ -13,10 +13,11 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
+from topics.validity import FUTURE_TOLERANCE_MS as FUTURE_TOLERANCE_MS  # noqa: PLC0414  the memory of quotes takes it here
+
 PANE_MS = 10_000
 BUCKET_MS = 120_000
 GRACE_MS = 20_000
-FUTURE_TOLERANCE_MS = 5_000
 MINUTE_MS = 60_000
 WINDOWS_MS = (1 * MINUTE_MS, 2 * MINUTE_MS, 4 * MINUTE_MS, 8 * MINUTE_MS, 16 * MINUTE_MS, 32 * MINUTE_MS)
 

@@ -59,22 +59,25 @@ def _named(values: Mapping[str, float], name: str) -> Samples:
 
 
 def counter(
-    name: str, unit: str, meaning: str, *, meter: str, services: tuple[str, ...] = EVERY, label: str = ""
+    name: str, unit: str, meaning: str, *, meter: str = "", services: tuple[str, ...] = EVERY, label: str = ""
 ) -> Metric:
-    """A total of `unit` since the start; with `label`, one for each name after the dot of `meter`."""
+    """A total of `unit` since the start, in the meter by its `name` if no other is given.
+
+    With `label` there is one for each name after the dot of `meter`.
+    """
     return Metric(
         name=name,
         kind=Kind.COUNTER,
         unit=unit,
         meaning=meaning,
         services=services,
-        meter=meter,
+        meter=meter or name,
         labels=(label,) if label else (),
     )
 
 
 def gauge(
-    name: str, unit: str, meaning: str, *, meter: str, services: tuple[str, ...] = EVERY, label: str = ""
+    name: str, unit: str, meaning: str, *, meter: str = "", services: tuple[str, ...] = EVERY, label: str = ""
 ) -> Metric:
     """A value that goes up and down, `unit` 1 where it has none; with `label`, one for each name after the dot."""
     return Metric(
@@ -83,7 +86,7 @@ def gauge(
         unit=unit,
         meaning=meaning,
         services=services,
-        meter=meter,
+        meter=meter or name,
         labels=(label,) if label else (),
     )
 

@@ -105,7 +105,7 @@ PROCESS = (
         scale=0.001,
         meaning="when the process began to work (Unix time); `changes()` of it counts restarts",
     ),
-    counter("assignments", "assignments", "assignments of partitions this worker began", meter="assignments"),
+    counter("assignments", "assignments", "assignments of partitions this worker began"),
     gauge(
         "busy_ratio",
         "ratio",
@@ -116,7 +116,6 @@ PROCESS = (
         "shed_level",
         "1",
         "left out because the worker is behind: 0 nothing, 1 samples of telemetry, 2 detail of supply in time",
-        meter="shed_level",
     ),
     gauge("resident_memory_bytes", "bytes", "memory of the process that is in RAM", meter="resident_bytes"),
     counter(
@@ -138,13 +137,12 @@ WORK = (
         meter="lateness_ms",
         services=("supply", "demand", "quotes"),
     ),
-    counter("dead_letters", "letters", "records refused", meter="dead_letters"),
-    counter("late_events", "events", "events after their pane's grace", meter="late_events", services=COUNTING),
+    counter("dead_letters", "letters", "records refused"),
+    counter("late_events", "events", "events after their pane's grace", services=COUNTING),
     counter(
         "partitioner_alerts",
         "producers",
         "producers found to place keys by another rule than others",
-        meter="partitioner_alerts",
         services=("supply", "demand", "quotes"),
     ),
     durations("flush_seconds", "from taking the counts to their acknowledgement", meter="flush_ms", services=COUNTING),
@@ -156,44 +154,21 @@ WORK = (
         label="partition",
         services=("supply",),
     ),
-    counter(
-        "products_ignored",
-        "products",
-        "products beyond the 32 that fit one axis",
-        meter="products_ignored",
-        services=COUNTING,
-    ),
+    counter("products_ignored", "products", "products beyond the 32 that fit one axis", services=COUNTING),
 )
 
 PRICES = (
-    counter("ticks", "ticks", "ticks priced with the model", meter="ticks", services=("pricing",)),
-    counter(
-        "ticks_without_model",
-        "ticks",
-        "ticks priced without the model",
-        meter="ticks_without_model",
-        services=("pricing",),
-    ),
+    counter("ticks", "ticks", "ticks priced with the model", services=("pricing",)),
+    counter("ticks_without_model", "ticks", "ticks priced without the model", services=("pricing",)),
     counter(
         "ticks_without_supply",
         "ticks",
         "ticks priced while a source partition of supply was silent: no price may rise",
-        meter="ticks_without_supply",
         services=("pricing",),
     ),
+    counter("prices_computed", "prices", "prices of a cell and product in ticks", services=("pricing",)),
     counter(
-        "prices_computed",
-        "prices",
-        "prices of a cell and product in ticks",
-        meter="prices_computed",
-        services=("pricing",),
-    ),
-    counter(
-        "prices_at_bounds",
-        "prices",
-        "those of them held by cap or floor of their jurisdiction",
-        meter="prices_at_bounds",
-        services=("pricing",),
+        "prices_at_bounds", "prices", "those of them held by cap or floor of their jurisdiction", services=("pricing",)
     ),
     counter(
         "tick_fallbacks",
@@ -204,7 +179,7 @@ PRICES = (
         services=("pricing",),
     ),
     durations("tick_seconds", "computing one tick", meter="tick_ms", services=("pricing",)),
-    gauge("table_rows", "rows", "rows of the panes table in memory", meter="table_rows", services=("pricing",)),
+    gauge("table_rows", "rows", "rows of the panes table in memory", services=("pricing",)),
     counter("quotes", "quotes", "quote requests answered", meter="quotes.", label="outcome", services=("quotes",)),
     counter(
         "quote_fallbacks",
@@ -220,58 +195,31 @@ PRICES = (
         meter="quote_ms",
         services=("quotes",),
     ),
-    counter(
-        "requests_repeated",
-        "requests",
-        "requests whose quote existed already",
-        meter="requests_repeated",
-        services=("quotes",),
-    ),
+    counter("requests_repeated", "requests", "requests whose quote existed already", services=("quotes",)),
     counter("bookings", "acceptances", "acceptances judged", meter="bookings.", label="outcome", services=("quotes",)),
-    gauge("quotes_remembered", "quotes", "binding quotes in memory", meter="quotes_remembered", services=("quotes",)),
+    gauge("quotes_remembered", "quotes", "binding quotes in memory", services=("quotes",)),
     gauge(
         "conflicting_quotes",
         "quotes",
         "records of `quotes.v1` that contradict a binding one; the target is 0",
-        meter="conflicting_quotes",
         services=("quotes",),
     ),
     gauge(
         "forgotten_quotes",
         "quotes",
         "quotes dropped for want of room while they could bind; the target is 0",
-        meter="forgotten_quotes",
         services=("quotes",),
     ),
 )
 
 RECORDS = (
-    counter(
-        "records_recorded",
-        "records",
-        "records written to the database",
-        meter="records_recorded",
-        services=("recorder",),
-    ),
-    counter(
-        "records_repeated",
-        "records",
-        "records the database had already",
-        meter="records_repeated",
-        services=("recorder",),
-    ),
-    counter(
-        "records_expired",
-        "records",
-        "records older than the database keeps",
-        meter="records_expired",
-        services=("recorder",),
-    ),
+    counter("records_recorded", "records", "records written to the database", services=("recorder",)),
+    counter("records_repeated", "records", "records the database had already", services=("recorder",)),
+    counter("records_expired", "records", "records older than the database keeps", services=("recorder",)),
     counter(
         "records_unreadable",
         "records",
         "records that could not be decoded, kept as rows of their bytes",
-        meter="records_unreadable",
         services=("recorder",),
     ),
     durations(
@@ -284,7 +232,6 @@ RECORDS = (
         "database_away",
         "1",
         "1 while the database does not answer and records wait in their topics",
-        meter="database_away",
         services=("recorder",),
     ),
 )
@@ -301,27 +248,3 @@ HEALTH = (
 """Judged when asked; see `health`."""
 
 METRICS: tuple[Metric, ...] = (*MOVED, *PROCESS, *WORK, *PRICES, *RECORDS, *HEALTH)
-
-_HEAD = """\
-# Metrics
-
-Written by `python -m infra.cli.reference` from `agents/runtime/metrics_declared.py`; tests keep page, workers and
-alert rules equal to it. With `FARETIDE_METRICS_PORT` set, a worker shows these at `/metrics` for Prometheus; they are
-the same sums that it tells to `telemetry.v1` ([telemetry](telemetry.md)). `/livez` and `/readyz` beside it, what to do
-with them and what each alert means: [operations](operations.md).
-
-Every metric has the label `service`. Counters count from the start of the process. A histogram `x` has `x_bucket`,
-`x_sum` and `x_count`. No label is ever the id of a person, car or request, nor a cell or zone.
-
-| metric | kind | unit | labels | services | meaning |
-|---|---|---|---|---|---|"""
-
-
-def metrics_reference() -> str:
-    """The page `docs/metrics.md`."""
-    rows = [
-        f"| `{m.full_name}` | {m.kind} | {m.unit} | {', '.join(f'`{label}`' for label in m.labels) or '–'} "
-        f"| {', '.join(m.services)} | {m.meaning} |"
-        for m in METRICS
-    ]
-    return "\n".join((_HEAD, *rows, ""))

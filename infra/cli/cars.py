@@ -3,7 +3,6 @@
 import asyncio
 import csv
 import sys
-from collections.abc import AsyncIterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,15 +10,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infra.cli.exits import CommandError
-from infra.cli.offers import AsJson, Drivers, FirstSeed, Output, Scenarios, Seeds, opened, parsed, scenarios_of, since
+from infra.cli.offers import (
+    AsJson,
+    Drivers,
+    FirstSeed,
+    Output,
+    Scenarios,
+    Seeds,
+    opened,
+    parsed,
+    read_entries,
+    scenarios_of,
+    since,
+)
 from infra.cli.output import say, say_json
 
 if TYPE_CHECKING:
-    from infra.clients.connection import Connection
-    from infra.clients.consumer import Entry
-    from infra.clients.schema_ids import SchemaIds
     from pricing.supply_recording import SupplySpan
-    from topics.catalogue import Topic
 
 EXAMPLES = (
     "faretide train cars --from topics --hours 72 cars.csv.gz",
@@ -133,16 +140,3 @@ def say_passed_over(topic: str, records: int) -> None:
     if records:
         what = "record, whose arrays contradict" if records == 1 else "records, whose arrays contradict"
         print(f"{topic}: passed over {records:,} {what} each other", file=sys.stderr, flush=True)
-
-
-async def read_entries(
-    connection: "Connection", topic: "Topic", ids: "SchemaIds", since_ms: int
-) -> "AsyncIterator[Entry]":
-    """Entries from `since_ms` to the topic's end that could be decoded."""
-    from agents.runtime import raw_fetch
-    from infra.clients.consumer import tail
-
-    raw_fetch.install()  # anybody can write a record that aiokafka alone would meet again for ever
-    async for entry in tail(connection, topic, ids, start=since_ms, follow=False):
-        if entry.record is not None:
-            yield entry

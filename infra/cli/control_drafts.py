@@ -1,12 +1,13 @@
 """From a file to the next version of a market or policy, checked, compared, and appended if it is to be."""
 
+import asyncio
 import time
 import uuid
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
-from infra.cli.control_files import login_name, parse_instant, record_of
-from infra.cli.control_log import ControlLog, ControlSession
+from infra.cli.control_files import login_name, parse_instant, read_values, record_of
+from infra.cli.control_log import ControlLog, ControlSession, control_session
 from infra.cli.control_reports import (
     Difference,
     differences,
@@ -45,6 +46,14 @@ class Draft:
     replaces: int
     changes: list[Difference] | None
     remarks: list[str]
+
+
+class Drafted(Protocol):
+    """A rule that makes a draft of a file's values: `policy_draft` or `market_draft`."""
+
+    def __call__(self, values: dict[str, Any], said: Said, log: ControlLog, *, at_ms: int) -> Draft:
+        """The draft at `at_ms`. Raises CommandError if it breaks a rule or was made from an older version."""
+        ...
 
 
 def policy_draft(values: dict[str, Any], said: Said, log: ControlLog, *, at_ms: int) -> Draft:
@@ -109,6 +118,21 @@ def stamped(values: dict[str, Any], said: Said, at_ms: int) -> dict[str, Any]:
     if said.based_on is not None:
         filled["based_on_offset"] = said.based_on
     return filled
+
+
+def publish_file(group: str, file: str, drafted: Drafted, said: Said, *, dry_run: bool, as_json: bool) -> None:
+    """Draft the version in `file` from what stands now, tell what it changes, and append it unless it is a dry run.
+
+    Raises CommandError.
+    """
+    values = read_values(file)
+
+    async def run() -> None:
+        async with control_session(group) as session:
+            draft = drafted(values, said, await session.read(), at_ms=now_ms())
+            await settle(session, draft, dry_run=dry_run, as_json=as_json)
+
+    asyncio.run(run())
 
 
 async def settle(session: ControlSession, draft: Draft, *, dry_run: bool, as_json: bool) -> None:

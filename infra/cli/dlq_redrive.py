@@ -1,5 +1,7 @@
 """`faretide dlq redrive` and `history`: refused records back into their topics, and what became of them."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +14,7 @@ from infra.cli.given import refuse_beside
 from infra.cli.output import complain, say, say_json, say_table
 
 if TYPE_CHECKING:
-    from infra.cli.dead_letters.audit import Put
+    from infra.cli.dead_letters.audit import Audit, Put
     from infra.cli.dead_letters.checking import Candidate, Checked
     from infra.cli.dead_letters.letters import LetterBox, Wanted
     from infra.cli.preparing import Refused
@@ -62,17 +64,8 @@ def redrive_command(
     who = author or login_name()
 
     async def run(box: "LetterBox", session: "Session") -> "tuple[list[Checked], list[Refused], str, list[Put]]":
-        from infra.cli.dead_letters.audit import Audit
-        from infra.clients.database import find_database, open_database
-
-        candidates, lost = await _candidates(box, file, wanted)
-        if len(candidates) > limit:
-            raise CommandError(
-                f"{len(candidates)} letters are meant, more than --limit {limit}: narrow it, or raise it"
-            )
-        async with open_database(find_database(session.settings)) as connection:
-            audit = Audit(connection)
-            await audit.check_version()
+        candidates, lost = await _candidates(box, file, wanted, most=limit)
+        async with _audited(session) as audit:
             ids, ready, refused = await checked(
                 session.connection, audit, candidates, most_attempts=attempts, again=again
             )
@@ -94,13 +87,9 @@ def history_command(
     """What was redriven, by whom, and what happened to each record afterwards, as the topics tell."""
 
     async def run(box: "LetterBox", session: "Session") -> list[dict[str, Any]]:
-        from infra.cli.dead_letters.audit import Audit
         from infra.cli.dead_letters.fates import fates_of
-        from infra.clients.database import find_database, open_database
 
-        async with open_database(find_database(session.settings)) as connection:
-            audit = Audit(connection)
-            await audit.check_version()
+        async with _audited(session) as audit:
             rows = await audit.history(redrive_id=redrive_id, topic=topic, key=key)
         fates = await fates_of(box.reader, rows)
         return [row | {"fate": one.word, "what": one.sentence} for row, one in zip(rows, fates, strict=True)]
@@ -115,16 +104,41 @@ def history_command(
         complain("nothing was redriven that these filters mean")
 
 
+@asynccontextmanager
+async def _audited(session: "Session") -> AsyncIterator["Audit"]:
+    """The audit in the session's database, at the version this program knows."""
+    from infra.cli.dead_letters.audit import Audit
+    from infra.clients.database import find_database, open_database
+
+    async with open_database(find_database(session.settings)) as connection:
+        audit = Audit(connection)
+        await audit.check_version()
+        yield audit
+
+
 async def _candidates(
-    box: "LetterBox", file: Path | None, wanted: "Wanted | None"
+    box: "LetterBox", file: Path | None, wanted: "Wanted | None", *, most: int
 ) -> "tuple[list[Candidate], list[Refused]]":
-    """What is to be redriven: the lines of the file, or the letters the filters mean."""
-    from infra.cli.dead_letters.checking import candidates_of, joined
+    """What is to be redriven: the lines of the file, or the letters the filters mean.
+
+    Raises CommandError if those are more than `most`.
+    """
+    from infra.cli.dead_letters.checking import candidates_of
+
+    if file is not None:
+        found, lost = await _of_file(box, file)
+    else:
+        assert wanted is not None
+        found, lost = candidates_of(await box.find(wanted)), []
+    if len(found) > most:
+        raise CommandError(f"{len(found)} letters are meant, more than --limit {most}: narrow it, or raise it")
+    return found, lost
+
+
+async def _of_file(box: "LetterBox", file: Path) -> "tuple[list[Candidate], list[Refused]]":
+    from infra.cli.dead_letters.checking import joined
     from infra.cli.dead_letters.files import LineRefusedError, read_lines
 
-    if file is None:
-        assert wanted is not None
-        return candidates_of(await box.find(wanted)), []
     try:
         lines = read_lines(file)
     except OSError as error:

@@ -15,7 +15,7 @@ from infra.cli.output import say, say_json, say_table
 from infra.cli.written import writable_file
 
 if TYPE_CHECKING:
-    from pricing.forecast_backtest import Coverage, Forecasts, Scores, Told
+    from pricing.forecast_backtest import BacktestPlan, Coverage, Forecasts, Scores, Told
     from pricing.local_pickups import LocalPickups
 
 EXAMPLES = (
@@ -49,9 +49,7 @@ def backtest_command(
     Coefficients, trees and the tuned mean's weights see the history only. With --online ratios follow the test;
     without, they fade from where they stood at the history's end. `mean`, `p10` and `p90` are pickups per bin and cell.
     """
-    import numpy as np
-
-    from pricing.forecast_backtest import BIN_MINUTES, BacktestPlan, backtest, scores
+    from pricing.forecast_backtest import BIN_MINUTES, BacktestPlan
 
     if bin_minutes not in BIN_MINUTES:
         minutes = ", ".join(map(str, BIN_MINUTES))
@@ -65,16 +63,7 @@ def backtest_command(
         least_per_day=min(finite("--least-per-day", least_per_day), finite("--scored-per-day", scored_per_day)),
         scored_per_day=scored_per_day,
     )
-    before, after = read_pickups(history), read_pickups(test)
-    try:
-        with walking(f"resolution {resolution}, {bin_minutes} min") as told:
-            forecasts = backtest(before, after, plan, told=told)
-    except ValueError as error:
-        files = f"{test} ({_days(after)}) from {history} ({_days(before)})"
-        raise CommandError(f"cannot forecast {files}: {error}") from error
-    days = after.last_day - after.first_day + 1
-    draws = np.random.default_rng(BOOTSTRAP_SEED).integers(0, days, (BOOTSTRAP_SAMPLES, days))
-    result = scores(forecasts, draws)
+    forecasts, result = _backtested(history, test, plan)
     if output is not None:
         _write(output, forecasts, bin_minutes)
     if as_json:
@@ -83,6 +72,24 @@ def backtest_command(
         _show(result, forecasts)
         if output is not None:
             say(f"{output}: {forecasts.mean.size:,} forecasts, {forecasts.cells.size} cells in every bin of the test")
+
+
+def _backtested(history: Path, test: Path, plan: "BacktestPlan") -> "tuple[Forecasts, Scores]":
+    """Forecasts of the test's days and their scores; whole days are drawn again for the intervals."""
+    import numpy as np
+
+    from pricing.forecast_backtest import backtest, scores
+
+    before, after = read_pickups(history), read_pickups(test)
+    try:
+        with walking(f"resolution {plan.resolution}, {plan.bin_min} min") as told:
+            forecasts = backtest(before, after, plan, told=told)
+    except ValueError as error:
+        files = f"{test} ({_days(after)}) from {history} ({_days(before)})"
+        raise CommandError(f"cannot forecast {files}: {error}") from error
+    days = after.last_day - after.first_day + 1
+    draws = np.random.default_rng(BOOTSTRAP_SEED).integers(0, days, (BOOTSTRAP_SAMPLES, days))
+    return forecasts, scores(forecasts, draws)
 
 
 @contextmanager

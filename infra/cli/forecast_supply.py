@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.cli.cars import read_entries, say_passed_over
+from infra.cli.cars import say_passed_over
 from infra.cli.exits import CommandError
-from infra.cli.offers import since
+from infra.cli.offers import read_entries, since
 from infra.cli.output import say, say_json, say_table
 
 if TYPE_CHECKING:

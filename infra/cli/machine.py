@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from infra.cli.exits import CommandError
 from infra.cli.output import say_over
+from topics.roles import PRICING_CHAIN, SERVICES
 
 if TYPE_CHECKING:
     from infra.cli.live.notices import Notices
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from infra.clients.database import Database
     from infra.embedded.ownership import Ownership
     from infra.settings import Settings
-
-SERVICES = ("supply", "demand", "pricing", "quotes")
-RECORDER = "recorder"
 
 
 class Steps:
@@ -112,7 +110,7 @@ class Running:
         from infra.clients.endpoints import Endpoints, write_endpoints
 
         if not self.embedded:
-            self.services.start((*SERVICES, RECORDER) if self.database else SERVICES)
+            self.services.start(SERVICES if self.database else PRICING_CHAIN)
             return
         endpoints = Endpoints(
             bootstrap=self.settings.bootstrap,
@@ -148,7 +146,7 @@ def machine(settings: "Settings", say_step: Steps) -> Iterator[Running]:
             running = Running(settings, services, notices, embedded=False)
         else:
             leaving.callback(services.stop)
-            services.start((*SERVICES, RECORDER))
+            services.start(SERVICES)
             say_step(f"starting broker, registry, database and {len(services.pids)} services")
             running = leaving.enter_context(_embedded(settings, services, notices, say_step))
         leaving.callback(_stop_services, services, say_step)  # first of all: they use the servers

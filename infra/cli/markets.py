@@ -1,6 +1,5 @@
 """`faretide markets`: where rides are priced, in which time zone and currency, and what is sold there."""
 
-import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,20 +39,10 @@ def set_command(
     It is checked and compared with the one it replaces; nothing is published if a rule is broken, if it overlaps
     another market, if nothing differs, or if another version came out since the one it was made from.
     """
-    from infra.cli.control_drafts import Said, market_draft, now_ms, settle
-    from infra.cli.control_files import read_values
-    from infra.cli.control_log import control_session
+    from infra.cli.control_drafts import Said, market_draft, publish_file
 
-    values = read_values(file)
     said = Said(author=author, reason=reason, effective_from=effective_from, based_on=based_on)
-
-    async def run() -> None:
-        async with control_session("markets") as session:
-            log = await session.read()
-            draft = market_draft(values, said, log, at_ms=now_ms())
-            await settle(session, draft, dry_run=dry_run, as_json=as_json)
-
-    asyncio.run(run())
+    publish_file("markets", file, market_draft, said, dry_run=dry_run, as_json=as_json)
 
 
 def show_command(

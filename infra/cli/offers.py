@@ -6,7 +6,7 @@ import gzip
 import math
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -19,8 +19,12 @@ from infra.cli.output import say, say_json
 from infra.cli.written import writable_file
 
 if TYPE_CHECKING:
+    from infra.clients.connection import Connection
+    from infra.clients.consumer import Entry
+    from infra.clients.schema_ids import SchemaIds
     from pricing.offers import Offers
     from simulation.lockstep.scenarios import Scenario
+    from topics.catalogue import Topic
 
 EXAMPLES = (
     "faretide train offers --from topics offers.csv.gz",
@@ -152,23 +156,33 @@ def opened(file: Path, mode: str) -> Iterator[TextIO]:
             yield text
 
 
-async def _of_topics(since_ms: int) -> "Offers":
+async def read_entries(
+    connection: "Connection", topic: "Topic", ids: "SchemaIds", since_ms: int
+) -> "AsyncIterator[Entry]":
+    """Entries from `since_ms` to the topic's end that could be decoded."""
     from agents.runtime import raw_fetch
-    from infra.cli.session import open_session
     from infra.clients.consumer import tail
+
+    raw_fetch.install()  # anybody can write a record that aiokafka alone would meet again for ever
+    async for entry in tail(connection, topic, ids, start=since_ms, follow=False):
+        if entry.record is not None:
+            yield entry
+
+
+async def _of_topics(since_ms: int) -> "Offers":
+    from infra.cli.session import open_session
     from infra.clients.registry import Registry
     from infra.clients.schema_ids import SchemaIds
     from pricing.offers import offers_of
     from topics.catalogue import QUOTES, RIDE_EVENTS
 
     connection = open_session("train").connection
-    raw_fetch.install()  # anybody can write a record that aiokafka alone would meet again for ever
     until_ms = time.time_ns() // 1_000_000
     read: dict[str, list[Any]] = {}
     async with Registry(connection) as registry:
         for topic in (QUOTES, RIDE_EVENTS):
-            entries = tail(connection, topic, SchemaIds(registry), start=since_ms, follow=False)
-            read[topic.name] = [entry.record async for entry in entries if entry.record is not None]
+            entries = read_entries(connection, topic, SchemaIds(registry), since_ms)
+            read[topic.name] = [entry.record async for entry in entries]
     return offers_of(read[QUOTES.name], read[RIDE_EVENTS.name], until_ms=until_ms)
 
 

@@ -60,20 +60,10 @@ def set_command(
     another version came out since the one it was made from. Freeze and emergency cap stay as they are unless the file
     names them.
     """
-    from infra.cli.control_drafts import Said, now_ms, policy_draft, settle
-    from infra.cli.control_files import read_values
-    from infra.cli.control_log import control_session
+    from infra.cli.control_drafts import Said, policy_draft, publish_file
 
-    values = read_values(file)
     said = Said(author=author, reason=reason, effective_from=effective_from, based_on=based_on)
-
-    async def run() -> None:
-        async with control_session("policy") as session:
-            log = await session.read()
-            draft = policy_draft(values, said, log, at_ms=now_ms())
-            await settle(session, draft, dry_run=dry_run, as_json=as_json)
-
-    asyncio.run(run())
+    publish_file("policy", file, policy_draft, said, dry_run=dry_run, as_json=as_json)
 
 
 def show_command(

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from agents.runtime.metrics_declared import metrics_reference
+from agents.runtime.metrics_reference import metrics_reference
 from infra.cli.acls import acls_page
 from infra.cli.exits import MEANINGS, SIGNALLED
 from infra.cli.main import app

@@ -21,7 +21,7 @@ def command(
     A worker with an instance id keeps its place when it ends, so that a restart moves nothing: without this its
     partitions wait for the five seconds of its session. One that still runs is thrown out and ends with exit code 75.
     """
-    from agents.services import SERVICES
+    from topics.roles import SERVICES
 
     if service not in SERVICES:
         raise typer.BadParameter(f"must be one of {', '.join(SERVICES)}, got {service!r}", param_hint="SERVICE")

@@ -78,10 +78,10 @@ def can_draw() -> bool:
 
 @contextlib.asynccontextmanager
 async def _watching(connection: "Connection") -> AsyncIterator["Watch"]:
-    from infra.cli.machine import SERVICES
     from infra.cli.watching import Watch, watched
+    from topics.roles import PRICING_CHAIN
 
-    async with watched(Watch(connection, expected=tuple(SERVICES), look_back_ms=LOOK_BACK_MS)) as watch:
+    async with watched(Watch(connection, expected=PRICING_CHAIN, look_back_ms=LOOK_BACK_MS)) as watch:
         yield watch
 
 

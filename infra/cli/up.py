@@ -19,10 +19,11 @@ import typer
 
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.incident_names import Incident
-from infra.cli.machine import SERVICES, Running, Steps, machine
+from infra.cli.machine import Running, Steps, machine
 from infra.cli.output import say, say_json
 from infra.cli.showing import end_showing, show
 from simulation.live_scenarios import LiveScenario
+from topics.roles import PRICING_CHAIN
 
 if TYPE_CHECKING:
     from infra.cli.watching import Watch
@@ -207,12 +208,12 @@ async def _until_ready(watch: "Watch", stop: asyncio.Event, say_step: Steps) -> 
     deadline_s = time.monotonic() + READY_WITHIN_S
     while not stop.is_set():
         reporting = watch.seen.services
-        if reporting.issuperset(SERVICES) and watch.seen.ticks:
+        if reporting.issuperset(PRICING_CHAIN) and watch.seen.ticks:
             say_step.ready()
             say_step("services are ready")
             return
         if time.monotonic() > deadline_s:
-            silent = ", ".join(sorted(set(SERVICES) - reporting)) or "pricing (no tick)"
+            silent = ", ".join(sorted(set(PRICING_CHAIN) - reporting)) or "pricing (no tick)"
             raise CommandError(f"not ready after {READY_WITHIN_S:.0f} s: {silent}; see the logs in the state directory")
         await asyncio.sleep(0.05)
 

@@ -39,9 +39,10 @@ def command(
     reading.
     """
     signal.signal(signal.SIGTERM, _end_early)
-    from agents.services import SERVICES, load, run, surroundings
+    from agents.services import load, run, surroundings
     from infra.logging import configure
     from infra.settings import read_settings
+    from topics.roles import SERVICES
 
     if service not in SERVICES:
         raise typer.BadParameter(f"must be one of {', '.join(SERVICES)}, got {service!r}", param_hint="SERVICE")

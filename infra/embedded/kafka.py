@@ -23,6 +23,7 @@ from infra.embedded.kafka_security import LISTENER, KafkaSecurity
 from infra.embedded.lockfile import KAFKA_LOCK
 from infra.embedded.ports import LOOPBACK, remembered_ports
 from infra.embedded.processes import ServerProcess
+from infra.embedded.server import EmbeddedServer
 from infra.scheduling import FIRST
 
 LOGGING = """\
@@ -90,8 +91,8 @@ FIXED_SETTINGS = {
 }
 
 
-class EmbeddedKafka:
-    """One broker on one data directory. Start it again with a new value on the same directory."""
+class EmbeddedKafka(EmbeddedServer):
+    """One broker on one data directory."""
 
     def __init__(
         self,
@@ -110,23 +111,18 @@ class EmbeddedKafka:
         Raises ValueError if `data_dir` has a comma, which the broker reads as a list of directories, or `cache_dir` a
         colon, which ends an entry of a class path.
         """
-        self._data_dir, self._cache_dir = data_dir.absolute(), usable_for_classes(cache_dir.absolute())
+        super().__init__(data_dir)
+        self._cache_dir = usable_for_classes(cache_dir.absolute())
         if "," in str(self._data_dir):
             raise ValueError(f"data_dir must have no comma in its path, got {self._data_dir}")
         self._fixed_port, self._heap_mb, self._progress = port, heap_mb, progress
         self._security = security
         self._ports: dict[str, int] = {}
-        self._server: ServerProcess | None = None
 
     @property
     def bootstrap(self) -> str:
         """Address for clients, `host:port`; known once started."""
         return f"{LOOPBACK}:{self._ports['broker']}"
-
-    @property
-    def pid(self) -> int | None:
-        """Process id of the broker, None while it does not run."""
-        return self._server.pid if self._server is not None else None
 
     def start(self, timeout_s: float = 60.0) -> Self:
         """Start the broker and return when it accepts records; fetching jars is not counted in `timeout_s`.
@@ -135,40 +131,20 @@ class EmbeddedKafka:
         """
         jars = fetch(KAFKA_LOCK, self._cache_dir, progress=self._progress)
         # On full cores every answer to a rider passes it twice.
-        self._server = ServerProcess("kafka", self._data_dir, niceness=FIRST)
-        try:
+        with self._starting(ServerProcess("kafka", self._data_dir, niceness=FIRST)) as server:
             self._ports = remembered_ports(
                 self._data_dir / "ports.json", ("broker", "controller"), fixed=self._fixed_port
             )
             (self._data_dir / "log4j2.properties").write_text(LOGGING)
-            self._format(self._server, jars, timeout_s)
+            self._format(server, jars, timeout_s)
             settings = self._write_settings("server.properties", self._data_dir / "logs")
-            self._server.start(
+            server.start(
                 self._java(jars, LONG_RUN, "kafka.Kafka", str(settings)),
                 is_ready=lambda _pid: self._accepts_records(self._ports["broker"]),
                 environment=java_environment(),
                 timeout_s=timeout_s,
             )
-        except BaseException:
-            self._server.kill()
-            raise
         return self
-
-    def stop(self, timeout_s: float = 20.0) -> None:
-        """End the broker in order: it hands over leadership and flushes, about 0.3 s."""
-        if self._server is not None:
-            self._server.stop(timeout_s)
-
-    def kill(self) -> None:
-        """End the broker as a crash would."""
-        if self._server is not None:
-            self._server.kill()
-
-    def __enter__(self) -> Self:
-        return self if self.pid is not None else self.start()
-
-    def __exit__(self, *_error: object) -> None:
-        self.stop()
 
     def _format(self, server: ServerProcess, jars: tuple[Path, ...], timeout_s: float) -> None:
         logs, unfinished = self._data_dir / "logs", self._data_dir / "logs.new"

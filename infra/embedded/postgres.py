@@ -16,6 +16,7 @@ from typing import Self
 from infra.embedded.ports import LOOPBACK, remembered_ports
 from infra.embedded.postgres_user import Account, home_for, programs_for, server_account
 from infra.embedded.processes import ServerProcess, plain_environment
+from infra.embedded.server import EmbeddedServer
 
 SUPERUSER = "faretide"
 DATABASE = "postgres"
@@ -29,24 +30,19 @@ FIXED_SETTINGS = {
 }
 
 
-class EmbeddedPostgres:
-    """One database server on one data directory. Start it again with a new value on the same directory."""
+class EmbeddedPostgres(EmbeddedServer):
+    """One database server on one data directory."""
 
     def __init__(self, data_dir: Path, *, port: int | None = None) -> None:
         """Keep data in `data_dir`; listen on `port`, None for a free one that is then kept."""
-        self._data_dir, self._fixed_port = data_dir.absolute(), port
+        super().__init__(data_dir)
+        self._fixed_port = port
         self._port, self._password = 0, ""
-        self._server: ServerProcess | None = None
 
     @property
     def dsn(self) -> str:
         """Address for clients, with user and password; known once started."""
         return f"postgresql://{SUPERUSER}:{self._password}@{LOOPBACK}:{self._port}/{DATABASE}"
-
-    @property
-    def pid(self) -> int | None:
-        """Process id of the server's first process, None while it does not run."""
-        return self._server.pid if self._server is not None else None
 
     def start(self, timeout_s: float = 30.0) -> Self:
         """Start the server and return when it takes connections.
@@ -54,8 +50,7 @@ class EmbeddedPostgres:
         Raises DataDirInUseError, ServerError, PostgresUserError, or ValueError if the port asked for is taken.
         """
         # SIGINT is PostgreSQL's word for "end now, in order"; on SIGTERM it would wait for its clients.
-        self._server = ServerProcess("postgres", self._data_dir, stop_signal=signal.SIGINT)
-        try:
+        with self._starting(ServerProcess("postgres", self._data_dir, stop_signal=signal.SIGINT)) as server:
             account = server_account()
             home, programs = home_for(self._data_dir, account), programs_for(account)
             self._port = remembered_ports(self._data_dir / "ports.json", ("postgres",), fixed=self._fixed_port)[
@@ -63,12 +58,12 @@ class EmbeddedPostgres:
             ]
             data = home / "data"
             if not data.exists():
-                self._make_cluster(self._server, home, programs, account, timeout_s)
+                self._make_cluster(server, home, programs, account, timeout_s)
             self._password = (home / "password").read_text()
             # We own the directory and every process of an earlier server is gone (see `ownership`): its mark is stale,
             # and its pid may belong to anyone by now, which would make the server refuse to start.
             (data / "postmaster.pid").unlink(missing_ok=True)
-            self._server.start(
+            server.start(
                 [programs / "postgres", "-D", data, *self._options()],
                 is_ready=lambda pid: takes_connections(data, pid),
                 environment=plain_environment(),
@@ -76,26 +71,7 @@ class EmbeddedPostgres:
                 cwd=Path("/"),
                 user=account.name,
             )
-        except BaseException:
-            self._server.kill()
-            raise
         return self
-
-    def stop(self, timeout_s: float = 20.0) -> None:
-        """End the server in order: clients are cut off, everything is on disk."""
-        if self._server is not None:
-            self._server.stop(timeout_s)
-
-    def kill(self) -> None:
-        """End the server as a crash would; its other processes notice and follow."""
-        if self._server is not None:
-            self._server.kill()
-
-    def __enter__(self) -> Self:
-        return self if self.pid is not None else self.start()
-
-    def __exit__(self, *_error: object) -> None:
-        self.stop()
 
     def _options(self) -> list[str]:
         settings = FIXED_SETTINGS | {"port": str(self._port)}

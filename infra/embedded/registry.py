@@ -16,6 +16,7 @@ from infra.embedded.java import java_command, java_environment, usable_for_class
 from infra.embedded.lockfile import REGISTRY_LOCK, read_lock
 from infra.embedded.ports import LOOPBACK, remembered_ports
 from infra.embedded.processes import ServerProcess
+from infra.embedded.server import EmbeddedServer
 
 CONFLUENT_API = "/apis/ccompat/v7"
 Storage = Literal["file", "memory"]
@@ -37,8 +38,8 @@ FIXED_SETTINGS = {
 }
 
 
-class EmbeddedRegistry:
-    """One registry on one data directory. Start it again with a new value on the same directory."""
+class EmbeddedRegistry(EmbeddedServer):
+    """One registry on one data directory."""
 
     def __init__(
         self,
@@ -55,22 +56,17 @@ class EmbeddedRegistry:
         Raises ValueError if `data_dir` has a semicolon, which ends the path in a database address, or `cache_dir` a
         colon, which ends an entry of a class path.
         """
-        self._data_dir, self._cache_dir = data_dir.absolute(), usable_for_classes(cache_dir.absolute())
+        super().__init__(data_dir)
+        self._cache_dir = usable_for_classes(cache_dir.absolute())
         if ";" in str(self._data_dir):
             raise ValueError(f"data_dir must have no semicolon in its path, got {self._data_dir}")
         self._fixed_port, self._storage, self._heap_mb, self._progress = port, storage, heap_mb, progress
         self._ports: dict[str, int] = {}
-        self._server: ServerProcess | None = None
 
     @property
     def url(self) -> str:
         """Base address of the Confluent API; known once started."""
         return f"http://{LOOPBACK}:{self._ports['http']}{CONFLUENT_API}"
-
-    @property
-    def pid(self) -> int | None:
-        """Process id of the registry, None while it does not run."""
-        return self._server.pid if self._server is not None else None
 
     def start(self, timeout_s: float = 90.0) -> Self:
         """Start the registry and return when it answers; fetching and unpacking are not counted in `timeout_s`.
@@ -78,13 +74,12 @@ class EmbeddedRegistry:
         Raises ArtifactError, DataDirInUseError, ServerError, or ValueError if the port asked for is taken.
         """
         program = self._program()
-        self._server = ServerProcess("registry", self._data_dir)
-        try:
+        with self._starting(ServerProcess("registry", self._data_dir)) as server:
             self._ports = remembered_ports(
                 self._data_dir / "ports.json", ("http", "management"), fixed=self._fixed_port
             )
             self._drop_incomplete()
-            self._server.start(
+            server.start(
                 java_command(
                     "-Djava.util.logging.manager=org.jboss.logmanager.LogManager",
                     "-jar",
@@ -97,26 +92,7 @@ class EmbeddedRegistry:
             )
             if self._storage == "file":
                 (self._data_dir / "complete").touch()
-        except BaseException:
-            self._server.kill()
-            raise
         return self
-
-    def stop(self, timeout_s: float = 20.0) -> None:
-        """End the registry in order and close its database."""
-        if self._server is not None:
-            self._server.stop(timeout_s)
-
-    def kill(self) -> None:
-        """End the registry as a crash would."""
-        if self._server is not None:
-            self._server.kill()
-
-    def __enter__(self) -> Self:
-        return self if self.pid is not None else self.start()
-
-    def __exit__(self, *_error: object) -> None:
-        self.stop()
 
     def _program(self) -> Path:
         (archive,) = fetch(REGISTRY_LOCK, self._cache_dir, progress=self._progress)

@@ -15,8 +15,7 @@ from infra.embedded.artifacts import Progress
 from infra.embedded.kafka import EmbeddedKafka
 from infra.embedded.postgres import EmbeddedPostgres
 from infra.embedded.registry import EmbeddedRegistry
-
-Server = EmbeddedKafka | EmbeddedRegistry | EmbeddedPostgres
+from infra.embedded.server import EmbeddedServer
 
 
 class EmbeddedStack:
@@ -32,7 +31,8 @@ class EmbeddedStack:
         self.kafka = EmbeddedKafka(root / "kafka", cache, progress=report.part("kafka"))
         self.registry = EmbeddedRegistry(root / "registry", cache, progress=report.part("registry"))
         self.postgres = EmbeddedPostgres(root / "postgres")
-        self._servers: tuple[Server, ...] = (self.registry, self.kafka, self.postgres)  # in the order of stopping
+        # In the order of stopping.
+        self._servers: tuple[EmbeddedServer, ...] = (self.registry, self.kafka, self.postgres)
         self._stopping = False
 
     @property
@@ -73,7 +73,7 @@ class EmbeddedStack:
             for server in reversed(self._servers):
                 leaving.callback(server.stop)
 
-    def _start(self, server: Server) -> None:
+    def _start(self, server: EmbeddedServer) -> None:
         server.start()
         if self._stopping:  # asked while a fetch went on and there was nothing to stop yet
             server.stop()

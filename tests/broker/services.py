@@ -23,8 +23,8 @@ from infra.embedded.stack import EmbeddedStack
 from infra.settings import Settings
 from tests.broker import kafka
 from topics.catalogue import DEMAND_CELLS, QUOTES, SUPPLY_CELLS, SURGE
+from topics.roles import PRICING_CHAIN
 
-SERVICES = ("supply", "demand", "pricing", "quotes")
 OUTPUT = {"supply": SUPPLY_CELLS, "demand": DEMAND_CELLS, "pricing": SURGE, "quotes": QUOTES}
 """The topic by which one sees that a service works."""
 START_LIMIT_S = 60.0
@@ -137,7 +137,7 @@ async def partitions(bootstrap: str) -> dict[str, int]:
 
 @asynccontextmanager
 async def running(
-    stack: EmbeddedStack, logs: Path, instances: Iterable[str] = tuple(f"{service}-0" for service in SERVICES)
+    stack: EmbeddedStack, logs: Path, instances: Iterable[str] = tuple(f"{service}-0" for service in PRICING_CHAIN)
 ) -> AsyncIterator[tuple[Workers, Pulse]]:
     """Run these workers; DEMAND and PRICING have written when the block is entered.
 

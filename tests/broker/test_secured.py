@@ -27,11 +27,10 @@ from tests.broker.services import now_ms
 from topics.catalogue import DRIVER_PINGS, QUOTES, SUPPLY_CELLS, SURGE
 from topics.events import DriverPinged, DriverStatus
 from topics.prices import QuoteAnswered, QuoteOutcome
-from topics.roles import GROUP_PREFIX, ROLES
+from topics.roles import GROUP_PREFIX, PRICING_CHAIN, ROLES
 
 pytestmark = pytest.mark.broker
 
-SERVICES = ("supply", "demand", "pricing", "quotes")
 PICKUP, DROPOFF = (40.7580, -73.9855), (40.7061, -74.0087)
 PRICED_WITHIN_S = 90.0
 SECRET = "hunter2"
@@ -98,7 +97,7 @@ def running(secured: SecuredKafka, registry_url: str, directory: Path):
     """Run the four services for the block."""
     services = Services(secured, registry_url, directory)
     try:
-        for service in SERVICES:
+        for service in PRICING_CHAIN:
             services.start(service)
         yield services
     finally:
@@ -143,7 +142,7 @@ async def test_services_on_least_rights_price_a_quote_and_say_no_secret(secured,
         async with drivers, Client(secured.bootstrap, prepared, source="tests", security=security) as client:
             quote = await _priced_by_tick(client, drivers, services.check)
             assert (quote.outcome, quote.currency) == (QuoteOutcome.PRICED, "USD")
-            assert all(SECRET not in services.log(service).read_text() for service in SERVICES)
+            assert all(SECRET not in services.log(service).read_text() for service in PRICING_CHAIN)
             taken = Right(Resource.TOPIC, QUOTES.name, Operation.WRITE)
             secured.revoke("quotes", taken)
             try:

@@ -18,6 +18,7 @@ from tests.broker.services_seen import seen
 from tests.broker.services_settling import settled
 from topics.catalogue import DEMAND_CELLS, SUPPLY_CELLS, SURGE
 from topics.counts import CountKind
+from topics.roles import PRICING_CHAIN
 
 pytestmark = [pytest.mark.broker, pytest.mark.alone, pytest.mark.timeout(300)]
 
@@ -74,7 +75,7 @@ async def retired(instance, workers):
 async def test_workers_join_and_leave_without_a_trace(service_stack, tmp_path):
     """Two workers share the partitions of each service, one leaves for good; counts, quotes and prices stay exact."""
     connection = await services.prepared(service_stack)
-    second = [f"{service}-1" for service in services.SERVICES]
+    second = [f"{service}-1" for service in PRICING_CHAIN]
     async with services.running(service_stack, tmp_path) as (workers, _):
         async with loading(connection, seed=2000):
             for instance in second:

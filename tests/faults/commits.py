@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from aiokafka.errors import KafkaError
 
 from tests.broker import kafka
-from tests.faults.plan import SERVICES
+from topics.roles import SERVICES
 
 LOOK_EVERY_S = 1.0
 

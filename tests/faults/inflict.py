@@ -11,11 +11,12 @@ from tests.broker.kafka import remove_static
 from tests.broker.services import Pulse, now_ms
 from tests.faults.plan import SERVERS, Fault, Kind
 from tests.faults.supervised import Supervised
+from topics.roles import PRICING_CHAIN
 
 AGAIN_WITHIN_S = 120.0
 JOINED_WITHIN_S = 60.0
 TAKEN_OVER_S = 10.0
-TELLS = {"supply", "demand", "pricing", "quotes"}
+TELLS = PRICING_CHAIN
 """Services whose writing shows that they work."""
 
 

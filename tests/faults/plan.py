@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
+from topics.roles import PRICING_CHAIN, SERVICES
+
 T = TypeVar("T")
-SERVICES = ("supply", "demand", "pricing", "quotes", "recorder")
 
 
 class Kind(StrEnum):
@@ -45,7 +46,7 @@ POINTS: dict[str, dict[str, int]] = {
     "recorder": {"recorded": 8, "acked": 8, "committing": 3, "committed": 3},
 }
 """Crash points of each service, and how often one may be passed before it is deadly."""
-ZOMBIES = PAIRS = ("supply", "demand", "pricing", "quotes")
+ZOMBIES = PAIRS = PRICING_CHAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,9 +37,10 @@ from tests.broker.services import now_ms, prepared
 from tests.broker.services_load import Size, loading
 from tests.broker.services_settling import settled
 from tests.faults.inflict import Inflicted, Surgeon
-from tests.faults.plan import SERVICES, Fault, Kind
+from tests.faults.plan import Fault, Kind
 from tests.faults.run import system
 from topics.catalogue import DRIVER_PINGS, MODELS, PRICING_POLICY, Topic
+from topics.roles import SERVICES
 from topics.wire import rfc3339
 
 COMMANDS_WITHIN_S = 1_200

@@ -20,10 +20,11 @@ from tests.broker.services_settling import settled
 from tests.faults.claims import Recounted, binding, judged, record_places, recounting, row_places
 from tests.faults.commits import Commits
 from tests.faults.inflict import Surgeon
-from tests.faults.plan import PAIRS, SERVICES, Fault, Kind
+from tests.faults.plan import PAIRS, Fault, Kind
 from tests.faults.stalls import silences_ms, spoken, zone_stalls_ms
 from tests.faults.supervised import Supervised
 from topics.catalogue import QUOTE_REQUESTS, SURGE
+from topics.roles import SERVICES
 
 START_LIMIT_S = 240.0
 RECORDED_WITHIN_S = 90.0
@@ -97,16 +98,20 @@ async def run(
         "committed offsets never decrease": "; ".join(commits.decreases[:5]),
         "each answer and decision is said once": _said_again(verdict.counted, faults),
     }
-    done.counted = verdict.counted | {
-        "ended_by_themselves": sum(not end.expected for end in workers.ends),
-        "workers_killed": sum(end.code == KILLED for end in workers.ends),
-    }
+    done.counted = verdict.counted | _ended(workers)
     done.faults = [asdict(one.fault) | {"at_ms": one.at_ms, "said": one.said} for one in surgeon.done]
     done.ends = [asdict(end) for end in workers.ends]
     done.silences_ms = silences_ms(surgeon.done, spoken(found))
     done.zone_stalls_ms = zone_stalls_ms(binding(found)[0].of(SURGE), surgeon.done)
     done.seconds = round(time.monotonic() - begun_s, 1)
     return done
+
+
+def _ended(workers: Supervised) -> dict[str, int]:
+    return {
+        "ended_by_themselves": sum(not end.expected for end in workers.ends),
+        "workers_killed": sum(end.code == KILLED for end in workers.ends),
+    }
 
 
 async def _worked_off(

@@ -28,15 +28,13 @@ from tests.broker.services_load import Size
 from tests.faults.plan import Fault, Kind
 from tests.faults.run import Run, run
 from tests.faults.supervised import Supervised
+from topics.roles import PRICING_CHAIN
 
 LOOK_EVERY_S = 10.0
 # More than the noise of a garbage collector between two thirds of a run.
 GROWTH = 1.10
 FILES = 5
-KILLS = [
-    Fault(kind=Kind.KILL, hit=service, wait_s=1.0, lasts_s=0.0, steady=True)
-    for service in ("supply", "demand", "pricing", "quotes")
-]
+KILLS = [Fault(kind=Kind.KILL, hit=service, wait_s=1.0, lasts_s=0.0, steady=True) for service in PRICING_CHAIN]
 """In the end, so that recovery is measured with all the state that gathered."""
 
 

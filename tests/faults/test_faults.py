@@ -10,8 +10,9 @@ from infra.embedded.stack import EmbeddedStack
 from tests.broker import kafka
 from tests.broker.services_load import Size
 from tests.faults.mutants import MUTANTS
-from tests.faults.plan import POINTS, SERVICES, Fault, Kind, plan
+from tests.faults.plan import POINTS, Fault, Kind, plan
 from tests.faults.run import run
+from topics.roles import SERVICES
 
 FAULTS = [
     Fault(kind=Kind.KILL, hit="demand", wait_s=0.3, lasts_s=0.0, steady=False),

@@ -10,11 +10,11 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from infra.cli.doctoring.brokers import admin_client
 from infra.cli.doctoring.findings import Patient, Told, fail, ok, warn
-from infra.cli.machine import RECORDER, SERVICES
 from infra.clients.connection import kafka_consumer
 from infra.clients.database import find_database
 from infra.clients.errors import ClientError
 from infra.clients.starting import start
+from topics.roles import PRICING_CHAIN, SERVICES
 
 PREFIX = "faretide-"
 ASSIGNOR = "faust"
@@ -67,8 +67,8 @@ def _services(patient: Patient) -> tuple[str, ...]:
     try:
         find_database(patient.settings)
     except ClientError:
-        return SERVICES
-    return (*SERVICES, RECORDER)
+        return PRICING_CHAIN
+    return SERVICES
 
 
 def _group(

@@ -9,9 +9,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from agents.runtime.health import Verdict
 from agents.runtime.metrics import PREFIX, Kind
-from agents.runtime.metrics_declared import METRICS, metrics_reference
+from agents.runtime.metrics_declared import METRICS
 from agents.runtime.metrics_endpoint import Endpoint, serving
 from agents.runtime.metrics_page import MetricsPage
+from agents.runtime.metrics_reference import metrics_reference
 from agents.runtime.telemetry import Meter, Standing
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.runtime.batches import Batch
-from agents.runtime.raw_fetch import LARGEST_BYTES, TOGETHER_RECORDS
+from agents.runtime.raw_batches import LARGEST_BYTES, TOGETHER_RECORDS
 from agents.runtime.record_run import parts_of
 from agents.runtime.schema_ids import first_unknown
 from tests.unit.agents import record_batches as rb

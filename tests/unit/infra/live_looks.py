@@ -10,6 +10,7 @@ from infra.clients.consumer import Entry
 from topics.catalogue import QUOTES, SURGE, TELEMETRY, Topic
 from topics.ledger import PartitionCount, TelemetrySampled
 from topics.prices import PriceReason, QuoteAnswered, QuoteOutcome, SurgeTicked
+from topics.roles import PRICING_CHAIN
 
 NOW_MS = 1_790_000_000_000
 ZONE, CELL, OTHER_CELL = 0x862A100D7FFFFFF, 0x882A100D67FFFFF, 0x882A100D63FFFFF
@@ -109,5 +110,4 @@ def sight(seen: Seen | None = None) -> Sight:
         places = {("driver-pings.v1", 0): grown, ("quotes.v1", 0): 120 - ago_ms * 12 // 1000}
         ends.add(places, at_ms=NOW_MS - ago_ms)
     moved = {"driver-pings.v1": 1_000, "quotes.v1": 120, "driver-pings.v1.dlq": 1}
-    services = ("supply", "demand", "pricing", "quotes")
-    return look(seen or seen_city(), ends, now_ms=NOW_MS, began_ms=NOW_MS - 10_000, moved=moved, expected=services)
+    return look(seen or seen_city(), ends, now_ms=NOW_MS, began_ms=NOW_MS - 10_000, moved=moved, expected=PRICING_CHAIN)

@@ -2,18 +2,14 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import psutil
 import pytest
 
 from infra.embedded.ownership import DataDirInUseError, Ownership
 from infra.embedded.stack import EmbeddedStack
-
-REPOSITORY = Path(__file__).parents[3]
+from tests.unit.infra.owners import begun
 
 # A process that claims the directory, hands its lock to a server that no death signal reaches, and waits.
 OWNER = """
@@ -32,29 +28,8 @@ sys.stdin.read()
 @pytest.fixture
 def owner(tmp_path):
     """Start an owner with a server command; yields a function that returns (process, server's pid)."""
-    processes, servers = [], []
-
-    def begin(*command):
-        process = subprocess.Popen(
-            [sys.executable, "-c", OWNER, str(tmp_path), *command],
-            cwd=REPOSITORY,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        processes.append(process)
-        servers.append(psutil.Process(int(process.stdout.readline())))
-        return process, servers[-1].pid
-
-    yield begin
-    for process in processes:
-        process.kill()
-        process.wait()
-        process.stdin.close()
-        process.stdout.close()
-    for server in servers:
-        if server.is_running():
-            server.kill()
+    with begun(OWNER, str(tmp_path)) as begin:
+        yield begin
 
 
 def ended(pid):

@@ -14,6 +14,7 @@ import pytest
 from infra.embedded.launch import __file__ as launch_script
 from infra.embedded.processes import ServerError, ServerProcess, plain_environment, start_bound
 from infra.scheduling import own_niceness, session_of
+from tests.unit.infra.owners import begun
 
 REPOSITORY = Path(__file__).parents[3]
 SLEEP = ("/bin/sleep", "300")
@@ -91,29 +92,8 @@ def test_a_server_ranks_as_it_was_started(tmp_path):
 @pytest.fixture
 def parent(tmp_path):
     """A Python process that starts a sleeper from a thread that then ends; yields (process, sleeper's pid)."""
-    processes, servers = [], []
-
-    def begin(user=""):
-        process = subprocess.Popen(
-            [sys.executable, "-c", PARENT, str(tmp_path / "data"), user],
-            cwd=REPOSITORY,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        processes.append(process)
-        servers.append(psutil.Process(int(process.stdout.readline())))
-        return process, servers[-1].pid
-
-    yield begin
-    for process in processes:
-        process.kill()
-        process.wait()
-        process.stdin.close()
-        process.stdout.close()
-    for server in servers:
-        if server.is_running():
-            server.kill()
+    with begun(PARENT, str(tmp_path / "data")) as begin:
+        yield begin
 
 
 USERS = [
@@ -134,7 +114,7 @@ def test_kill_9_of_the_parent_leaves_no_server(parent, user):
 
 def test_end_of_the_parent_ends_the_server(parent):
     """A parent that simply returns takes its server along."""
-    process, server_pid = parent()
+    process, server_pid = parent("")
     assert runs(server_pid)
     process.stdin.close()
     assert eventually(lambda: not runs(server_pid))
