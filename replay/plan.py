@@ -12,11 +12,12 @@ Where counts are to be made again, pings from two minutes before on, and of ping
 more, which tells of a partition that was quiet how far it was read.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from agents.runtime.partitioning import partition_of
+from infra.clients.keeping import Keeping
 from replay.answers import REACH_MS
 from replay.counts import CITY_BACK_MS
 from replay.flushes import COUNTED
@@ -91,6 +92,7 @@ class Plan:
     partitions: dict[str, int] = field(default_factory=dict)
     spans: list[Span] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    keeping: Mapping[str, Keeping] = field(default_factory=dict)
 
     @property
     def events_from_ms(self) -> dict[str, int]:
@@ -126,9 +128,17 @@ async def planned(
     zones: frozenset[int] = frozenset(),
     quote_id: str = "",
     from_events: bool = False,
+    keeping: Mapping[str, Keeping] | None = None,
 ) -> Plan:
-    """The plan for outputs appended in [from_ms, to_ms), made at `now_ms`."""
-    plan = Plan(from_ms=from_ms, to_ms=to_ms, zones=zones, quote_id=quote_id, from_events=from_events)
+    """The plan for outputs appended in [from_ms, to_ms), made at `now_ms` of topics kept as the brokers say."""
+    plan = Plan(
+        from_ms=from_ms,
+        to_ms=to_ms,
+        zones=zones,
+        quote_id=quote_id,
+        from_events=from_events,
+        keeping=keeping or {},
+    )
     for topic in (*TOPICS, DRIVER_PINGS) if from_events else TOPICS:
         begins, ends = await offsets.begins(topic), await offsets.at(topic, to_ms)
         warm_up_ms = EVENTS_BACK_MS.get(topic) if from_events else None
@@ -150,11 +160,22 @@ async def planned(
             plan.spans.append(span)
             if begins[number] > 0 and warm_up_ms is not None:
                 kept_ms = await offsets.first_appended_ms(topic, number)
-                # A size that is kept never empties a partition: of an empty one only what is older than this is gone.
-                whole_from_ms = now_ms - topic.retention_ms if kept_ms is None else kept_ms
+                whole_from_ms = _whole_from_ms(topic, kept_ms, number, keeping=plan.keeping, now_ms=now_ms)
                 if whole_from_ms > from_ms - warm_up_ms:
                     plan.gone.append(f"{topic.name} {number} is kept from offset {begins[number]} on only")
     return plan
+
+
+def _whole_from_ms(
+    topic: Topic, kept_ms: int | None, number: int, *, keeping: Mapping[str, Keeping], now_ms: int
+) -> int:
+    """From when on nothing of a partition is gone that has lost its beginning; `kept_ms` is None if it is empty."""
+    of_topic = keeping.get(topic.name, Keeping())
+    age_ms = of_topic.age_of_lost_ms(0 if kept_ms is None else of_topic.sizes.get(number))
+    if kept_ms is None:
+        # A size that is kept never empties a partition: of an empty one only what is older than this is gone.
+        return now_ms - (topic.retention_ms if age_ms is None else age_ms)
+    return kept_ms if age_ms is None else min(kept_ms, now_ms - age_ms)
 
 
 def _numbers(topic: Topic, begins: Iterable[int], zones: frozenset[int]) -> list[int]:

@@ -98,6 +98,7 @@ async def capturing(asked: Asked) -> AsyncIterator["Capture"]:
     """The brokers open for copying, with the plan made. Raises ClientError and CommandError."""
     from agents.runtime.raw_fetch import EVERY_RAW, install
     from infra.cli.session import open_session
+    from infra.clients.admin import Admin
     from infra.clients.consumer import open_consumer, places_of
     from infra.clients.registry import Registry
     from replay.capture import BrokerOffsets, Capture
@@ -108,7 +109,8 @@ async def capturing(asked: Asked) -> AsyncIterator["Capture"]:
     if asked.quote and (asked.start or asked.end or asked.zone or asked.cell):
         raise CommandError("a quote has its own span: leave --from, --to, --zone and --cell out", ExitCode.USAGE)
     named = None if asked.quote else (*span_of(asked), zones_of(asked))
-    connection = open_session("replay").connection
+    session = open_session("replay")
+    connection = session.connection
     install()  # before the consumer: without an object per record a quote's half an hour is read in seconds
     # One fetch is in flight per broker: one that waits at the end of a partition holds back the next one's.
     reading = {"value_deserializer": EVERY_RAW, "fetch_max_wait_ms": FETCH_WAIT_MS}
@@ -118,6 +120,10 @@ async def capturing(asked: Asked) -> AsyncIterator["Capture"]:
         consumer.pause(*consumer.assignment())
         await consumer.end_offsets(list(consumer.assignment()))
         offsets = BrokerOffsets(consumer, places, connection.endpoints.bootstrap)
+        async with Admin(connection, session.settings) as admin:
+            keeping = await admin.keeping(
+                {topic.name: [place.partition for place in held] for topic, held in places.items()}
+            )
         from_ms, to_ms, zones = named or await _around_quote(asked.quote, registry)
         plan = await planned(
             offsets,
@@ -127,6 +133,7 @@ async def capturing(asked: Asked) -> AsyncIterator["Capture"]:
             zones=zones,
             quote_id=asked.quote,
             from_events=asked.from_events,
+            keeping=keeping,
         )
         yield Capture(connection, consumer, registry, plan)
 

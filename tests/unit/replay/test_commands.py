@@ -22,6 +22,7 @@ from infra.cli.replaying.otherwise import Otherwise, model_in, policy_change
 from infra.cli.replaying.pace import Pace, show_made
 from infra.cli.replaying.stopping import shown
 from infra.cli.replaying.verdicts import verified
+from infra.clients.keeping import Keeping
 from pricing.defaults import new_york_policy
 from replay.archive import Archive, ArchiveError, copied
 from replay.code_version import code_version, sources_hash
@@ -285,6 +286,39 @@ async def test_an_empty_partition_lacks_what_is_older_than_its_topic_keeps(late_
     """Nothing of a span whose warm-up is younger can have stood in it."""
     now_ms = FROM_MS - WARM_UP_MS[SURGE] + SURGE.retention_ms + late_ms
     assert (await planned(OneEmptyPartition(), FROM_MS, TO_MS, now_ms=now_ms)).gone == gone
+    real = {SURGE.name: Keeping(retention_ms=SURGE.retention_ms - 1, retention_bytes=1)}
+    assert (await planned(OneEmptyPartition(), FROM_MS, TO_MS, now_ms=now_ms - 1, keeping=real)).gone == gone
+
+
+class QuietBefore(OneRecordAMillisecond):
+    """The same, but of a partition of ticks that begins again where the span does, after a long silence."""
+
+    async def begins(self, topic):
+        """The span's first offset, the older ones gone."""
+        return await super().begins(topic) | ({1: FROM_MS} if topic is SURGE else {})
+
+
+WARM_MS = FROM_MS - WARM_UP_MS[SURGE]
+
+
+@pytest.mark.parametrize(
+    ("keeping", "is_gone"),
+    [
+        (None, True),
+        (Keeping(sizes={1: 10}), True),
+        (Keeping(retention_ms=-1), True),
+        (Keeping(retention_ms=TO_MS - WARM_MS), False),
+        (Keeping(retention_ms=TO_MS - WARM_MS - 1), True),
+        (Keeping(retention_ms=TO_MS - WARM_MS, retention_bytes=100, sizes={0: 10, 1: 100}), True),
+        (Keeping(retention_ms=TO_MS - WARM_MS, retention_bytes=100, sizes={0: 100, 1: 99}), False),
+        (Keeping(retention_ms=TO_MS - WARM_MS, retention_bytes=100), True),
+    ],
+    ids=["not told", "settings not told", "for ever", "by age", "by a younger age", "full", "not full", "no size told"],
+)
+async def test_a_silence_before_the_span_is_no_loss_where_records_went_for_their_age(keeping, is_gone):
+    """Old files of a quiet topic go, and nothing of the warm-up with them; a size may have taken younger ones."""
+    plan = await planned(QuietBefore(), FROM_MS, TO_MS, now_ms=TO_MS, keeping=keeping and {SURGE.name: keeping})
+    assert plan.gone == [f"surge.v1 1 is kept from offset {FROM_MS} on only"] * is_gone
 
 
 @pytest.mark.parametrize(
