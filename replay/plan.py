@@ -65,7 +65,10 @@ EVENTS_BACK_MS: dict[Topic, int] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """Offsets [first, end) of one partition; those of supply before `warm_first` are thinned to what stood last."""
+    """Offsets [first, end) of one partition; those of supply before `warm_first` are thinned to what stood last.
+
+    `size` are its bytes on the brokers by its share of the partition's offsets, None if they tell no sizes.
+    """
 
     topic: Topic
     partition: int
@@ -73,16 +76,30 @@ class Span:
     warm_first: int
     end: int
     from_offset: int
+    size: int | None = None
 
     @property
     def records(self) -> int:
         """At most so many: offsets of markers and of what is thinned are counted, too."""
         return self.end - self.first
 
+    @property
+    def thinned(self) -> int:
+        """Those of which only what stood last is kept."""
+        return min(self.warm_first, self.end) - self.first if self.topic is SUPPLY_CELLS else 0
+
+    @property
+    def expected(self) -> int:
+        """Those appended in the span of time itself."""
+        return max(0, self.end - self.from_offset)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What would be read. `gone` says in sentences what the brokers no longer keep of it."""
+    """What would be read. `gone` says in sentences what the brokers no longer keep of it.
+
+    `schemas` are version and id of all registered for a topic: which of them records name, only they say.
+    """
 
     from_ms: int
     to_ms: int
@@ -93,6 +110,12 @@ class Plan:
     spans: list[Span] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     keeping: Mapping[str, Keeping] = field(default_factory=dict)
+    schemas: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+
+    def warm_up_ms(self, topic: Topic) -> int | None:
+        """How long before the span reading begins; None of a topic that is read whole."""
+        events_ms = EVENTS_BACK_MS.get(topic) if self.from_events else None
+        return WARM_UP_MS.get(topic) if events_ms is None else events_ms
 
     @property
     def events_from_ms(self) -> dict[str, int]:
@@ -103,7 +126,7 @@ class Plan:
     def expected(self) -> int:
         """Outputs to be made again."""
         wanted = (*OUTPUTS, *COUNTED) if self.from_events else OUTPUTS
-        return sum(max(0, span.end - span.from_offset) for span in self.spans if span.topic in wanted)
+        return sum(span.expected for span in self.spans if span.topic in wanted)
 
 
 class Offsets(Protocol):
@@ -141,29 +164,37 @@ async def planned(
     )
     for topic in (*TOPICS, DRIVER_PINGS) if from_events else TOPICS:
         begins, ends = await offsets.begins(topic), await offsets.at(topic, to_ms)
-        warm_up_ms = EVENTS_BACK_MS.get(topic) if from_events else None
-        warm_up_ms = WARM_UP_MS.get(topic) if warm_up_ms is None else warm_up_ms
+        warm_up_ms = plan.warm_up_ms(topic)
         warm = begins if warm_up_ms is None else await offsets.at(topic, from_ms - warm_up_ms)
-        starts = begins if warm_up_ms is None else await offsets.at(topic, from_ms)
+        starts, latest = await offsets.at(topic, from_ms), await offsets.at(topic, now_ms)
+        sizes = plan.keeping.get(topic.name, Keeping()).sizes
         plan.partitions[topic.name] = len(begins)
         one_more = from_events and topic in EVENTS_BACK_MS
         for number in _numbers(topic, begins, zones):
             first = begins[number] if topic is SUPPLY_CELLS else max(begins[number], warm[number] - one_more)
-            span = Span(
-                topic=topic,
-                partition=number,
-                first=first,
-                warm_first=max(warm[number], first),
-                end=max(ends[number], first),
-                from_offset=max(starts[number], first),
+            end = max(ends[number], first)
+            plan.spans.append(
+                Span(
+                    topic=topic,
+                    partition=number,
+                    first=first,
+                    warm_first=max(warm[number], first),
+                    end=end,
+                    from_offset=max(starts[number], first),
+                    size=_share(sizes.get(number), end - first, latest[number] - begins[number]),
+                )
             )
-            plan.spans.append(span)
             if begins[number] > 0 and warm_up_ms is not None:
                 kept_ms = await offsets.first_appended_ms(topic, number)
                 whole_from_ms = _whole_from_ms(topic, kept_ms, number, keeping=plan.keeping, now_ms=now_ms)
                 if whole_from_ms > from_ms - warm_up_ms:
                     plan.gone.append(f"{topic.name} {number} is kept from offset {begins[number]} on only")
     return plan
+
+
+def _share(size: int | None, part: int, whole: int) -> int | None:
+    """What part of a size falls to so many offsets of all that a partition keeps."""
+    return None if size is None else size * part // max(part, whole, 1)
 
 
 def _whole_from_ms(

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.cli.exits import CommandError, ExitCode
-from infra.cli.output import complain, is_terminal, say, say_json, say_table
+from infra.cli.output import complain, is_terminal
+from infra.cli.replaying.plans import tell_plan
 from infra.cli.tail import parse_start
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ async def capturing(asked: Asked) -> AsyncIterator["Capture"]:
             from_events=asked.from_events,
             keeping=keeping,
         )
+        plan.schemas.update(await registry.versions_of(dict.fromkeys(span.topic for span in plan.spans)))
         yield Capture(connection, consumer, registry, plan)
 
 
@@ -160,31 +162,6 @@ def refuse_gone(plan: "Plan") -> None:
         raise CommandError("no tick, quote or decision was recorded in that time: choose another")
     if plan.gone:
         raise CommandError(f"{plan.gone[0]}, a replay from there needs what was before: choose a later time")
-
-
-def tell_plan(plan: "Plan", *, as_json: bool) -> None:
-    """Print the plan."""
-    rows = [
-        (span.topic.name, span.partition, span.first, span.from_offset, span.end, span.records) for span in plan.spans
-    ]
-    if as_json:
-        heads = ("topic", "partition", "warm_up_from", "from", "end", "records")
-        say_json(
-            {
-                "from_ms": plan.from_ms,
-                "to_ms": plan.to_ms,
-                "zones": [f"{zone:x}" for zone in sorted(plan.zones)],
-                "outputs": plan.expected,
-                "gone": plan.gone,
-                "spans": [dict(zip(heads, row, strict=True)) for row in rows],
-            }
-        )
-        return
-    say_table(("topic", "partition", "warm-up from", "from", "end", "records"), rows, title="plan")
-    records, topics = sum(span.records for span in plan.spans), {span.topic.name for span in plan.spans}
-    say(f"{records:,} records of {len(topics)} topics to read, {plan.expected:,} outputs to make again")
-    for sentence in plan.gone:
-        say(f"gone: {sentence}")
 
 
 def agreed(*, yes: bool) -> bool:
