@@ -65,6 +65,11 @@ class About:
         """What it holds of one partition."""
         return next((one for one in self.parts if (one.topic, one.partition) == (topic, partition)), None)
 
+    def is_older(self, topic: str, partition: int, offset: int) -> bool:
+        """Whether that offset lies before all that the file holds of the partition."""
+        part = self.part(topic, partition)
+        return part is not None and 0 <= offset < part.first
+
 
 def member_of(topic: str, partition: int) -> str:
     """Name of the member that holds a partition."""

@@ -34,7 +34,8 @@ REACH_MS = 11 * 60_000
 class AnswerAgain:
     """One quote or decision of the log: as recorded, and as made again.
 
-    `own` is None where it only warms up or could not be made, then `problem` says why.
+    `own` is None where it only warms up or could not be made, then `problem` says why. `is_older` if that is because it
+    names what is older than all that is held, or than what is looked back for.
     """
 
     topic: Topic
@@ -43,6 +44,7 @@ class AnswerAgain:
     own: Any = None
     request: QuoteRequested | None = None
     problem: str = ""
+    is_older: bool = False
 
 
 @dataclass(slots=True)
@@ -63,6 +65,7 @@ class AnswerLog:
     _seen: dict[str, int] = field(default_factory=dict)
     _judged: dict[int, int] = field(default_factory=dict)
     _memory: QuoteMemory = field(default_factory=QuoteMemory)
+    _forgotten: int = -1
 
     def __post_init__(self) -> None:
         self._requests = Recent(self.archive.log(QUOTE_REQUESTS.name, self.number), 2 * REACH_MS)
@@ -117,7 +120,7 @@ class AnswerLog:
                 request_offset=quote.request_offset,
             )
         except NotHeldError as error:
-            return AnswerAgain(topic=QUOTES, raw=raw, recorded=quote, problem=str(error))
+            return AnswerAgain(topic=QUOTES, raw=raw, recorded=quote, problem=str(error), is_older=error.is_older)
         return AnswerAgain(topic=QUOTES, raw=raw, recorded=quote, own=own, request=request)
 
     def _request(self, offset: int) -> tuple[QuoteRequested, int]:
@@ -125,7 +128,7 @@ class AnswerLog:
         raw = self._requests.at(offset)
         request: QuoteRequested | None = None if raw is None else self.contracts.decode(QUOTE_REQUESTS, raw.value)
         if raw is None or request is None:
-            raise NotHeldError(f"the request, {QUOTE_REQUESTS.name} {self.number}@{offset}, is not held")
+            raise self._not_held("request", QUOTE_REQUESTS, self.number, offset)
         return request, raw.appended_ms
 
     def _where(self, request: QuoteRequested, quote: QuoteAnswered) -> QuoteContext:
@@ -134,7 +137,7 @@ class AnswerLog:
         market = self.control.market(quote.markets_offset) if quote.markets_offset >= 0 else None
         tick = self.ticks.at(quote.tick_partition, quote.tick_offset) if quote.tick_offset >= 0 else None
         if tick is None and quote.tick_offset >= 0:
-            raise NotHeldError(f"the tick, {SURGE.name} {quote.tick_partition}@{quote.tick_offset}, is not held")
+            raise self._not_held("tick", SURGE, quote.tick_partition, quote.tick_offset)
         return QuoteContext(
             cell=cell,
             zone=zone_of(cell) if cell else 0,
@@ -154,27 +157,44 @@ class AnswerLog:
         if not self._is_wanted(raw, decision.zone):
             self._memory.record_decision(decision)
             return AnswerAgain(topic=BOOKING_DECISIONS, raw=raw, recorded=decision)
-        event = self._events.at(decision.acceptance_offset)
-        acceptance = None if event is None else self.contracts.decode(RIDE_EVENTS, event.value)
-        named = f"{RIDE_EVENTS.name} {self.number}@{decision.acceptance_offset}"
-        if event is None or acceptance is None:
-            return AnswerAgain(
-                topic=BOOKING_DECISIONS, raw=raw, recorded=decision, problem=f"the acceptance, {named}, is not held"
-            )
         try:
-            own = judge(
-                acceptance,
-                self._memory,
-                appended_ms=event.appended_ms,
-                acceptance_offset=decision.acceptance_offset,
-            )
-        except ValueError as error:
+            own = self._judged_again(decision)
+        except NotHeldError as error:
             return AnswerAgain(
-                topic=BOOKING_DECISIONS, raw=raw, recorded=decision, problem=f"{named} is no acceptance: {error}"
+                topic=BOOKING_DECISIONS, raw=raw, recorded=decision, problem=str(error), is_older=error.is_older
             )
         self._memory.record_decision(own)
         self._memory.forget_before(raw.appended_ms - REACH_MS)
         return AnswerAgain(topic=BOOKING_DECISIONS, raw=raw, recorded=decision, own=own)
+
+    def _judged_again(self, decision: BookingJudged) -> BookingJudged:
+        """The acceptance judged by what is remembered.
+
+        Raises NotHeldError, also where the decision would be another one and its quote is too old to be remembered.
+        """
+        offset = decision.acceptance_offset
+        event = self._events.at(offset)
+        acceptance = None if event is None else self.contracts.decode(RIDE_EVENTS, event.value)
+        if event is None or acceptance is None:
+            raise self._not_held("acceptance", RIDE_EVENTS, self.number, offset)
+        try:
+            own = judge(acceptance, self._memory, appended_ms=event.appended_ms, acceptance_offset=offset)
+        except ValueError as error:
+            raise NotHeldError(f"{RIDE_EVENTS.name} {self.number}@{offset} is no acceptance: {error}") from None
+        if own != decision and self._is_forgotten(decision.quote_offset):
+            named = f"{QUOTES.name} {self.number}@{decision.quote_offset}"
+            raise NotHeldError(f"the quote, {named}, is not held", is_older=True)
+        return own
+
+    def _is_forgotten(self, quote_offset: int) -> bool:
+        is_old = quote_offset <= self._forgotten or self.archive.about.is_older(QUOTES.name, self.number, quote_offset)
+        return quote_offset >= 0 and is_old and quote_offset not in self._known
+
+    def _not_held(self, what: str, topic: Topic, number: int, offset: int) -> NotHeldError:
+        return NotHeldError(
+            f"the {what}, {topic.name} {number}@{offset}, is not held",
+            is_older=self.archive.about.is_older(topic.name, number, offset),
+        )
 
     def _unread(self, topic: Topic, raw: Raw) -> Iterator[Unread]:
         if raw.appended_ms >= self.archive.about.from_ms:
@@ -187,7 +207,8 @@ class AnswerLog:
     def _forget_before(self, appended_ms: int) -> None:
         _forget(self._seen, appended_ms)
         while self._known and next(iter(self._known.values()))[0] < appended_ms:
-            del self._known[next(iter(self._known))]
+            self._forgotten = next(iter(self._known))
+            del self._known[self._forgotten]
 
 
 def _forget(seen: dict[Any, int], before_ms: int) -> None:

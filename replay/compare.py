@@ -116,8 +116,8 @@ class Comparison:
 
     def lack(self, verdict: TopicVerdict) -> None:
         """Count what the run as recorded could not make of one topic."""
-        self.not_made += verdict.not_made
-        self.first_not_made = self.first_not_made or verdict.first_not_made
+        self.not_made += verdict.not_made + verdict.not_held
+        self.first_not_made = self.first_not_made or verdict.first_not_made or verdict.first_not_held
 
     def tick(self, before: SurgeTicked, after: SurgeTicked) -> None:
         """Compare two ticks of one zone and instant."""

@@ -23,7 +23,14 @@ R = TypeVar("R")
 
 
 class NotHeldError(Exception):
-    """An output names a record that the recording does not hold; says which."""
+    """An output names a record that the recording does not hold; says which.
+
+    `is_older` says that it lies before all that is held: no recording of that span has it, and nothing is amiss.
+    """
+
+    def __init__(self, sentence: str, *, is_older: bool = False) -> None:
+        super().__init__(sentence)
+        self.is_older = is_older
 
 
 @dataclass(slots=True)

@@ -30,6 +30,7 @@ class MemoryAgain:
     recorded: ForecastStateKept
     own: ForecastStateKept | None = None
     problem: str = ""
+    is_older: bool = False
 
 
 @dataclass(slots=True)
@@ -104,6 +105,11 @@ class MemoryLog:
             own = replace(own, demand_offset=own.demand_offset // counts.places)
             if own == memory:
                 break
+        before = tick.forecast_offset if tick.zone == memory.zone else -1
+        if own != memory and self.archive.about.is_older(FORECAST_STATE.name, self.number, before):
+            named = f"{FORECAST_STATE.name} {self.number}@{before}"
+            problem = f"the memory before, {named}, is not held"
+            return MemoryAgain(raw=raw, recorded=memory, problem=problem, is_older=True)
         return MemoryAgain(raw=raw, recorded=memory, own=own)
 
 

@@ -12,11 +12,12 @@ Where counts are to be made again, pings from two minutes before on, and of ping
 more, which tells of a partition that was quiet how far it was read.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from agents.runtime.partitioning import partition_of
+from infra.clients.keeping import Keeping
 from replay.answers import REACH_MS
 from replay.counts import CITY_BACK_MS
 from replay.flushes import COUNTED
@@ -64,7 +65,10 @@ EVENTS_BACK_MS: dict[Topic, int] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """Offsets [first, end) of one partition; those of supply before `warm_first` are thinned to what stood last."""
+    """Offsets [first, end) of one partition; those of supply before `warm_first` are thinned to what stood last.
+
+    `size` are its bytes on the brokers by its share of the partition's offsets, None if they tell no sizes.
+    """
 
     topic: Topic
     partition: int
@@ -72,16 +76,30 @@ class Span:
     warm_first: int
     end: int
     from_offset: int
+    size: int | None = None
 
     @property
     def records(self) -> int:
         """At most so many: offsets of markers and of what is thinned are counted, too."""
         return self.end - self.first
 
+    @property
+    def thinned(self) -> int:
+        """Those of which only what stood last is kept."""
+        return min(self.warm_first, self.end) - self.first if self.topic is SUPPLY_CELLS else 0
+
+    @property
+    def expected(self) -> int:
+        """Those appended in the span of time itself."""
+        return max(0, self.end - self.from_offset)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What would be read. `gone` says in sentences what the brokers no longer keep of it."""
+    """What would be read. `gone` says in sentences what the brokers no longer keep of it.
+
+    `schemas` are version and id of all registered for a topic: which of them records name, only they say.
+    """
 
     from_ms: int
     to_ms: int
@@ -91,6 +109,13 @@ class Plan:
     partitions: dict[str, int] = field(default_factory=dict)
     spans: list[Span] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    keeping: Mapping[str, Keeping] = field(default_factory=dict)
+    schemas: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+
+    def warm_up_ms(self, topic: Topic) -> int | None:
+        """How long before the span reading begins; None of a topic that is read whole."""
+        events_ms = EVENTS_BACK_MS.get(topic) if self.from_events else None
+        return WARM_UP_MS.get(topic) if events_ms is None else events_ms
 
     @property
     def events_from_ms(self) -> dict[str, int]:
@@ -101,7 +126,7 @@ class Plan:
     def expected(self) -> int:
         """Outputs to be made again."""
         wanted = (*OUTPUTS, *COUNTED) if self.from_events else OUTPUTS
-        return sum(max(0, span.end - span.from_offset) for span in self.spans if span.topic in wanted)
+        return sum(span.expected for span in self.spans if span.topic in wanted)
 
 
 class Offsets(Protocol):
@@ -126,35 +151,62 @@ async def planned(
     zones: frozenset[int] = frozenset(),
     quote_id: str = "",
     from_events: bool = False,
+    keeping: Mapping[str, Keeping] | None = None,
 ) -> Plan:
-    """The plan for outputs appended in [from_ms, to_ms), made at `now_ms`."""
-    plan = Plan(from_ms=from_ms, to_ms=to_ms, zones=zones, quote_id=quote_id, from_events=from_events)
+    """The plan for outputs appended in [from_ms, to_ms), made at `now_ms` of topics kept as the brokers say."""
+    plan = Plan(
+        from_ms=from_ms,
+        to_ms=to_ms,
+        zones=zones,
+        quote_id=quote_id,
+        from_events=from_events,
+        keeping=keeping or {},
+    )
     for topic in (*TOPICS, DRIVER_PINGS) if from_events else TOPICS:
         begins, ends = await offsets.begins(topic), await offsets.at(topic, to_ms)
-        warm_up_ms = EVENTS_BACK_MS.get(topic) if from_events else None
-        warm_up_ms = WARM_UP_MS.get(topic) if warm_up_ms is None else warm_up_ms
+        warm_up_ms = plan.warm_up_ms(topic)
         warm = begins if warm_up_ms is None else await offsets.at(topic, from_ms - warm_up_ms)
-        starts = begins if warm_up_ms is None else await offsets.at(topic, from_ms)
+        starts, latest = await offsets.at(topic, from_ms), await offsets.at(topic, now_ms)
+        sizes = plan.keeping.get(topic.name, Keeping()).sizes
         plan.partitions[topic.name] = len(begins)
         one_more = from_events and topic in EVENTS_BACK_MS
         for number in _numbers(topic, begins, zones):
             first = begins[number] if topic is SUPPLY_CELLS else max(begins[number], warm[number] - one_more)
-            span = Span(
-                topic=topic,
-                partition=number,
-                first=first,
-                warm_first=max(warm[number], first),
-                end=max(ends[number], first),
-                from_offset=max(starts[number], first),
+            end = max(ends[number], first)
+            plan.spans.append(
+                Span(
+                    topic=topic,
+                    partition=number,
+                    first=first,
+                    warm_first=max(warm[number], first),
+                    end=end,
+                    from_offset=max(starts[number], first),
+                    size=_share(sizes.get(number), end - first, latest[number] - begins[number]),
+                )
             )
-            plan.spans.append(span)
             if begins[number] > 0 and warm_up_ms is not None:
                 kept_ms = await offsets.first_appended_ms(topic, number)
-                # A size that is kept never empties a partition: of an empty one only what is older than this is gone.
-                whole_from_ms = now_ms - topic.retention_ms if kept_ms is None else kept_ms
+                whole_from_ms = _whole_from_ms(topic, kept_ms, number, keeping=plan.keeping, now_ms=now_ms)
                 if whole_from_ms > from_ms - warm_up_ms:
                     plan.gone.append(f"{topic.name} {number} is kept from offset {begins[number]} on only")
     return plan
+
+
+def _share(size: int | None, part: int, whole: int) -> int | None:
+    """What part of a size falls to so many offsets of all that a partition keeps."""
+    return None if size is None else size * part // max(part, whole, 1)
+
+
+def _whole_from_ms(
+    topic: Topic, kept_ms: int | None, number: int, *, keeping: Mapping[str, Keeping], now_ms: int
+) -> int:
+    """From when on nothing of a partition is gone that has lost its beginning; `kept_ms` is None if it is empty."""
+    of_topic = keeping.get(topic.name, Keeping())
+    age_ms = of_topic.age_of_lost_ms(0 if kept_ms is None else of_topic.sizes.get(number))
+    if kept_ms is None:
+        # A size that is kept never empties a partition: of an empty one only what is older than this is gone.
+        return now_ms - (topic.retention_ms if age_ms is None else age_ms)
+    return kept_ms if age_ms is None else min(kept_ms, now_ms - age_ms)
 
 
 def _numbers(topic: Topic, begins: Iterable[int], zones: frozenset[int]) -> list[int]:

@@ -70,8 +70,18 @@ class RunResult:
 
     @property
     def is_identical(self) -> bool:
-        """Whether something was made again, and nothing differs."""
-        return self.outputs > 0 and not any(verdict.differ for verdict in self.topics.values())
+        """Whether something was made again, nothing differs, and of no output nothing can be said."""
+        return self.outputs > 0 and not (self.differ or self.not_held)
+
+    @property
+    def differ(self) -> int:
+        """Outputs that differ in any way."""
+        return sum(verdict.differ for verdict in self.topics.values())
+
+    @property
+    def not_held(self) -> int:
+        """Outputs that name inputs older than all that is held."""
+        return sum(verdict.not_held for verdict in self.topics.values())
 
     def add(self, verdicts: Iterable[TopicVerdict]) -> None:
         """Take in the verdicts on one partition."""
@@ -129,6 +139,8 @@ def _zone_partition(task: tuple[Order, int]) -> tuple[int, list[TopicVerdict], f
                 ticked.append(again.raw)
             else:
                 _judged(ticks, SURGE, contracts, again, key, ticked)
+                if again.is_older and order.is_compared:
+                    ticked.append(again.raw)  # what is priced by it can be made, as by one that warms up
     verdicts = [ticks.ended(), memories.ended()]
     verdicts[0].zombies = log.zombies
     return number, verdicts, frozenset(log.anew)
@@ -170,7 +182,7 @@ def _judged(
     """Write down what was made and hold it against what was recorded."""
     raw: Raw = again.raw
     if again.own is None:
-        judge.not_made(raw.offset, again.problem)
+        (judge.not_held if again.is_older else judge.not_made)(raw.offset, again.problem)
         return
     own = Raw(raw.offset, raw.appended_ms, key, contracts.encode(topic, again.own, raw.value))
     written.append(own)

@@ -17,7 +17,7 @@ from replay.counts import PartitionCounts
 from replay.memories import MemoryAgain, MemoryLog
 from replay.records import Raw, Recent
 from replay.verdict import Unread
-from topics.catalogue import FORECAST_STATE, SURGE
+from topics.catalogue import FORECAST_STATE, SURGE, Topic
 from topics.control import ForecastStateKept
 from topics.prices import SurgeTicked
 from windows.epochs import Epoch
@@ -32,7 +32,8 @@ MEMORIES_KEPT_MS = 4 * 3_600_000
 class TickAgain:
     """One tick of the log: as recorded, its numbers in arrays, and as made again.
 
-    `own` is None where the tick only warms up or could not be made, then `problem` says why.
+    `own` is None where the tick only warms up or could not be made, then `problem` says why. `is_older` if that is
+    because it names what is older than all that is held.
     """
 
     raw: Raw
@@ -40,6 +41,7 @@ class TickAgain:
     own: SurgeTicked | None = None
     inputs: TickInputs | None = None
     problem: str = ""
+    is_older: bool = False
 
 
 @dataclass(slots=True)
@@ -100,11 +102,12 @@ class TickLog:
     def _again(self, raw: Raw, tick: SurgeTicked) -> TickAgain:
         try:
             if self._epoch != self._begun:
-                self._begun = self._epoch
-                return self._first_of_epoch(raw, tick)
+                first = self._first_of_epoch(raw, tick)
+                self._begun = self._epoch  # only now: one that names what is not held shows nothing
+                return first
             return self._made(raw, tick)
         except NotHeldError as error:
-            return TickAgain(raw=raw, recorded=tick, problem=str(error))
+            return TickAgain(raw=raw, recorded=tick, problem=str(error), is_older=error.is_older)
 
     def _made(self, raw: Raw, tick: SurgeTicked) -> TickAgain:
         inputs = self._inputs(tick)
@@ -149,7 +152,7 @@ class TickLog:
             return None
         own = self._own.get(tick.zone, {})
         if tick.previous_offset not in own:
-            raise NotHeldError(f"the previous tick, {SURGE.name} {self.number}@{tick.previous_offset}, is not held")
+            raise self._not_held("previous tick", SURGE, tick.previous_offset)
         return own[tick.previous_offset]
 
     def _memory(self, offset: int) -> ForecastStateKept | None:
@@ -159,11 +162,17 @@ class TickLog:
             raw = self._kept.at(offset)
             memory = None if raw is None else self.contracts.decode(FORECAST_STATE, raw.value)
             if memory is None:
-                raise NotHeldError(f"the memory, {FORECAST_STATE.name} {self.number}@{offset}, is not held")
+                raise self._not_held("memory", FORECAST_STATE, offset)
             self._decoded[offset] = memory
             if len(self._decoded) > MEMORIES_AT_HAND:
                 del self._decoded[next(iter(self._decoded))]
         return self._decoded[offset]
+
+    def _not_held(self, what: str, topic: Topic, offset: int) -> NotHeldError:
+        return NotHeldError(
+            f"the {what}, {topic.name} {self.number}@{offset}, is not held",
+            is_older=self.archive.about.is_older(topic.name, self.number, offset),
+        )
 
     def _remember(self, offset: int, tick: SurgeTicked) -> None:
         own = self._own.setdefault(tick.zone, {})

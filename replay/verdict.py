@@ -14,7 +14,16 @@ NAMING = frozenset({"cells", "zones", "products", "reason_at", "reason_code"})
 TOLD = 20
 UNREADABLE = "what was recorded cannot be read"
 ONE_MORE = "one more was made here than was recorded"
-_SUMMED = ("records", "decisions_differ", "numbers_differ", "not_made", "not_recorded", "repeats", "zombies")
+_SUMMED = (
+    "records",
+    "decisions_differ",
+    "numbers_differ",
+    "not_made",
+    "not_held",
+    "not_recorded",
+    "repeats",
+    "zombies",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +49,9 @@ class Difference:
 class TopicVerdict:
     """One topic: `records` compared, how many differ in a decision or in numbers only, and how many were passed over.
 
-    `not_recorded` were made and stand nowhere; `repeats` were answered before, `zombies` written by a worker that had
-    lost the partition. `differences` holds the first few. `sha256` is of what was made again, partition by partition.
+    `not_held` name inputs older than all that is held: of them nothing can be said. `not_recorded` were made and stand
+    nowhere; `repeats` were answered before, `zombies` written by a worker that had lost the partition. `differences`
+    holds the first few. `sha256` is of what was made again, partition by partition.
     """
 
     topic: str
@@ -49,10 +59,12 @@ class TopicVerdict:
     decisions_differ: int = 0
     numbers_differ: int = 0
     not_made: int = 0
+    not_held: int = 0
     not_recorded: int = 0
     repeats: int = 0
     zombies: int = 0
     sha256: str = ""
+    first_not_held: str = ""
     by_field: dict[str, int] = field(default_factory=dict)
     differences: list[Difference] = field(default_factory=list)
 
@@ -74,6 +86,7 @@ class TopicVerdict:
         for name, times in other.by_field.items():
             self.by_field[name] = self.by_field.get(name, 0) + times
         self.differences = [*self.differences, *other.differences][:TOLD]
+        self.first_not_held = self.first_not_held or other.first_not_held
         self.sha256 = hashlib.sha256(f"{self.sha256}{other.sha256}".encode()).hexdigest()
 
     def as_object(self) -> dict[str, Any]:
@@ -117,6 +130,13 @@ class Judge:
         self.verdict.records += 1
         self.verdict.not_made += 1
         self._tell(offset, [], problem)
+
+    def not_held(self, offset: int, problem: str) -> None:
+        """Note a record that names what is older than all that is held."""
+        verdict = self.verdict
+        verdict.records += 1
+        verdict.not_held += 1
+        verdict.first_not_held = verdict.first_not_held or f"{verdict.topic} {self._partition}@{offset}: {problem}"
 
     def unread(self, offset: int) -> None:
         """Note a recorded output that cannot be read: a service would not have written it."""

@@ -25,7 +25,10 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.OK: "done",
     ExitCode.FAILED: "not done, or a check found a difference; the sentence on standard error says what",
     ExitCode.USAGE: "the command or a setting is wrong; nothing was tried",
-    ExitCode.PARTIAL: "some rows were refused, each named on standard error; the others were published",
+    ExitCode.PARTIAL: (
+        "done in part: some rows were refused, each named on standard error, and the others published; or nothing "
+        "differs of a recording, but some outputs name inputs that it does not hold"
+    ),
     ExitCode.UNREACHABLE: "a server does not answer, or nothing runs here; trying again later may work",
     ExitCode.REFUSED: "the quote request was refused",
     ExitCode.EXPIRED: "the quote request was answered after its deadline, without a price",

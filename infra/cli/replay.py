@@ -108,6 +108,7 @@ def verify_command(
     """Make every tick, quote, decision and memory again and compare key and value, to the byte.
 
     Prints a hash of what was made. Exit code 1 on any difference; differing decisions and numbers are counted apart.
+    Exit code 3 if nothing differs, but some outputs name inputs that the recording does not hold.
     """
     from infra.cli.replaying.asking import Asked
     from infra.cli.replaying.verdicts import verified

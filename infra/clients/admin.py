@@ -20,6 +20,7 @@ from infra.clients.allowed import missing_rights
 from infra.clients.connection import Connection, kafka_admin, kafka_consumer
 from infra.clients.errors import ClientError, UnreachableError
 from infra.clients.kafka_errors import kafka_errors
+from infra.clients.keeping import Keeping, keeping_of
 from infra.clients.rights import Right
 from infra.clients.starting import start
 from infra.clients.topic_settings import TopicSettings, settings_of
@@ -109,6 +110,14 @@ class Admin:
         """
         with kafka_errors(self._bootstrap, "asking for rights"):
             return await missing_rights(self._client, rights)
+
+    async def keeping(self, partitions: Mapping[str, Iterable[int]]) -> dict[str, Keeping]:
+        """How the brokers keep these topics, as far as they tell.
+
+        Raises UnreachableError, ClientError.
+        """
+        with kafka_errors(self._bootstrap, "describing topics"):
+            return await keeping_of(self._client, partitions)
 
     def _new(self, topic: Topic) -> NewTopic:
         wanted = settings_of(topic, self._settings)

@@ -170,6 +170,11 @@ class Registry:
             found.append((int(version), int(one["id"]), str(one["schema"])))
         return found
 
+    async def versions_of(self, topics: Iterable[Topic]) -> dict[str, list[tuple[int, int]]]:
+        """(version, id) of every version, by topic name. Raises RegistryUnavailable."""
+        found = await self._for_each(topics, self.versions)
+        return {name: [(version, number) for version, number, _ in versions] for name, versions in found.items()}
+
     async def states(self, topics: Iterable[Topic] = EVERY_TOPIC) -> list[SubjectState]:
         """What the registry holds for each of `topics`, in their order. Raises RegistryUnavailable."""
         return list((await self._for_each(topics, self.state)).values())

@@ -7,6 +7,7 @@ changelogs       Read, Write, Create: Faust makes them
 consumer group   Read
 operator         Create, DescribeConfigs on every topic of the catalogue, Read on every service's group
                  DescribeConfigs on the cluster: it sees which sessions the brokers accept
+                 Describe on the cluster: it sees how large partitions are
 """
 
 from collections.abc import Iterator
@@ -22,12 +23,13 @@ class Operation(StrEnum):
     READ = "Read"
     WRITE = "Write"
     CREATE = "Create"
+    DESCRIBE = "Describe"
     DESCRIBE_CONFIGS = "DescribeConfigs"
 
     @property
     def bit(self) -> int:
         """Its place in what a broker answers."""
-        return 1 << {"Read": 3, "Write": 4, "Create": 5, "DescribeConfigs": 10}[self]
+        return 1 << {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10}[self]
 
 
 class Resource(StrEnum):
@@ -72,7 +74,8 @@ def _rights(role: Role) -> Iterator[Right]:
     for operation, topics in named.items():
         yield from (Right(Resource.TOPIC, topic.name, operation) for topic in topics)
     if role.creates:
-        yield Right(Resource.CLUSTER, CLUSTER_NAME, Operation.DESCRIBE_CONFIGS)
+        for operation in (Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS):
+            yield Right(Resource.CLUSTER, CLUSTER_NAME, operation)
     for changelog in role.changelogs:
         for operation in (Operation.READ, Operation.WRITE, Operation.CREATE):
             yield Right(Resource.TOPIC, changelog, operation)

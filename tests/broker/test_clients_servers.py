@@ -5,9 +5,10 @@ import json
 import pytest
 
 from infra.clients.admin import Admin
-from infra.clients.connection import Connection
+from infra.clients.connection import Connection, kafka_producer
 from infra.clients.endpoints import Endpoints
 from infra.clients.errors import ClientError, SchemaIncompatibleError
+from infra.clients.keeping import Keeping
 from infra.clients.registry import Registry
 from infra.settings import Settings
 from topics.catalogue import DRIVER_PINGS, EVERY_TOPIC, QUOTES, SURGE, Topic
@@ -62,6 +63,20 @@ async def test_other_partition_counts_are_reported_and_left(connection):
         (state,) = await admin.states([topic])
     assert state.partitions == 3
     assert state.faults[0].startswith("other-count.v1 must have 5 partitions, got 3")
+
+
+async def test_brokers_tell_how_they_keep_topics_and_how_large_these_are(connection):
+    """The settings that stand there, not those of the catalogue; bytes of the partition that holds some."""
+    topic = renamed(SURGE, "kept.v1")
+    async with Admin(connection, Settings(zone_partitions=2, topic_megabytes=3)) as admin:
+        await admin.create_missing([topic])
+        async with kafka_producer(connection.kafka()) as producer:
+            await producer.send_and_wait(topic.name, b"123456789", partition=1)
+        keeping = (await admin.keeping({topic.name: [0, 1]}))[topic.name]
+        absent = (await admin.keeping({"absent.v1": [0]}))["absent.v1"]
+    assert (keeping.retention_ms, keeping.retention_bytes) == (SURGE.retention_ms, 1_500_000)
+    assert keeping.sizes[0] == 0 < keeping.sizes[1] < 1_000
+    assert absent == Keeping()
 
 
 async def test_a_missing_topic_is_a_fault_and_asking_does_not_create_it(connection):

@@ -17,6 +17,7 @@ from infra.cli.exits import ExitCode
 from infra.cli.seeding import seed
 from infra.clients.admin import Admin
 from infra.clients.errors import NoAnswerError
+from infra.clients.keeping import Keeping
 from infra.clients.producer import Publisher, publisher_of
 from infra.clients.registry import Registry
 from infra.clients.rights import Operation, Resource, Right
@@ -202,6 +203,19 @@ def test_a_right_beyond_the_contract_is_not_missed(secured, prepared):
     secured.grant("driver-app", [spare])
     secured.revoke("driver-app", spare)
     assert run("topics", "check", **variables).returncode == 0
+
+
+async def test_settings_and_sizes_of_topics_are_told_to_whoever_may_know_them(secured, prepared):
+    """Both to the operator; a service learns no sizes, and a rider's app nothing."""
+    known = {}
+    for user in ("operator", "recorder", "rider-app"):
+        settings = secured.settings(user, prepared)
+        async with Admin(secured.connection(user, prepared), settings) as admin:
+            known[user] = (await admin.keeping({QUOTES.name: [0]}))[QUOTES.name]
+    operator, recorder = known["operator"], known["recorder"]
+    assert operator.retention_ms == recorder.retention_ms == QUOTES.retention_ms
+    assert (operator.sizes.keys(), recorder.sizes) == ({0}, {})
+    assert known["rider-app"] == Keeping()
 
 
 @pytest.mark.parametrize(

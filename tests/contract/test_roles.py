@@ -95,9 +95,10 @@ def test_commands_are_those_of_kafkas_own_tool():
 
 
 def test_a_right_on_the_cluster_names_no_resource():
-    """Kafka's tool takes `--cluster` without a name; the operator needs it to see which sessions brokers accept."""
-    (right,) = [right for right in rights_of(OPERATOR) if right.resource is Resource.CLUSTER]
-    assert kafka_acls(OPERATOR, right, bootstrap="k:9093").endswith("--operation DescribeConfigs --cluster")
+    """Kafka's tool takes `--cluster` without a name; the operator sees sizes and which sessions brokers accept."""
+    rights = [right for right in rights_of(OPERATOR) if right.resource is Resource.CLUSTER]
+    for right, operation in zip(rights, ("Describe", "DescribeConfigs"), strict=True):
+        assert kafka_acls(OPERATOR, right, bootstrap="k:9093").endswith(f"--operation {operation} --cluster")
 
 
 def test_the_page_of_rights_is_the_code():

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infra.cli.exits import CommandError, ExitCode
-from infra.cli.output import complain, is_terminal, say, say_json, say_table
+from infra.cli.output import complain, is_terminal
+from infra.cli.replaying.plans import tell_plan
 from infra.cli.tail import parse_start
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ async def capturing(asked: Asked) -> AsyncIterator["Capture"]:
     """The brokers open for copying, with the plan made. Raises ClientError and CommandError."""
     from agents.runtime.raw_fetch import EVERY_RAW, install
     from infra.cli.session import open_session
+    from infra.clients.admin import Admin
     from infra.clients.consumer import open_consumer, places_of
     from infra.clients.registry import Registry
     from replay.capture import BrokerOffsets, Capture
@@ -108,7 +110,8 @@ async def capturing(asked: Asked) -> AsyncIterator["Capture"]:
     if asked.quote and (asked.start or asked.end or asked.zone or asked.cell):
         raise CommandError("a quote has its own span: leave --from, --to, --zone and --cell out", ExitCode.USAGE)
     named = None if asked.quote else (*span_of(asked), zones_of(asked))
-    connection = open_session("replay").connection
+    session = open_session("replay")
+    connection = session.connection
     install()  # before the consumer: without an object per record a quote's half an hour is read in seconds
     # One fetch is in flight per broker: one that waits at the end of a partition holds back the next one's.
     reading = {"value_deserializer": EVERY_RAW, "fetch_max_wait_ms": FETCH_WAIT_MS}
@@ -118,6 +121,10 @@ async def capturing(asked: Asked) -> AsyncIterator["Capture"]:
         consumer.pause(*consumer.assignment())
         await consumer.end_offsets(list(consumer.assignment()))
         offsets = BrokerOffsets(consumer, places, connection.endpoints.bootstrap)
+        async with Admin(connection, session.settings) as admin:
+            keeping = await admin.keeping(
+                {topic.name: [place.partition for place in held] for topic, held in places.items()}
+            )
         from_ms, to_ms, zones = named or await _around_quote(asked.quote, registry)
         plan = await planned(
             offsets,
@@ -127,7 +134,9 @@ async def capturing(asked: Asked) -> AsyncIterator["Capture"]:
             zones=zones,
             quote_id=asked.quote,
             from_events=asked.from_events,
+            keeping=keeping,
         )
+        plan.schemas.update(await registry.versions_of(dict.fromkeys(span.topic for span in plan.spans)))
         yield Capture(connection, consumer, registry, plan)
 
 
@@ -153,31 +162,6 @@ def refuse_gone(plan: "Plan") -> None:
         raise CommandError("no tick, quote or decision was recorded in that time: choose another")
     if plan.gone:
         raise CommandError(f"{plan.gone[0]}, a replay from there needs what was before: choose a later time")
-
-
-def tell_plan(plan: "Plan", *, as_json: bool) -> None:
-    """Print the plan."""
-    rows = [
-        (span.topic.name, span.partition, span.first, span.from_offset, span.end, span.records) for span in plan.spans
-    ]
-    if as_json:
-        heads = ("topic", "partition", "warm_up_from", "from", "end", "records")
-        say_json(
-            {
-                "from_ms": plan.from_ms,
-                "to_ms": plan.to_ms,
-                "zones": [f"{zone:x}" for zone in sorted(plan.zones)],
-                "outputs": plan.expected,
-                "gone": plan.gone,
-                "spans": [dict(zip(heads, row, strict=True)) for row in rows],
-            }
-        )
-        return
-    say_table(("topic", "partition", "warm-up from", "from", "end", "records"), rows, title="plan")
-    records, topics = sum(span.records for span in plan.spans), {span.topic.name for span in plan.spans}
-    say(f"{records:,} records of {len(topics)} topics to read, {plan.expected:,} outputs to make again")
-    for sentence in plan.gone:
-        say(f"gone: {sentence}")
 
 
 def agreed(*, yes: bool) -> bool:

@@ -43,6 +43,8 @@ def verified(file: Path, *, as_json: bool, processes: int = 0, from_events: bool
         "code": about.code,
         "made_by": code_version(),
         "identical": result.is_identical,
+        "differ": result.differ,
+        "not_held": result.not_held,
         "sha256": hash_of(result),
         "seconds": round(seconds, 2),
         "recorded_seconds": (about.to_ms - about.from_ms) / 1000,
@@ -51,9 +53,20 @@ def verified(file: Path, *, as_json: bool, processes: int = 0, from_events: bool
     say_json(said) if as_json else _tell(result, said)
     if not result.outputs:
         raise CommandError(f"{file} holds no output to make again")
-    if not result.is_identical:
-        differ = sum(verdict.differ for verdict in result.topics.values())
-        raise CommandError(f"{differ:,} of {result.outputs:,} outputs differ from what was recorded", ExitCode.FAILED)
+    _refuse_unless_identical(result)
+
+
+def _refuse_unless_identical(result: "RunResult") -> None:
+    lacking = f"{result.not_held:,} of {result.outputs:,} outputs name inputs that this recording does not hold"
+    if result.differ:
+        raise CommandError(
+            f"{result.differ:,} of {result.outputs:,} outputs differ from what was recorded"
+            + (f", {lacking}" if result.not_held else "")
+        )
+    if result.not_held == result.outputs:
+        raise CommandError(f"{lacking}: nothing was compared")
+    if result.not_held:
+        raise CommandError(f"{lacking}, the others are identical", ExitCode.PARTIAL)
 
 
 def hash_of(result: "RunResult") -> str:
@@ -65,7 +78,17 @@ def hash_of(result: "RunResult") -> str:
 
 
 def _tell(result: "RunResult", said: dict[str, Any]) -> None:
-    heads = ("topic", "outputs", "decisions differ", "numbers differ", "not made", "not recorded", "repeats", "zombies")
+    heads = (
+        "topic",
+        "outputs",
+        "decisions differ",
+        "numbers differ",
+        "not made",
+        "not held",
+        "not recorded",
+        "repeats",
+        "zombies",
+    )
     rows = [
         (
             one.topic,
@@ -73,6 +96,7 @@ def _tell(result: "RunResult", said: dict[str, Any]) -> None:
             one.decisions_differ,
             one.numbers_differ,
             one.not_made,
+            one.not_held,
             one.not_recorded,
             one.repeats,
             one.zombies,
@@ -83,6 +107,8 @@ def _tell(result: "RunResult", said: dict[str, Any]) -> None:
     for verdict in result.topics.values():
         for one in verdict.differences:
             say(f"{one.topic} {one.partition}@{one.offset}: {one.problem or ', '.join(one.fields) + ' differ'}")
+        if verdict.not_held:
+            say(f"{verdict.not_held:,} of {verdict.topic} name older inputs, the first {verdict.first_not_held}")
     # Rounded for reading, a run of a few milliseconds took none.
     speed = said["recorded_seconds"] / max(said["seconds"], 0.01)
     say(f"{result.outputs:,} outputs in {said['seconds']:.1f} s, {speed:.1f} times the speed at which they were made")

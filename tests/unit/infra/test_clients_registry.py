@@ -9,7 +9,7 @@ from infra.clients.connection import Connection
 from infra.clients.endpoints import Endpoints
 from infra.clients.errors import ClientError, RegistryUnavailable, SchemaIncompatibleError, SchemaMissingError
 from infra.clients.registry import COMPATIBILITY, Registry
-from topics.catalogue import DEAD_LETTERS, DRIVER_PINGS, EVERY_TOPIC, QUOTES
+from topics.catalogue import DEAD_LETTERS, DRIVER_PINGS, EVERY_TOPIC, QUOTES, SURGE
 from topics.schemas import text_of
 
 URL = "http://registry/api"
@@ -44,8 +44,11 @@ class FakeRegistry:
         self.rules[subject] = body["compatibility"]
         return httpx.Response(200, json=body)
 
-    def _subjects_get(self, subject, _rest, _body):
+    def _subjects_get(self, subject, rest, _body):
         held = self.subjects.get(subject)
+        if rest[1:]:
+            text = held[int(rest[1]) - 1]
+            return httpx.Response(200, json={"id": self.id_of(text), "schema": text})
         return httpx.Response(200, json=list(range(1, len(held) + 1))) if held else missing(40401)
 
     def _subjects_post(self, subject, rest, body):
@@ -93,6 +96,17 @@ async def test_registering_everything_twice_changes_nothing():
     assert {len(versions) for versions in fake.subjects.values()} == {1}
     assert set(fake.rules.values()) == {COMPATIBILITY}
     assert [fault for state in states for fault in state.faults] == []
+
+
+async def test_every_version_of_a_topic_is_told_with_its_id():
+    """Oldest first; none of a topic that was never registered."""
+    fake = FakeRegistry()
+    async with client(fake) as registry:
+        await registry.register(DRIVER_PINGS)
+        await registry.register(QUOTES)
+        fake.subjects[QUOTES.subject].append("{}")
+        found = await registry.versions_of([QUOTES, SURGE])
+    assert found == {QUOTES.name: [(1, 2), (2, 3)], SURGE.name: []}
 
 
 async def test_dead_letter_topics_share_one_id():

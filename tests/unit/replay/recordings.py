@@ -1,4 +1,4 @@
-"""A recording altered in one record, whole in every other respect."""
+"""A recording altered in one record or begun later for one topic, whole in every other respect."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -38,4 +38,19 @@ def altered(target: Path, topic: Topic, change: Callable[[Any], dict[str, Any] |
         return raw._replace(value=contracts.encode(topic, replace(record, **(change(record) or {})), raw.value))
 
     copied(archive, target, alter)
+    return target
+
+
+def begun(target: Path, topic: Topic, at_ms: int) -> Path:
+    """The recording of the golden file as if it held of `topic` only what was appended from `at_ms` on."""
+    archive = Archive.opened(GOLDEN)
+    later = {
+        number: next(raw.offset for raw in archive.log(topic.name, number) if raw.appended_ms >= at_ms)
+        for number in archive.about.numbers(topic.name)
+    }
+    parts = [
+        replace(part, first=later[part.partition]) if part.topic == topic.name else part for part in archive.about.parts
+    ]
+    narrowed = replace(archive, about=replace(archive.about, parts=parts))
+    copied(narrowed, target, lambda name, raw: None if name == topic.name and raw.appended_ms < at_ms else raw)
     return target

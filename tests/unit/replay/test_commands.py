@@ -16,12 +16,14 @@ from infra.cli.control_files import text_of
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.main import app
 from infra.cli.replay import tolerances_of
-from infra.cli.replaying.asking import Asked, agreed, captured, refuse_gone, span_of, tell_plan, zones_of
+from infra.cli.replaying.asking import Asked, agreed, captured, refuse_gone, span_of, zones_of
 from infra.cli.replaying.differences import told
 from infra.cli.replaying.otherwise import Otherwise, model_in, policy_change
 from infra.cli.replaying.pace import Pace, show_made
+from infra.cli.replaying.plans import ASSUMED_BYTES, UNTOLD_BYTES, tell_plan
 from infra.cli.replaying.stopping import shown
 from infra.cli.replaying.verdicts import verified
+from infra.clients.keeping import Keeping
 from pricing.defaults import new_york_policy
 from replay.archive import Archive, ArchiveError, copied
 from replay.code_version import code_version, sources_hash
@@ -264,6 +266,73 @@ def test_a_plan_in_words_says_what_is_gone(capsys):
     assert "gone: surge.v1 0 is kept from offset 7 on only" in capsys.readouterr().out
 
 
+KEPT_MS = FROM_MS - 3 * 3_600_000
+
+
+class KeptForHours(OneRecordAMillisecond):
+    """The same, every topic kept from three hours before the span on."""
+
+    async def begins(self, topic):
+        """That instant."""
+        return dict.fromkeys(await super().begins(topic), KEPT_MS)
+
+
+async def told_plan(**asked):
+    """A plan of a minute whose partitions keep a byte per offset, two schemas of ticks."""
+    names = {topic.name for topic in (*TOPICS, *EVENTS_BACK_MS)}
+    keeping = {name: Keeping(sizes=dict.fromkeys(range(4), TO_MS - KEPT_MS)) for name in names}
+    plan = await planned(KeptForHours(), FROM_MS, TO_MS, now_ms=TO_MS, **{"keeping": keeping} | asked)
+    plan.schemas[SURGE.name] = [(1, 7), (2, 9)]
+    return plan
+
+
+async def test_a_plan_says_by_topic_what_the_replay_rests_on(capsys):
+    """Snapshot, warm-up and span in records, their share of the bytes, the schemas registered; offsets by partition."""
+    plan = await told_plan()
+    tell_plan(plan, as_json=True)
+    said = json.loads(capsys.readouterr().out)
+    topics = {one["topic"]: one for one in said["topics"]}
+    warm_ms, supply_ms = WARM_UP_MS[SURGE], WARM_UP_MS[SUPPLY_CELLS]
+    assert topics[SURGE.name] == {
+        "topic": "surge.v1",
+        "partitions": 4,
+        "warm_up_ms": warm_ms,
+        "snapshot_records": 0,
+        "warm_up_records": 4 * warm_ms,
+        "span_records": 4 * 60_000,
+        "bytes_estimated": 4 * (warm_ms + 60_000),
+        "subject": "surge.v1-value",
+        "schemas": [{"version": 1, "id": 7}, {"version": 2, "id": 9}],
+    }
+    supply, models = topics[SUPPLY_CELLS.name], topics[MODELS.name]
+    assert (supply["snapshot_records"], supply["warm_up_records"]) == (
+        4 * (FROM_MS - supply_ms - KEPT_MS),
+        4 * supply_ms,
+    )
+    assert (models["warm_up_ms"], models["warm_up_records"], models["span_records"]) == (
+        None,
+        FROM_MS - KEPT_MS,
+        60_000,
+    )
+    assert said["records"] == said["bytes_estimated"] == sum(span["records"] for span in said["spans"])
+    assert sum(one["bytes_estimated"] for one in topics.values()) == said["bytes_estimated"]
+
+
+async def test_a_plan_in_words_is_one_screen(capsys, monkeypatch):
+    """A row per topic on eighty columns; bytes are said to be estimates, or not to be known."""
+    monkeypatch.setattr("infra.cli.output.is_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    tell_plan(await told_plan(from_events=True), as_json=False)
+    said = capsys.readouterr().out
+    assert len(said.splitlines()) <= 24
+    assert re.search(r"surge\.v1 ×4 .* 2 min .*480,000 .*240,000 .*720\.0 kB .* v1, v2", said)
+    assert said.count("snapshot:") == 1
+    assert "35,160,000 older records of supply-cells.v1" in said
+    assert ASSUMED_BYTES in said
+    tell_plan(await told_plan(keeping={}), as_json=False)
+    assert UNTOLD_BYTES in capsys.readouterr().out
+
+
 class OneEmptyPartition(OneRecordAMillisecond):
     """The same, but of one partition of ticks, long quiet, every record expired."""
 
@@ -285,6 +354,39 @@ async def test_an_empty_partition_lacks_what_is_older_than_its_topic_keeps(late_
     """Nothing of a span whose warm-up is younger can have stood in it."""
     now_ms = FROM_MS - WARM_UP_MS[SURGE] + SURGE.retention_ms + late_ms
     assert (await planned(OneEmptyPartition(), FROM_MS, TO_MS, now_ms=now_ms)).gone == gone
+    real = {SURGE.name: Keeping(retention_ms=SURGE.retention_ms - 1, retention_bytes=1)}
+    assert (await planned(OneEmptyPartition(), FROM_MS, TO_MS, now_ms=now_ms - 1, keeping=real)).gone == gone
+
+
+class QuietBefore(OneRecordAMillisecond):
+    """The same, but of a partition of ticks that begins again where the span does, after a long silence."""
+
+    async def begins(self, topic):
+        """The span's first offset, the older ones gone."""
+        return await super().begins(topic) | ({1: FROM_MS} if topic is SURGE else {})
+
+
+WARM_MS = FROM_MS - WARM_UP_MS[SURGE]
+
+
+@pytest.mark.parametrize(
+    ("keeping", "is_gone"),
+    [
+        (None, True),
+        (Keeping(sizes={1: 10}), True),
+        (Keeping(retention_ms=-1), True),
+        (Keeping(retention_ms=TO_MS - WARM_MS), False),
+        (Keeping(retention_ms=TO_MS - WARM_MS - 1), True),
+        (Keeping(retention_ms=TO_MS - WARM_MS, retention_bytes=100, sizes={0: 10, 1: 100}), True),
+        (Keeping(retention_ms=TO_MS - WARM_MS, retention_bytes=100, sizes={0: 100, 1: 99}), False),
+        (Keeping(retention_ms=TO_MS - WARM_MS, retention_bytes=100), True),
+    ],
+    ids=["not told", "settings not told", "for ever", "by age", "by a younger age", "full", "not full", "no size told"],
+)
+async def test_a_silence_before_the_span_is_no_loss_where_records_went_for_their_age(keeping, is_gone):
+    """Old files of a quiet topic go, and nothing of the warm-up with them; a size may have taken younger ones."""
+    plan = await planned(QuietBefore(), FROM_MS, TO_MS, now_ms=TO_MS, keeping=keeping and {SURGE.name: keeping})
+    assert plan.gone == [f"surge.v1 1 is kept from offset {FROM_MS} on only"] * is_gone
 
 
 @pytest.mark.parametrize(
