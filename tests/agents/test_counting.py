@@ -1,7 +1,7 @@
 """The flush loop: what is published when, and that acknowledgement comes last."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -57,7 +57,7 @@ class Stage:
         )
         self.service.assigned([Source(partition=0, epoch=EPOCH, stamp_ms=None, has_read_all=lambda _topic: True)])
 
-    async def send(self, outgoing: Sequence[Outgoing]) -> None:
+    async def send(self, outgoing: Iterable[Outgoing]) -> None:
         self.sent += [o.record for o in outgoing]
         await self.broker_answers.wait()
 
@@ -184,7 +184,7 @@ async def test_a_failed_send_acknowledges_nothing() -> None:
     """The worker ends with the error; the records are read again."""
     stage = Stage()
 
-    async def fail(_outgoing: Sequence[Outgoing]) -> None:
+    async def fail(_outgoing: Iterable[Outgoing]) -> None:
         raise ConnectionError("broker gone")
 
     stage.service._send = fail
