@@ -9,6 +9,7 @@ The rule is pricing.bookings; nothing is decided here.
 
 import asyncio
 import contextlib
+from itertools import chain
 from typing import Any
 
 import faust
@@ -57,7 +58,7 @@ class Acceptances:
                 if decision is not None:
                     self._worker.meter.count(f"bookings.{decision.outcome.lower()}")
                     decisions.append(self._addressed(record, decision, now_ms()))
-            records = self._worker.coded([*taken.refused, *decisions])
+            records = await self._worker.coded(chain(taken.refused, decisions))
             await self._worker.publish_within(self._app, records, batch.epoch)
 
     async def _read_back(self, batch: Batch, quote_ids: set[str | None]) -> None:

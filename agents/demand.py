@@ -12,6 +12,7 @@ The rules are demand.riders and demand.cells; nothing is decided here.
 """
 
 from collections.abc import Iterable
+from itertools import chain
 
 import numpy as np
 
@@ -84,7 +85,7 @@ class DemandPartition:
         late = self._ask(taken) if batch.topic == QUOTE_REQUESTS.name else self._book_accepted(taken)
         self._offsets[batch.topic] = batch.last_offset
         self._appended_ms[batch.topic] = batch.append_ms
-        return [*taken.refused, *intake.late(taken, late, "rider_id")]
+        return chain(taken.refused, intake.late(taken, late, "rider_id"))
 
     def changes(self, now_ms: int) -> Iterable[Outgoing]:
         """Counts of the panes that changed; what can no longer change is forgotten."""

@@ -12,6 +12,7 @@ The rules are supply.fleet, supply.silence and supply.cells; nothing is decided 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 
 import numpy as np
 from faust.types import TP
@@ -117,7 +118,7 @@ class SupplyPartition:
         )
         self._offset = batch.last_offset
         self._appended_ms = batch.append_ms
-        return [*taken.refused, *self._intake.late(taken, late, "driver_id")]
+        return chain(taken.refused, self._intake.late(taken, late, "driver_id"))
 
     def changes(self, now_ms: int) -> Iterable[Outgoing]:
         """Counts of the zones that changed; none while the pings do not come, since drivers would seem to leave."""

@@ -8,7 +8,7 @@ comes first and publishing second: no answer can slip by, however fast it comes.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
@@ -21,6 +21,7 @@ from infra.clients.consumer import Decoder, Entry, open_consumer, places_of
 from infra.clients.errors import ClientError
 from infra.clients.kafka_errors import kafka_errors
 from infra.clients.schema_ids import SchemaIds
+from topics import wire
 from topics.catalogue import BOOKING_DECISIONS, QUOTES
 
 POLL_MS = 1_000
@@ -38,6 +39,7 @@ class Answers:
         self.quotes, self.decisions = Waiting(), Waiting()
         self.partitions = 0
         self._connection, self._bootstrap = connection, connection.endpoints.bootstrap
+        self._ids = ids
         self._decoders = {topic.name: Decoder(topic, ids) for topic in HEARD}
         self._next: dict[TopicPartition, int] = {}
         self._fetched: dict[TopicPartition, int] = {}
@@ -109,6 +111,7 @@ class Answers:
                     batches = await self._consumer.getmany(timeout_ms=POLL_MS)
                 for place, batch in batches.items():
                     self._note_fetched(place, batch)
+                await self._ids.lookup_all(self._schemas_of(batches))
                 for place, batch in batches.items():
                     for raw in batch:
                         await self._hand_over(place, raw)
@@ -116,6 +119,20 @@ class Answers:
             self._failed = error if isinstance(error, ClientError) else _unforeseen(error)
             for waiting in (self.quotes, self.decisions):
                 waiting.fail(self._failed)
+
+    def _schemas_of(self, batches: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> set[int]:
+        """Ids of the schemas of what somebody waits for."""
+        return {
+            schema_id
+            for place, batch in batches.items()
+            for raw in batch
+            if raw.value is not None
+            and self._waiting(place).knows(raw.key)
+            and (schema_id := wire.schema_id(raw.value)) is not None
+        }
+
+    def _waiting(self, place: TopicPartition) -> Waiting:
+        return self.quotes if place.topic == QUOTES.name else self.decisions
 
     def _note_fetched(self, place: TopicPartition, batch: Sequence[ConsumerRecord]) -> None:
         """Note how far the partition is fetched. One that goes back by itself was made anew, and all in it is new."""
@@ -127,8 +144,7 @@ class Answers:
         if raw.offset < self._next[place]:
             return  # fetched before the last new assignment and again after it
         self._next[place] = raw.offset + 1
-        is_quote = place.topic == QUOTES.name
-        waiting = self.quotes if is_quote else self.decisions
+        waiting = self._waiting(place)
         if not waiting.knows(raw.key):
             return
         try:
@@ -137,7 +153,7 @@ class Answers:
         except ClientError as error:  # it, or its schema for now, cannot be read: others' answers may be readable
             waiting.fail(error, raw.key)
             return
-        waiting.resolve(raw.key, record.request_id if is_quote else record.ride_id, entry)
+        waiting.resolve(raw.key, record.request_id if waiting is self.quotes else record.ride_id, entry)
 
 
 def _unforeseen(error: Exception) -> ClientError:

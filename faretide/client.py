@@ -38,6 +38,8 @@ from topics.validity import FUTURE_TOLERANCE_MS
 GRACE_S = 1.0
 MOST_WAITING = 10_000
 LOOK_BACK_AT_ONCE = 4
+UNANSWERED_FOR_S = 5.0
+"""A schema id that the registry cannot tell now is not asked for again so long: other answers are read meanwhile."""
 REMEMBERED = 100_000
 
 TOPIC_OF: dict[type, Topic] = {
@@ -89,7 +91,7 @@ class Client:
         """Connect to registry and brokers. Raises UnreachableError, SchemaMissingError, TopicMissingError."""
         async with AsyncExitStack() as opening:
             registry = await opening.enter_async_context(Registry(self._connection))
-            self._ids = SchemaIds(registry)
+            self._ids = SchemaIds(registry, unanswered_for_s=UNANSWERED_FOR_S)
             schema_ids = await registry.ids_of(TOPIC_OF.values())
             self._answers = await opening.enter_async_context(Answers(self._connection, self._ids))
             self._publisher = await opening.enter_async_context(

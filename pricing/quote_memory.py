@@ -73,7 +73,6 @@ class _Rows(NamedTuple):
     product: list[str]
     currency: list[str]
     asked_ms: Int64s
-    now_ms: Int64s
     valid_until_ms: Int64s
     amount_minor: Int64s
     zone: Int64s
@@ -84,11 +83,14 @@ class _Rows(NamedTuple):
 class QuoteMemory:
     """The binding answers of one partition number: room for `capacity` of them, doubled up to `most` while all bind.
 
-    `conflicts` counts records that contradict a binding one, `forgotten_early` answers dropped for want of room though
-    they could bind. Rows are numbered from the first one ever; each stands at its number modulo the room.
+    What binds no more is for `forget_before` to say: until it does, nothing makes room for another. `conflicts` counts
+    records that contradict a binding one, `forgotten_early` answers dropped for want of room though they could bind.
+    Rows are numbered from the first one ever; each stands at its number modulo the room.
     """
 
-    __slots__ = ("_first", "_most", "_names", "_next", "_row_of", "_rows", "conflicts", "forgotten_early")
+    __slots__ = (
+        "_first", "_most", "_names", "_next", "_reached_ms", "_row_of", "_rows", "conflicts", "forgotten_early",
+    )  # fmt: skip
 
     def __init__(self, capacity: int = 1 << 18, most: int = MOST_ROWS) -> None:
         if capacity <= 0:
@@ -99,6 +101,7 @@ class QuoteMemory:
         self._names: dict[str, int] = {}
         self._first = 0
         self._next = 0
+        self._reached_ms = 0
         self.conflicts = 0
         self.forgotten_early = 0
 
@@ -121,7 +124,6 @@ class QuoteMemory:
             product=[quote.product if priced else ""],
             currency=[quote.currency if priced else ""],
             asked_ms=_asked_ms(np.array([quote.at_ms]), np.array([quote.now_ms])),
-            now_ms=np.array([quote.now_ms]),
             valid_until_ms=np.array([quote.valid_until_ms if priced else 0]),
             amount_minor=np.array([quote.amount_minor]),
             zone=np.array([quote.zone]),
@@ -147,7 +149,6 @@ class QuoteMemory:
             product=product,
             currency=currency,
             asked_ms=_asked_ms(columns.ints("at_ms"), columns.ints("now_ms")),
-            now_ms=columns.ints("now_ms"),
             valid_until_ms=columns.ints("valid_until_ms") * priced,
             amount_minor=columns.ints("amount_minor"),
             zone=columns.ints("zone"),
@@ -173,16 +174,16 @@ class QuoteMemory:
                 self._write(made, fresh)
                 binding += len(fresh)
                 fresh = []
-                self._make_room(int(made.now_ms[place]))
+                self._make_room()
             self._row_of[key] = self._next
             self._next += 1
             fresh.append(place)
         self._write(made, fresh)
         return binding + len(fresh)
 
-    def _make_room(self, now_ms: int) -> None:
-        """Have the first row go, or twice the room if it binds what may come to be judged at `now_ms`."""
-        early = self._binds(now_ms - GRACE_MS)
+    def _make_room(self) -> None:
+        """Have the first row go, or twice the room if it binds what may still come, as far as `forget_before` told."""
+        early = self._binds(self._reached_ms)
         if not early or self._rows.size >= self._most:
             self.forgotten_early += early
             self._drop_first()
@@ -259,6 +260,7 @@ class QuoteMemory:
 
     def forget_before(self, appended_ms: int) -> None:
         """Drop the oldest answers that cannot bind any acceptance or repeat appended from `appended_ms` on."""
+        self._reached_ms = appended_ms
         while self._first < self._next and not self._binds(appended_ms):
             self._drop_first()
 

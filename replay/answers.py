@@ -87,7 +87,9 @@ class AnswerLog:
                     continue
                 self._judged[decision.acceptance_offset] = raw.appended_ms
                 _forget(self._judged, raw.appended_ms - REACH_MS)
-                yield self._decision(raw, decision)
+                again = self._decision(raw, decision)
+                self._memory.forget_before(raw.appended_ms - REACH_MS)
+                yield again
         yield from self._quotes_of(self._quotes.through(1 << 62))
 
     # ---- quotes
@@ -164,7 +166,6 @@ class AnswerLog:
                 topic=BOOKING_DECISIONS, raw=raw, recorded=decision, problem=str(error), is_older=error.is_older
             )
         self._memory.record_decision(own)
-        self._memory.forget_before(raw.appended_ms - REACH_MS)
         return AnswerAgain(topic=BOOKING_DECISIONS, raw=raw, recorded=decision, own=own)
 
     def _judged_again(self, decision: BookingJudged) -> BookingJudged:

@@ -113,10 +113,10 @@ class Consumer(aiokafka.Consumer):
             if unknown is None:
                 yield self._deliver(tp, run)
                 continue
-            known, schema_id = unknown
+            known, schema_ids = unknown
             assert reading.schema_ids is not None
             self.parking.park(tp, records[start + known :])
-            self.add_future(self.parking.look_up(tp, schema_id, reading.schema_ids))
+            self.add_future(self.parking.look_up(tp, schema_ids, reading.schema_ids))
             if known:
                 yield self._deliver(tp, run[:known])
             return

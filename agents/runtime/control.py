@@ -3,7 +3,6 @@
 A record that makes no sense is dead-lettered and the version before it stays in force.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from faust.types import TP
 from agents.runtime.app import WorkerApp
 from agents.runtime.broadcast import Beginning, BroadcastReader
 from agents.runtime.counting import Outgoing
-from agents.runtime.schema_ids import RegistryUnavailableError, backoff_s, first_unknown
+from agents.runtime.schema_ids import first_unknown, look_up
 from agents.runtime.worker import Worker, now_ms
 from topics.catalogue import Topic, dead_letters_of
 from topics.dead_letters import dead_letter, letter_key
@@ -87,22 +86,11 @@ async def decoded(worker: Worker, topic: Topic, value: bytes | None) -> Any:  # 
     """
     written = schema_id(value) if value is not None else None
     if written is not None and not worker.schema_ids.known(written):
-        await _look_up(worker, written)
+        await look_up([written], worker.schema_ids, topic=topic.name)
     return worker.contracts.decode(topic, value)
 
 
 async def look_up_schemas(worker: Worker, records: Sequence[ConsumerRecord]) -> None:
     """Look up every schema that the values name and that is not known yet, for as long as that takes."""
     while (unknown := first_unknown(records, worker.schema_ids)) is not None:
-        await _look_up(worker, unknown[1])
-
-
-async def _look_up(worker: Worker, written: int) -> None:
-    for pause_s in backoff_s():
-        try:
-            await worker.schema_ids.lookup(written)
-        except RegistryUnavailableError as error:
-            _log.warning("schema lookup failed", schema_id=written, error=str(error), retry_in_s=pause_s)
-            await asyncio.sleep(pause_s)
-        else:
-            return
+        await look_up(unknown[1], worker.schema_ids, topic=records[0].topic)

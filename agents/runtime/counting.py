@@ -12,8 +12,9 @@ acknowledgement.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Protocol
 
 from agents.runtime.batches import Batch
@@ -60,7 +61,7 @@ class SourcePartition(Protocol):
     """State of one source partition, rebuilt by rewinding."""
 
     def observe(self, batch: Batch) -> Iterable[Outgoing]:
-        """Take in one batch; return dead letters and late events of its live records."""
+        """Take in one batch; return dead letters and late events of its live records, which may be made later."""
         ...
 
     def changes(self, now_ms: int) -> Iterable[Outgoing]:
@@ -82,7 +83,7 @@ class _Held:
 
     state: SourcePartition
     acks: list[Callable[[], None]] = field(default_factory=list)
-    refused: list[Outgoing] = field(default_factory=list)
+    refused: list[Iterable[Outgoing]] = field(default_factory=list)
     announced: bool = False
     alive_ms: int = 0
 
@@ -95,7 +96,7 @@ class CountingService:
         *,
         open_partition: Callable[[Source], SourcePartition],
         caught_up: Callable[[int], bool],
-        send: Callable[[Sequence[Outgoing]], Awaitable[object]],
+        send: Callable[[Iterable[Outgoing]], Awaitable[object]],
         meter: Meter,
         flush_every_ms: int = 250,
         slowly: Callable[[], bool] = lambda: False,
@@ -126,8 +127,9 @@ class CountingService:
         At once if it is only replayed: a long replay would hold all its records, and seem to stand still.
         """
         held = self._held[batch.partition]
-        held.refused += held.state.observe(batch)
+        refused = held.state.observe(batch)
         if batch.live:
+            held.refused.append(refused)
             held.acks.append(ack)
             self._unflushed += batch.count
         else:
@@ -144,7 +146,7 @@ class CountingService:
         async with self._flushing:
             now_ms = self._flushed_ms = self._now_ms()
             self._unflushed = 0
-            outgoing: list[Outgoing] = []
+            outgoing: list[Iterable[Outgoing]] = []
             acks: list[Callable[[], None]] = []
             for partition, held in self._held.items():
                 if self._caught_up(partition):
@@ -152,7 +154,7 @@ class CountingService:
                     acks += held.acks
                     held.acks = []
             if outgoing:
-                await self._send(outgoing)
+                await self._send(chain.from_iterable(outgoing))
             for ack in acks:
                 ack()
             self._meter.latency("flush_ms", self._now_ms() - now_ms)
@@ -165,9 +167,10 @@ class CountingService:
                 await self.flush()
         await self.flush()
 
-    def _news(self, held: _Held, now_ms: int) -> list[Outgoing]:
-        news = [*held.refused, *held.state.changes(now_ms)]
-        held.refused = []
+    def _news(self, held: _Held, now_ms: int) -> list[Iterable[Outgoing]]:
+        """What was refused, not made yet, then counts: all of them now, since state moves on while they are sent."""
+        refused, held.refused = held.refused, []
+        news = [*held.state.changes(now_ms)]
         if not held.announced:
             complete = [*held.state.snapshot_complete(now_ms)]
             held.announced = bool(complete)
@@ -175,4 +178,4 @@ class CountingService:
         if abs(now_ms - held.alive_ms) >= ALIVE_EVERY_MS:  # a clock may be set back
             held.alive_ms = now_ms
             news += held.state.alive(now_ms)
-        return news
+        return [*refused, news]

@@ -7,14 +7,14 @@
 A source has caught up once each of its topics has passed its commit, and has read all once each is taken to its end.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from faust.types import TP
 
 from agents.runtime.app import WorkerApp
 from agents.runtime.batches import Batch
-from agents.runtime.counting import FETCHED_LATELY_MS, CountingService, Source, SourcePartition
+from agents.runtime.counting import FETCHED_LATELY_MS, CountingService, Outgoing, Source, SourcePartition
 from agents.runtime.rewind import Rewind, Span
 from agents.runtime.shedding import Shed
 from agents.runtime.worker import Worker, now_ms, on_batches, report_telemetry, shed_now
@@ -75,11 +75,16 @@ def wire_counting(
     With `raw` they are read as arrays, which pays for topics of many records a second. One that `sheds_detail` tells of
     changes less often while it is far behind.
     """
+
+    async def send(outgoing: Iterable[Outgoing]) -> None:
+        epoch = app.epoch  # it may end meanwhile
+        await worker.publish_within(app, await worker.coded(outgoing), epoch)
+
     read = CountingInputs(app, tuple(topic.name for topic in inputs))
     service = CountingService(
         open_partition=open_partition,
         caught_up=read.caught_up,
-        send=lambda outgoing: worker.publish(app, outgoing),
+        send=send,
         meter=worker.meter,
         flush_every_ms=worker.flush_every_ms,
         slowly=(lambda: shed_now(app) >= Shed.DETAIL) if sheds_detail else lambda: False,

@@ -35,14 +35,14 @@ class Taken:
     """What a batch held.
 
     `columns` are its readable rows, `rows` int64[k] those that break no rule, `appended_ms` int64[k] their append
-    times. `refused` are dead letters of its live records.
+    times. `refused` are dead letters of its live records, made when they are asked for, once.
     """
 
     batch: Batch
     columns: Columns
     rows: Int64s
     appended_ms: Int64s
-    refused: list[Outgoing]
+    refused: Iterable[Outgoing]
 
     def record_of(self, place: int) -> ConsumerRecord:
         """The record that the good row number `place` came from."""
@@ -70,9 +70,11 @@ class Intake:
         columns = self._decoder.decode(parts.values, parts.broken)
         good, broken = self._check(columns, parts.keys, parts.appended_ms)
         rows = np.flatnonzero(good)
-        refused = [self._dead(records[bad.row], bad) for bad in (*columns.bad, *broken) if bad.row >= batch.replayed]
-        if refused:
-            self._meter.count("dead_letters", len(refused))
+        bad_rows = [bad for bad in (*columns.bad, *broken) if bad.row >= batch.replayed]
+        refused: Iterable[Outgoing] = ()
+        if bad_rows:
+            self._meter.count("dead_letters", len(bad_rows))
+            refused = (self._dead(records[bad.row], bad) for bad in bad_rows)
         self._meter.read(
             self._topic.name,
             batch.partition,
@@ -95,12 +97,13 @@ class Intake:
                 _log.warning("mixed partitioners", topic=self._topic.name, alert=alert)
                 self._meter.count("partitioner_alerts")
 
-    def late(self, taken: Taken, late: Bools, id_field: str) -> list[Outgoing]:
-        """Ledger entries of the live rows that `late` bool[k] marks."""
+    def late(self, taken: Taken, late: Bools, id_field: str) -> Iterable[Outgoing]:
+        """Ledger entries of the live rows that `late` bool[k] marks, made when they are asked for, once."""
         places = [place for place in np.flatnonzero(late).tolist() if taken.is_live(place)]
-        if places:
-            self._meter.count("late_events", len(places))
-        return list(self._entries(taken, places, id_field))
+        if not places:
+            return ()
+        self._meter.count("late_events", len(places))
+        return self._entries(taken, places, id_field)
 
     def _entries(self, taken: Taken, places: list[int], id_field: str) -> Iterable[Outgoing]:
         rows = taken.rows[places]

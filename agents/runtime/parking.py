@@ -8,13 +8,10 @@ other partitions go on. A new assignment forgets everything: the records are fet
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-import structlog
 from aiokafka import ConsumerRecord
 from faust.types import TP
 
-from agents.runtime.schema_ids import RegistryUnavailableError, SchemaIds, backoff_s
-
-_log = structlog.get_logger(__name__)
+from agents.runtime.schema_ids import SchemaIds, look_up
 
 
 class Parking:
@@ -95,9 +92,10 @@ class Parking:
             else:
                 yield tp, records
 
-    def look_up(self, tp: TP, schema_id: int, schema_ids: SchemaIds) -> asyncio.Task[None]:
-        """Block the partition until the registry has answered for `schema_id`; the task ends then."""
-        task = asyncio.create_task(_look_up(tp, schema_id, schema_ids), name=f"schema id {schema_id}")
+    def look_up(self, tp: TP, unknown: Sequence[int], schema_ids: SchemaIds) -> asyncio.Task[None]:
+        """Block the partition until the registry has answered for the first of these ids; the task ends then."""
+        asking = look_up(unknown, schema_ids, topic=tp.topic, partition=tp.partition)
+        task = asyncio.create_task(asking, name=f"schema id {unknown[0]}")
         self._lookups[tp] = task
         task.add_done_callback(lambda done: self._unblock(tp, done))
         return task
@@ -105,17 +103,3 @@ class Parking:
     def _unblock(self, tp: TP, task: asyncio.Task[None]) -> None:
         if self._lookups.get(tp) is task:
             del self._lookups[tp]
-
-
-async def _look_up(tp: TP, schema_id: int, schema_ids: SchemaIds) -> None:
-    log = _log.bind(topic=tp.topic, partition=tp.partition, schema_id=schema_id)
-    for pause_s in backoff_s():
-        try:
-            await schema_ids.lookup(schema_id)
-        except RegistryUnavailableError as error:
-            log.warning("registry gave no answer, partition waits", error=str(error), retry_in_s=pause_s)
-            await asyncio.sleep(pause_s)
-        else:
-            break
-    if not schema_ids.known(schema_id):
-        raise RuntimeError(f"lookup({schema_id}) returned, but known({schema_id}) is still False")

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import faust
@@ -29,6 +30,9 @@ from windows.epochs import Epoch
 TELEMETRY_EVERY_S = 1.0
 RAW_RECORDS = 8192
 """Largest batch of a raw topic: its agent holds the event loop for 2 ms, and what Faust costs a batch is shared."""
+
+CODED_AT_ONCE = 128
+"""Records made and encoded in one step of the event loop: late events and dead letters take up to 0.1 ms each."""
 
 
 def now_ms() -> int:
@@ -65,13 +69,20 @@ class Worker:
             return Reading(rewind=rewind, schema_ids=self.schema_ids, raw=True, max_records=RAW_RECORDS)
         return Reading(rewind=rewind, schema_ids=self.schema_ids)
 
-    def coded(self, outgoing: Sequence[Outgoing]) -> list[Record]:
-        """Records to publish, their values encoded."""
-        return [self.contracts.record(o.topic, o.partition, o.key, o.record, o.headers) for o in outgoing]
+    async def coded(self, outgoing: Iterable[Outgoing]) -> list[Record]:
+        """Records to publish, their values encoded; other tasks run between a few of them and the next."""
+        rest, records = iter(outgoing), list[Record]()
+        while few := [
+            self.contracts.record(o.topic, o.partition, o.key, o.record, o.headers) for o in islice(rest, CODED_AT_ONCE)
+        ]:
+            records += few
+            if len(few) == CODED_AT_ONCE:
+                await asyncio.sleep(0)
+        return records
 
     async def publish(self, app: WorkerApp, outgoing: Sequence[Outgoing]) -> list[int]:
         """Encode and publish; the offsets, once acknowledged."""
-        return await self.publish_coded(app, self.coded(outgoing))
+        return await self.publish_coded(app, await self.coded(outgoing))
 
     async def publish_coded(
         self, app: WorkerApp, records: Sequence[Record], *, still: Callable[[], bool] = always

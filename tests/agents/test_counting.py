@@ -1,7 +1,8 @@
 """The flush loop: what is published when, and that acknowledgement comes last."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import weakref
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -41,6 +42,12 @@ class Words:
         return [say(f"alive {now_ms}")]
 
 
+class Replayed(list[str]):
+    """A batch of which the service holds nothing that is live."""
+
+    partition, live, count = 0, False, 1
+
+
 class Stage:
     """A service over hand-made parts: clock, broker, and whether the partition has caught up."""
 
@@ -57,7 +64,7 @@ class Stage:
         )
         self.service.assigned([Source(partition=0, epoch=EPOCH, stamp_ms=None, has_read_all=lambda _topic: True)])
 
-    async def send(self, outgoing: Sequence[Outgoing]) -> None:
+    async def send(self, outgoing: Iterable[Outgoing]) -> None:
         self.sent += [o.record for o in outgoing]
         await self.broker_answers.wait()
 
@@ -109,6 +116,18 @@ async def test_what_is_only_replayed_is_acknowledged_at_once() -> None:
     stage.caught_up = True
     await stage.service.flush()
     assert (stage.sent, stage.acked) == (["a", "b", "complete", "alive 5000"], ["a", "b"])
+
+
+async def test_nothing_of_what_is_only_replayed_is_held() -> None:
+    """Half an hour of pings is replayed at a start: what is made of a batch later would hold all of them till then."""
+    stage = Stage()
+    stage.caught_up = False
+    stage.service._held[0].state.observe = lambda batch: (say(word) for word in batch)
+    batch = Replayed()
+    held = weakref.ref(batch)
+    stage.service.take(batch, lambda: None)
+    del batch
+    assert held() is None
 
 
 async def test_a_batch_is_acknowledged_only_after_the_broker_has_answered() -> None:
@@ -184,7 +203,7 @@ async def test_a_failed_send_acknowledges_nothing() -> None:
     """The worker ends with the error; the records are read again."""
     stage = Stage()
 
-    async def fail(_outgoing: Sequence[Outgoing]) -> None:
+    async def fail(_outgoing: Iterable[Outgoing]) -> None:
         raise ConnectionError("broker gone")
 
     stage.service._send = fail

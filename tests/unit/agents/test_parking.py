@@ -7,7 +7,7 @@ import pytest
 from faust.types import TP
 
 from agents.runtime.parking import Parking
-from agents.runtime.schema_ids import RegistryUnavailableError, first_unknown
+from agents.runtime.schema_ids import AT_ONCE, RegistryUnavailableError, first_unknown
 
 A, B = TP("t", 0), TP("t", 1)
 
@@ -40,10 +40,13 @@ def values(*raw):
     ("raw", "expected"),
     [
         ([b"\0\0\0\0\1x", b"\0\0\0\0\1y"], None),
-        ([b"\0\0\0\0\1x", b"\0\0\0\0\2y", b"\0\0\0\0\3y"], (1, 2)),
+        ([b"\0\0\0\0\1x", b"\0\0\0\0\2y", b"\0\0\0\0\3y"], (1, [2, 3])),
         ([None, b"", b"\0\0\0", b"\1\0\0\0\2x"], None),  # no frame: the decoder's question
-        ([b"\0\0\1\0\0"], (0, 65536)),
-        ([b"\0\xff\xff\xff\xff"], (0, -1)),  # as the decoder reads it; a registry asked for 2^32 - 1 might never answer
+        ([b"\0\0\1\0\0"], (0, [65536])),
+        (
+            [b"\0\xff\xff\xff\xff"],
+            (0, [-1]),
+        ),  # as the decoder reads it; one asked for 2^32 - 1 might never answer
     ],
 )
 def test_the_first_unknown_id(raw, expected):
@@ -66,11 +69,39 @@ def test_what_was_parked_comes_first_and_in_order():
 async def test_a_partition_is_blocked_until_the_registry_answers():
     """A registry that fails twice and then answers unblocks it."""
     parking, registry = Parking(), Registry(failures=2)
-    task = parking.look_up(A, 7, registry)
+    task = parking.look_up(A, [7], registry)
     assert parking.blocked == {A}
     registry.open.set()
     await task
     assert (registry.answers, parking.blocked) == ({7}, set())
+
+
+async def test_ids_of_a_batch_are_asked_for_together():
+    """Each would wait for a slow registry; one that it never answers for holds up nothing before it."""
+
+    class Slow(Registry):
+        asked = 0
+
+        async def lookup(self, schema_id):
+            """Answer once three are asked for, but never for the last."""
+            self.asked += 1
+            if self.asked == 3:
+                self.open.set()
+            await self.open.wait()
+            if schema_id == 9:
+                raise RegistryUnavailableError("down")
+            self.answers.add(schema_id)
+
+    parking, registry = Parking(), Slow()
+    async with asyncio.timeout(5):
+        await parking.look_up(A, [7, 8, 9], registry)
+    assert (registry.answers, registry.asked, parking.blocked) == ({7, 8}, 3, set())
+
+
+def test_no_more_than_a_few_ids_are_asked_for_at_once():
+    """Those that come first."""
+    framed = [b"\0" + number.to_bytes(4, "big") for number in range(100, 100 - 3 * AT_ONCE, -1)]
+    assert first_unknown(values(*framed), Registry(100)) == (1, [99 - number for number in range(AT_ONCE)])
 
 
 async def test_a_new_assignment_forgets_everything():
@@ -78,7 +109,7 @@ async def test_a_new_assignment_forgets_everything():
     parking, registry = Parking(), Registry()
     parking.hold(B)
     parking.park(A, [1])
-    task = parking.look_up(A, 7, registry)
+    task = parking.look_up(A, [7], registry)
     parking.forget()
     assert (parking.blocked, parking.waiting) == (set(), False)
     await asyncio.wait([task])

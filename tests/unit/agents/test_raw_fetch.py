@@ -235,6 +235,7 @@ def test_columns_and_refusals_of_a_run_are_those_of_its_objects(dice):
         [b"\0\0\0\0\1x", b"\0\0\0\0\2y", b"\0\0\0\0\3y"],
         [None, b"", b"\0\0\0", b"\1\0\0\0\2x"],
         [b"\0\0\0\0\1", b"\0\xff\xff\xff\xff"],
+        [b"\0\0\0\0" + bytes([number]) for number in range(99, 0, -1)],
     ],
 )
 def test_the_first_unknown_id_of_a_run_is_that_of_its_objects(values):

@@ -7,10 +7,12 @@ import pytest
 
 from faretide.answers import Answers
 from infra.clients.connection import Connection
-from infra.clients.consumer import Entry
+from infra.clients.consumer import Decoder, Entry
 from infra.clients.endpoints import Endpoints
-from infra.clients.errors import ClientError, UnreadableError
+from infra.clients.errors import ClientError, RegistryUnavailable, UnreadableError
+from infra.clients.schema_ids import SchemaIds
 from topics.catalogue import QUOTES
+from topics.wire import frame
 
 LONG_S = 20
 """Far beyond what a machine at many times its load needs; waited for only by a test that fails."""
@@ -70,7 +72,7 @@ def answer(offset, value):
 @pytest.fixture
 async def answers():
     """Answers read from offset 7 on."""
-    made = Answers(Connection(endpoints=Endpoints(bootstrap="", registry_url="")), ids=None)
+    made = Answers(Connection(endpoints=Endpoints(bootstrap="", registry_url="")), ids=SchemaIds(None))
     made._consumer, made._decoders = FakeConsumer(end=7), {QUOTES.name: FakeDecoder()}
     await made.stand(0)
     yield made
@@ -83,6 +85,34 @@ async def test_an_answer_that_cannot_be_decoded_is_told_to_who_waits_for_it(answ
         answers._consumer.batches.put_nowait([answer(7, "")])
         with pytest.raises(UnreadableError, match=r"quotes.v1\[0\]@7: it is cut short"):
             await asyncio.wait_for(waiting, LONG_S)
+
+
+class Hung:
+    """A registry that answers no question until two are asked, and then that it cannot."""
+
+    def __init__(self):
+        self.asked, self.two = [], asyncio.Event()
+
+    async def schema(self, schema_id):
+        self.asked.append(schema_id)
+        if len(self.asked) > 1:
+            self.two.set()
+        await self.two.wait()
+        raise RegistryUnavailable("down")
+
+
+async def test_schemas_of_a_fetch_are_asked_for_together_and_once(answers):
+    """However many answers name them: a registry that hangs would delay what can be read by seconds for each."""
+    registry = Hung()
+    answers._ids = SchemaIds(registry, unanswered_for_s=5.0, clock_s=lambda: 0.0)
+    answers._decoders = {QUOTES.name: Decoder(QUOTES, answers._ids)}
+    fetched = [answer(7 + number, frame(number % 2 + 1, b"")) for number in range(6)]
+    fetched.append(SimpleNamespace(offset=13, key=b"last", value=frame(1, b"")))
+    with answers.quotes.awaited(b"rider", "request"), answers.quotes.awaited(b"last", "request") as waiting:
+        answers._consumer.batches.put_nowait(fetched)
+        with pytest.raises(RegistryUnavailable):
+            await asyncio.wait_for(waiting, LONG_S)
+    assert sorted(registry.asked) == [1, 2]
 
 
 async def test_whatever_ends_the_reading_is_told_to_who_waits_and_who_asks_later(answers):

@@ -61,6 +61,22 @@ async def test_an_unavailable_registry_is_not_remembered():
     assert ids.known(7)
 
 
+async def test_that_there_was_no_answer_is_remembered_where_asked_for():
+    """Who reads for many does not wait again for each record; after a while the registry is asked anew."""
+    now_s = 100.0
+    source = Source({7: text_of(QUOTES)})
+    source.down = True
+    ids = SchemaIds(source, unanswered_for_s=5.0, clock_s=lambda: now_s)
+    for _ in range(3):
+        with pytest.raises(RegistryUnavailable, match="down"):
+            await ids.lookup(7)
+    source.down = False
+    assert source.asked == [7]
+    now_s += 5.0
+    await ids.lookup(7)
+    assert ids.known(7)
+
+
 @pytest.mark.parametrize("text", ['syntax = "proto3";', '"string"', '{"type": "record"}'])
 async def test_what_is_no_avro_record_counts_as_missing(text):
     """No record of ours can have been written with it."""

@@ -186,8 +186,8 @@ def test_memory_is_bounded_and_keeps_the_newest(numbers, most):
         assert (found.amount_minor, found.offset) == (offset, offset)
 
 
-def test_memory_grows_while_quotes_bind_and_drops_those_that_do_not():
-    """A burst loses nobody's quote; what binds no more makes room for the next, and is not counted as lost."""
+def test_memory_grows_while_acceptances_that_wait_may_ask_for_a_quote():
+    """A burst loses nobody's quote, nor does time by itself; what nobody can ask for goes when that is said."""
     memory = QuoteMemory(2)
     for number in range(5):
         memory.record(quote(f"q-{number}"), number)
@@ -197,8 +197,20 @@ def test_memory_grows_while_quotes_bind_and_drops_those_that_do_not():
     for number in range(5, 13):
         later_ms = VALID_MS + 2 * GRACE_MS + 1
         memory.record(quote(f"q-{number}", now_ms=later_ms, valid_until_ms=later_ms + 120_000), number)
+    assert all(memory.has_answered(f"q-{number}") for number in range(13))
+    memory.forget_before(later_ms - GRACE_MS)
     assert [memory.has_answered(f"q-{number}") for number in (4, 5, 12)] == [False, True, True]
     assert (len(memory), memory.forgotten_early) == (8, 0)
+
+
+def test_quotes_read_back_that_nobody_can_ask_for_make_room_for_the_next():
+    """They are not counted as lost, and the memory does not grow for them."""
+    memory = QuoteMemory(2)
+    memory.forget_before(VALID_MS + GRACE_MS + 1)
+    for number in range(5):
+        memory.record(quote(f"q-{number}"), number)
+    assert [memory.has_answered(f"q-{number}") for number in range(5)] == [False, False, False, True, True]
+    assert memory.forgotten_early == 0
 
 
 def test_a_memory_without_room_is_refused_by_name():
