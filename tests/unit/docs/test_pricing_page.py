@@ -18,6 +18,7 @@ from pricing.optimiser import (
     SHARED,
     TAKEN_IS_SCARCE,
 )
+from pricing.outlook import PRODUCT_PRIOR
 from pricing.policy import policy_of
 from pricing.rounding import TENTH
 from pricing.supply_forecast import INFLOW_SHARE, SOON_FREE_SHARE
@@ -49,7 +50,8 @@ def test_constants_on_the_page_are_those_of_the_code():
     assert f"a = {ELASTICITY}" in PAGE
     assert f"{100 * WAIT_COST_PER_MIN:.1f} % of a fare" in PAGE
     assert "weights " + ", ".join(f"{weight:g}" for weight in RING_WEIGHTS) in PAGE
-    assert (ZONE_PRIOR, CATCHMENT_PRIOR) == (12, 30)
+    assert (ZONE_PRIOR, CATCHMENT_PRIOR, PRODUCT_PRIOR) == (12, 30, 30)
+    assert "drawn to its own of the last half hour by a Gamma prior worth thirty" in " ".join(PAGE.split())
     assert "worth twelve requests for a zone and thirty for a catchment" in " ".join(PAGE.split())
     assert f"every {TICK_MS // 1_000} s of simulated time; cars move every {STEP_MS // 1_000} s" in PAGE
 
