@@ -50,7 +50,7 @@ async def test_an_error_nobody_thought_of_is_told_and_reading_goes_on(monkeypatc
     failing = Failing(times=2)
     live = Still(None, None, failing, State())  # type: ignore[arg-type]  nothing is connected
     running = asyncio.create_task(live.run())
-    await asyncio.wait_for(failing.passed.wait(), 5)
+    await asyncio.wait_for(failing.passed.wait(), 60)
     assert failing.looks == 3
     assert "UnicodeDecodeError" in live.trouble
     running.cancel()
