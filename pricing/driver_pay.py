@@ -63,7 +63,7 @@ def pay_terms(
 ) -> PayTerms:
     """The terms of a quoted multiplier."""
     place = market.product_index[product]
-    usual = metered_minor(market.products[place], market.usual_ride)
+    usual = int(_usual_rides(market)[place])
     share = policy.rules.driver_share_hundredths
     over = max(multiplier_hundredths - UNMOVED, 0)
     surge = divided_half_up(usual * share * over, UNMOVED * UNMOVED)

@@ -57,12 +57,13 @@ def _ticked(tick: PreparedTick | None, cell: int, product: str) -> QuotedMultipl
     position = tick.position_of(cell, product) if tick else -1
     if tick is None or position < 0:
         return QuotedMultiplier(hundredths=UNMOVED, reasons=[], fallback=NO_TICK, eta_s=-1)
+    said = tick.tick
     return QuotedMultiplier(
-        hundredths=tick.tick.multiplier_hundredths[position],
+        hundredths=int(said.multiplier_hundredths[position]),
         reasons=[_reason(wire_name_of(code), before, after) for code, before, after in tick.reasons_at(position)],
-        fallback=tick.tick.fallback,
-        eta_s=tick.tick.eta_s[position],
-        idle_near_milli=tick.tick.idle_near_milli[position] if tick.tick.idle_near_milli else -1,
+        fallback=said.fallback,
+        eta_s=int(said.eta_s[position]),
+        idle_near_milli=int(said.idle_near_milli[position]) if len(said.idle_near_milli) else -1,
         model_fallbacks=tick.model_fallbacks,
     )
 

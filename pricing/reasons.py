@@ -35,7 +35,7 @@ class Reason(IntEnum):
         return _NAMES[self]
 
 
-_NAMES = {reason: reason.name.lower().replace("_", "-") for reason in Reason}
+_NAMES: dict[int, str] = {reason: reason.name.lower().replace("_", "-") for reason in Reason}
 
 
 def wire_name_of(code: int) -> str:
@@ -44,7 +44,4 @@ def wire_name_of(code: int) -> str:
     >>> wire_name_of(1), wire_name_of(99)
     ('demand-and-supply', 'rule-99')
     """
-    try:
-        return _NAMES[Reason(code)]
-    except ValueError:
-        return f"rule-{code}"
+    return _NAMES.get(code) or f"rule-{code}"

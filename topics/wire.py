@@ -8,6 +8,7 @@ import re
 import struct
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 FRAME_BYTES = 5
@@ -119,8 +120,12 @@ def passed_on(said: Iterable[tuple[str, bytes | None]]) -> Headers:
 
 def rfc3339(at_ms: int) -> str:
     """An instant for people and CloudEvents: UTC, to the millisecond."""
-    at = datetime.fromtimestamp(at_ms // 1000, UTC).replace(microsecond=at_ms % 1000 * 1000)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
+    return f"{_to_the_second(at_ms // 1000)}.{at_ms % 1000:03d}Z"
+
+
+@lru_cache(64)
+def _to_the_second(at_s: int) -> str:
+    return f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def _ms(text: str) -> int | None:

@@ -25,7 +25,8 @@ from windows.lateness import arrived_late
 
 _log = structlog.get_logger(__name__)
 LOOKED_AT = 4
-"""Of so many records one is looked at for its partitioner, and of a large batch so many: every client is met soon."""
+"""Of so many records one is looked at for its partitioner, whatever batches they come in, and of a large batch so many:
+every client is met soon."""
 
 Check = Callable[[Columns, Joined, Int64s], tuple[Bools, list[BadRow]]]
 
@@ -60,7 +61,7 @@ class Intake:
         self._topic, self._decoder, self._check = topic, decoder, check
         self._service, self._meter = worker.service, worker.meter
         self._partitions = worker.partitions[topic.name]
-        self._mixture = PartitionerMixture()
+        self._mixture, self._passed_over = PartitionerMixture(), 0
         self._dlq = dead_letters_of(topic)
 
     def take(self, batch: Batch) -> Taken:
@@ -89,7 +90,9 @@ class Intake:
 
     def look_at_producers(self, records: Sequence[ConsumerRecord], partition: int) -> None:
         """Look at a few records of the batch: which client wrote them, and by which rule they stand here."""
-        for place in range(0, len(records), max(LOOKED_AT, len(records) // LOOKED_AT)):
+        every, first = max(LOOKED_AT, len(records) // LOOKED_AT), -self._passed_over % LOOKED_AT
+        self._passed_over = (self._passed_over + len(records)) % LOOKED_AT
+        for place in range(first, len(records), every):
             record = records[place]
             rules = partitioner_of(record.key, partition, self._partitions)
             alert = self._mixture.observe(client_of(record.headers), rules)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from aiokafka import ConsumerRecord
 
-from agents.runtime.control import decoded, look_up_schemas
+from agents.runtime.control import look_up_schemas
 from agents.runtime.worker import Worker
 from topics.arrays import Int64s
 from topics.catalogue import SURGE
@@ -28,14 +28,15 @@ class NewestTicks:
     async def among(self, records: Sequence[ConsumerRecord]) -> list[tuple[SurgeTicked, int]]:
         """Each zone's newest tick among `records`, which are of one partition in order, and its offset.
 
-        One that cannot be read leaves the place to the one before it.
+        One that cannot be read leaves the place to the one before it. Numbers stay in arrays: most ticks are replaced
+        before anybody asks for one of their cells.
         """
         await look_up_schemas(self._worker, records)
         newest = []
         for candidates in self._by_zone(records):
             for record in candidates:
                 with contextlib.suppress(Undecodable):
-                    newest.append((await decoded(self._worker, SURGE, record.value), record.offset))
+                    newest.append((self._worker.contracts.decode(SURGE, record.value, as_arrays=True), record.offset))
                     break
         return newest
 

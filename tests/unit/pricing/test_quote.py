@@ -1,5 +1,6 @@
 """The one answer to a quote request: priced, expired or refused, through one rule on tick age and policy."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,18 @@ from hypothesis import strategies as st
 from pricing.prepared_tick import PreparedTick
 from pricing.quote import REFUSALS, QuoteContext, answer, quote_id_of
 from pricing.tick import price_zone
-from tests.unit.pricing.worlds import MARKET, NOON_MS, TIMES_SQUARE, ZONE, inputs_of, policy, request_of
+from tests.unit.pricing.worlds import (
+    MARKET,
+    NOON_MS,
+    PRODUCTS,
+    TIMES_SQUARE,
+    ZONE,
+    inputs_of,
+    policy,
+    request_of,
+)
+from topics.catalogue import SURGE
+from topics.codec import ObjectCodec
 from topics.control import CellOverride
 from topics.prices import QuoteOutcome
 
@@ -46,6 +58,19 @@ def test_a_priced_quote_is_locked_explained_and_traceable():
     assert (quote.policy_offset, quote.markets_offset, quote.request_offset) == (3, 0, 9)
     assert [reason.code for reason in quote.reasons] == ["demand-and-supply"]
     assert quote.fallback == "no-model"
+
+
+def test_a_tick_read_into_arrays_makes_the_same_quotes():
+    """In every cell and for every product, all numbers plain ones."""
+    tick, codec = tick_at(150).tick, ObjectCodec(SURGE, 1)
+    tick = replace(tick, multiplier_hundredths=[*range(100, 100 + len(tick.eta_s))])
+    in_arrays = codec.decode(codec.encode(tick), as_arrays=True)
+    for cell, product in itertools.product(tick.cells, PRODUCTS):
+        lists, arrays = (
+            quoted(request_of(product=product), replace(where(PreparedTick(made, 2, 77)), cell=cell))
+            for made in (tick, in_arrays)
+        )
+        assert repr(arrays) == repr(lists)
 
 
 def test_no_tick_means_one_and_says_so():
