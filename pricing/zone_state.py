@@ -176,7 +176,7 @@ class ZoneState:
             return
         since_ms = max(self.since_ms[source], until_ms - KEPT_MS)
         self.since_ms[source] = until_ms
-        if not standing.idle.any():
+        if not np.count_nonzero(standing.idle):
             return
         for pane, stood_ms in spans(since_ms, until_ms):
             if pane not in self.idle_car_ms:
