@@ -44,11 +44,11 @@ class Trail:
         self._steps.append((reason, after))
         self.value = after
 
-    def by_position(self) -> list[list[int]]:
-        """Positions, codes, before and after of all that moved, by position and within it in the order of the rules."""
+    def by_position(self) -> NDArray[np.int64]:
+        """Positions, codes, before and after of all that moved, int64[4, m], by position, then as rules came."""
         values = np.array([self._first, *(after for _, after in self._steps)]).reshape(len(self._steps) + 1, -1)
         codes = np.array([int(reason) for reason, _ in self._steps], np.int64)
-        moved: list[list[int]] = _moves(values, codes).tolist()
+        moved: NDArray[np.int64] = _moves(values, codes)
         return moved
 
 

@@ -47,7 +47,8 @@ class TickLog:
     """Makes the ticks of one partition again; `zombies` counts those passed over.
 
     `anew` collects epochs whose worker had begun its city totals anew (see `counts`). Where a change makes every tick
-    differ from the recorded one, `known_anew` says it instead, as a run without the change found it.
+    differ from the recorded one, `known_anew` says it instead, as a run without the change found it. `as_arrays` may
+    give the numbers of own ticks as recorded ones have them.
     """
 
     archive: Archive
@@ -60,6 +61,7 @@ class TickLog:
     zombies: int = 0
     anew: set[Epoch] = field(default_factory=set)
     memories: MemoryLog | None = None
+    as_arrays: bool = False
     _epoch: Epoch = NO_EPOCH
     _begun: Epoch = NO_EPOCH
     _own: dict[int, dict[int, SurgeTicked]] = field(default_factory=dict)
@@ -102,13 +104,13 @@ class TickLog:
             if self._epoch != self._begun:
                 self._begun = self._epoch
                 return self._first_of_epoch(raw, tick)
-            return self._made(raw, tick)
+            return self._made(raw, tick, as_arrays=self.as_arrays)
         except NotHeldError as error:
             return TickAgain(raw=raw, recorded=tick, problem=str(error))
 
-    def _made(self, raw: Raw, tick: SurgeTicked) -> TickAgain:
+    def _made(self, raw: Raw, tick: SurgeTicked, *, as_arrays: bool = False) -> TickAgain:
         inputs = self._inputs(tick)
-        return TickAgain(raw=raw, recorded=tick, own=price_zone(inputs), inputs=inputs)
+        return TickAgain(raw=raw, recorded=tick, own=price_zone(inputs, as_arrays=as_arrays), inputs=inputs)
 
     def _first_of_epoch(self, raw: Raw, tick: SurgeTicked) -> TickAgain:
         """The tick by the city totals that its worker had: those before, or those begun anew."""

@@ -101,7 +101,7 @@ def test_a_trail_notes_only_what_moved_in_order():
     trail = guardrails.Trail(np.array([[100, 100]]))
     trail.take(Reason.DEMAND_AND_SUPPLY, np.array([[150, 100]]))
     trail.take(Reason.RATE_LIMIT, np.array([[110, 90]]))
-    assert trail.by_position() == [[0, 0, 1], [1, 6, 6], [100, 150, 100], [150, 110, 90]]
+    assert trail.by_position().tolist() == [[0, 0, 1], [1, 6, 6], [100, 150, 100], [150, 110, 90]]
 
 
 @given(arrays(np.int64, (20, 2), elements=st.integers(50, 500)))
