@@ -5,16 +5,21 @@ Ticks go through here when they are made, and again when a policy is tried on ti
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pricing import guardrails
+from pricing.guard_loops import guarded, rounded
 from pricing.guardrails import Hundredths, Trail
-from pricing.policy import Policy
+from pricing.policy import UNMOVED, Policy
 from pricing.priced_zone import PricedZone
 from pricing.reasons import Reason
-from pricing.rounding import NEVER_UP, draws, rounded_to_tenths
+from pricing.rounding import TENTH, draws
+
+NO_CAP = 1 << 40
+"""Above every multiplier."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,15 +44,46 @@ def guard(
 
     `previous` are the smooth multipliers of the tick before, made at `then_ms`, and `shown` what they were rounded to;
     `unsure` says why none may rise. Riders who asked since may have been told less, since quotes step down with the age
-    of their tick: that is what counts.
+    of their tick: that is what counts. Where the data is unsure, rounding is down and to no more than quotes say now:
+    neither a new five-minute draw nor a quote that stepped down from the lower tenth may raise a price.
     """
+    rules, bounds = zone.policy.rules, (zone.floor, zone.cap)
     fallen = zone.policy.fallen_by_age(now_ms - then_ms)
-    told = guardrails.stepped_down(previous, fallen)
-    _hold_in_time(trail, zone.policy, told, then_ms=then_ms, now_ms=now_ms, fallen=fallen, unsure=unsure)
-    _bound(trail, zone)
-    smooth = trail.value
-    quoted = guardrails.stepped_down(shown, fallen) if unsure else None
-    return Guarded(smooth=smooth, chance=_round(trail, zone, now_ms=now_ms, at_most=quoted))
+    highest = NO_CAP if zone.emergency_cap is None else zone.emergency_cap
+    reasons, codes = _rules_in_force(tuple(unsure), has_cap=zone.emergency_cap is not None, is_frozen=rules.freeze)
+    limits = (
+        fallen,
+        guardrails.rise_stride(rules.max_rise_hundredths_per_min, then_ms, now_ms),
+        max(0, guardrails.stride(rules.max_fall_hundredths_per_min, then_ms, now_ms) - fallen),
+        rules.hysteresis_hundredths,
+        highest,
+        rules.max_step_between_neighbours_hundredths,
+    )
+    multipliers = trail.value, previous, zone.overrides
+    values = guarded(codes, multipliers, bounds, zone.by_hand, zone.adjacent, limits, UNMOVED)
+    for reason, after in zip(reasons, values, strict=True):
+        trail.take(reason, after)
+    # What is frozen is set by hand everywhere.
+    by_hand = np.ones_like(zone.by_hand) if rules.freeze else zone.by_hand
+    drawn = draws(rules.rounding_salt, zone.cells, zone.market.product_ids, now_ms)
+    unsure_limits = fallen, highest, bool(unsure)
+    last, chance = rounded(trail.value, drawn, shown, bounds, by_hand, unsure_limits, UNMOVED, TENTH)
+    trail.take(Reason.ROUNDING, last)
+    return Guarded(smooth=values[-1], chance=chance)
+
+
+@lru_cache(64)
+def _rules_in_force(
+    unsure: tuple[Reason, ...], *, has_cap: bool, is_frozen: bool
+) -> tuple[tuple[Reason, ...], NDArray[np.int64]]:
+    """The rules before rounding, in order, and their codes; of stale data nothing else says how a price may move.
+
+    In time all are measured from what riders were told. Of one multiplier `pricing.standing_orders` says the same.
+    """
+    in_time = unsure if Reason.STALE_DATA in unsure else (*unsure, Reason.HYSTERESIS, Reason.RATE_LIMIT)
+    orders = [Reason.EMERGENCY_CAP] * has_cap + [Reason.FREEZE] * is_frozen
+    reasons = (*in_time, Reason.NEIGHBOUR_STEP, Reason.JURISDICTION_BOUNDS, *orders, Reason.OVERRIDE)
+    return reasons, np.array(reasons, np.int64)
 
 
 def unsure_because(*, complete: bool, warmed_up: bool, data_age_ms: int, policy: Policy) -> list[Reason]:
@@ -60,58 +96,3 @@ def unsure_because(*, complete: bool, warmed_up: bool, data_age_ms: int, policy:
     if data_age_ms > policy.rules.stale_hold_ms:
         reasons.append(Reason.STALE_DATA)
     return reasons
-
-
-def _hold_in_time(
-    trail: Trail,
-    policy: Policy,
-    previous: Hundredths,
-    *,
-    then_ms: int,
-    now_ms: int,
-    fallen: int,
-    unsure: Sequence[Reason],
-) -> None:
-    """Unsure data, hysteresis and rate limit, all measured from what riders were told, which has `fallen` already."""
-    rules = policy.rules
-    rise = guardrails.rise_stride(rules.max_rise_hundredths_per_min, then_ms, now_ms)
-    fall = max(0, guardrails.stride(rules.max_fall_hundredths_per_min, then_ms, now_ms) - fallen)
-    for reason in unsure:
-        if reason is Reason.STALE_DATA:
-            trail.take(reason, guardrails.stepped_down(previous, fall))
-            return
-        trail.take(reason, guardrails.never_raised(trail.value, previous))
-    trail.take(Reason.HYSTERESIS, guardrails.steadied(trail.value, previous, rules.hysteresis_hundredths))
-    trail.take(Reason.RATE_LIMIT, guardrails.rate_limited(trail.value, previous, rise=rise, fall=fall))
-
-
-def _bound(trail: Trail, zone: PricedZone) -> None:
-    """Limits in space, bounds, and what is set by hand; `pricing.standing_orders` says the same of one multiplier."""
-    rules = zone.policy.rules
-    step = rules.max_step_between_neighbours_hundredths
-    trail.take(Reason.NEIGHBOUR_STEP, guardrails.stepped_in_space(trail.value, zone.adjacent, zone.by_hand, step))
-    trail.take(Reason.JURISDICTION_BOUNDS, guardrails.bounded(trail.value, zone.floor, zone.cap))
-    if zone.emergency_cap is not None:
-        trail.take(Reason.EMERGENCY_CAP, np.minimum(trail.value, zone.emergency_cap))
-    if rules.freeze:
-        trail.take(Reason.FREEZE, guardrails.frozen(trail.value, zone.cap, zone.emergency_cap))
-    trail.take(Reason.OVERRIDE, np.where(zone.by_hand, zone.overrides, trail.value))
-
-
-def _round(trail: Trail, zone: PricedZone, *, now_ms: int, at_most: Hundredths | None) -> NDArray[np.int64]:
-    """Round to tenths what no hand has set, within bounds again; return the chance of each outcome, hundredths.
-
-    Where the data is unsure, always down and to no more than `at_most`, what quotes say now: neither a new five-minute
-    draw nor a quote that stepped down from the lower tenth may raise a price. None where the data is sure.
-    """
-    rules = zone.policy.rules
-    by_hand = np.ones_like(trail.value, np.bool_) if rules.freeze else zone.by_hand
-    drawn = draws(rules.rounding_salt, zone.cells, zone.market.product_ids, now_ms)
-    if at_most is not None:
-        drawn = np.full_like(drawn, NEVER_UP)
-    rounded, chance = rounded_to_tenths(trail.value, drawn)
-    if at_most is not None:
-        rounded = np.minimum(rounded, at_most)
-    inside = guardrails.within(rounded, zone.floor, zone.cap, zone.emergency_cap)
-    trail.take(Reason.ROUNDING, np.where(by_hand, trail.value, inside))
-    return np.where(by_hand | (at_most is not None), 100, chance)

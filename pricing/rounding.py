@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 ROUNDING_BUCKET_MS = 300_000
 TENTH = 10
-NEVER_UP = TENTH - 1  # a draw that rounds every multiplier down
 _MASK = (1 << 64) - 1
 
 
@@ -56,20 +55,3 @@ def _drawn(salt: str, cells: bytes, products: tuple[str, ...], bucket: int) -> N
     mixed = mixed ^ (mixed >> np.uint64(31))
     drawn: NDArray[np.int64] = (mixed >> np.uint64(32)).astype(np.int64) % TENTH
     return drawn
-
-
-def rounded_to_tenths(
-    hundredths: NDArray[np.int64], drawn: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Each multiplier rounded to a tenth by its draw, and the probability in hundredths that it came out so.
-
-    137 rounds up for draws 0–6, hence with probability 0.70, and down for 7–9.
-
-    >>> [part.tolist() for part in rounded_to_tenths(np.array([137, 137, 120]), np.array([6, 7, 0]))]
-    [[140, 130, 120], [70, 30, 100]]
-    """
-    over = hundredths % TENTH
-    up = drawn < over
-    rounded = hundredths - over + TENTH * up
-    chance = np.where(over == 0, 100, np.where(up, TENTH * over, 100 - TENTH * over))
-    return rounded, chance

@@ -162,35 +162,33 @@ def rider_counts(record: DemandCellsCounted) -> PaneCounts:
 
 def _of_rows(
     zone: int, cells: Sequence[int], each: Columns, by_product: Columns, products: int
-) -> tuple[Counts, Counts, Counts]:
-    """Rows int64[m] of `cells` that the zone's layout has, and their counts: `each` [a, m], `by_product` [b, m, P].
+) -> tuple[Counts, list[Counts], list[Counts]]:
+    """Rows int64[m] of `cells` that the zone's layout has, and their counts: `each` [m], `by_product` [m, P].
 
-    Raises ValueError if there are not as many counts as cells, and cells times products.
+    Most records are of such cells only, and lend their own arrays. Raises ValueError if there are not as many counts as
+    cells, and cells times products.
     """
-    by_cell, ascending = _by_cell(zone)
-    wanted, rows = np.asarray(cells, np.int64), len(cells)
-    columns = np.empty((1 + len(each), rows), np.int64)
-    for place, column in enumerate(each, start=1):
-        columns[place] = matrix(column, 1, rows)
-    counts = np.empty((len(by_product), rows, products), np.int64)
-    for place, column in enumerate(by_product):
-        counts[place] = matrix(column, rows, products)
-    kept = _pick(ascending, by_cell, wanted, columns, counts)
-    return columns[0, :kept], columns[1:, :kept], counts[:, :kept]
+    wanted = np.asarray(cells, np.int64)
+    rows = wanted.size
+    columns = [matrix(column, 1, rows)[0] for column in each]
+    counts = [matrix(column, rows, products) for column in by_product]
+    at, kept = _found(*_by_cell(zone), wanted)
+    if kept.size == rows:
+        return at, columns, counts
+    return at, [column[kept] for column in columns], [column[kept] for column in counts]
 
 
 @njit(cache=True, nogil=True)
-def _pick(ascending, by_cell, wanted, columns, counts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Keep what is about cells the layout has, in place, `columns` under the rows; numpy took twelve calls for it."""
-    kept = 0
+def _found(by_cell, ascending, wanted):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Rows of the cells that the layout has, and their places in `wanted`, int64[m] each."""
+    at, kept = np.empty((2, wanted.size), np.int64)
+    found = 0
     for place in range(wanted.size):
-        found = np.searchsorted(ascending, wanted[place])
-        if found < ascending.size and ascending[found] == wanted[place]:
-            columns[0, kept] = by_cell[found]
-            columns[1:, kept] = columns[1:, place]
-            counts[:, kept] = counts[:, place]
-            kept += 1
-    return kept
+        near = np.searchsorted(ascending, wanted[place])
+        if near < ascending.size and ascending[near] == wanted[place]:
+            at[found], kept[found] = by_cell[near], place
+            found += 1
+    return at[:found], kept[:found]
 
 
 @lru_cache(4096)

@@ -59,8 +59,8 @@ class ZoneState:
 
     `cars`, `held_cars` and `since_ms` are by source partition: what stands, what waits for its snapshot, and up to when
     what stands is in the panes. `idle_car_ms` is pane start → int64[n], car-milliseconds. `changed_panes` are those no
-    row of their own holds as they are, `saved_panes` those that have one (see `zone_rows`), `unread_panes` those that
-    `windows_of_zone` has not read.
+    row of their own holds as they are, `saved_panes` those that have one (see `zone_rows`), `unread_panes` those whose
+    demand `windows_of_zone` has not read.
     """
 
     zone: int
@@ -176,13 +176,13 @@ class ZoneState:
             return
         since_ms = max(self.since_ms[source], until_ms - KEPT_MS)
         self.since_ms[source] = until_ms
-        if not standing.idle.any():
+        if not np.count_nonzero(standing.idle):
             return
         for pane, stood_ms in spans(since_ms, until_ms):
             if pane not in self.idle_car_ms:
                 self.idle_car_ms[pane] = np.zeros(self.layout.cells.size, np.int64)
             add_stood(self.idle_car_ms[pane], standing.at, standing.idle, stood_ms)
-            self._touch(pane)
+            self.changed_panes.add(pane)
 
     def _supply_changed(self, now_ms: int, offset: int) -> None:
         before_ms, self.latest_ms = self.latest_ms, max(self.latest_ms, now_ms)
@@ -193,10 +193,6 @@ class ZoneState:
         self.supply_offset, self.changed = offset, True
 
     def _demand_changed(self, panes: set[int], offset: int) -> None:
-        for pane in panes:
-            self._touch(pane)
+        self.changed_panes |= panes
+        self.unread_panes |= panes
         self.demand_offset, self.changed = offset, True
-
-    def _touch(self, pane: int) -> None:
-        self.changed_panes.add(pane)
-        self.unread_panes.add(pane)

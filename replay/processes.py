@@ -1,5 +1,6 @@
 """Partitions shared out over processes: results in order, few at a time, and no wait for a process that is gone."""
 
+import gc
 import multiprocessing
 import signal
 from collections import deque
@@ -12,6 +13,8 @@ from typing import Any
 
 AHEAD = 4
 """Tasks given out beyond one a process, so that none waits while the first of them takes longest."""
+COLLECT_AFTER = (20_000, 20, 50)
+"""As in services: there are no cycles to find here, and looking for them took a fortieth of a replay."""
 
 
 class ProcessLostError(Exception):
@@ -28,7 +31,7 @@ def mapping(processes: int, partitions: int) -> Iterator[Callable[[Callable[[Any
     if workers < 2:
         yield map
         return
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _leave_interrupts)
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin)
     try:
         yield partial(_in_order, pool, workers + AHEAD)
     except BaseException as error:
@@ -43,9 +46,10 @@ def mapping(processes: int, partitions: int) -> Iterator[Callable[[Callable[[Any
         pool.shutdown(cancel_futures=True)
 
 
-def _leave_interrupts() -> None:
-    """Leave Ctrl-C, which reaches every process at a terminal, to the one that started this."""
+def _begin() -> None:
+    """Leave Ctrl-C, which reaches every process at a terminal, to the one that started this; look for cycles seldom."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 def _in_order(pool: ProcessPoolExecutor, most: int, do: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[Any]:

@@ -123,6 +123,7 @@ def _zone_partition(task: tuple[Order, int]) -> tuple[int, list[TopicVerdict], f
     known = None if order.known_anew is None else order.known_anew.get(number, frozenset())
     log = TickLog(archive, contracts, control, number, counts, zones=frozenset(archive.about.zones), known_anew=known)
     log.memories = MemoryLog(archive, contracts, control, number, counts) if order.is_compared else None
+    log.as_arrays = True
     ticks, memories = Judge(SURGE.name, number), Judge(FORECAST_STATE.name, number)
     with (
         OutputLog(order.outputs, SURGE.name, number) as ticked,

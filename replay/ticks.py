@@ -49,7 +49,8 @@ class TickLog:
     """Makes the ticks of one partition again; `zombies` counts those passed over.
 
     `anew` collects epochs whose worker had begun its city totals anew (see `counts`). Where a change makes every tick
-    differ from the recorded one, `known_anew` says it instead, as a run without the change found it.
+    differ from the recorded one, `known_anew` says it instead, as a run without the change found it. `as_arrays` may
+    give the numbers of own ticks as recorded ones have them.
     """
 
     archive: Archive
@@ -62,6 +63,7 @@ class TickLog:
     zombies: int = 0
     anew: set[Epoch] = field(default_factory=set)
     memories: MemoryLog | None = None
+    as_arrays: bool = False
     _epoch: Epoch = NO_EPOCH
     _begun: Epoch = NO_EPOCH
     _own: dict[int, dict[int, SurgeTicked]] = field(default_factory=dict)
@@ -105,13 +107,13 @@ class TickLog:
                 first = self._first_of_epoch(raw, tick)
                 self._begun = self._epoch  # only now: one that names what is not held shows nothing
                 return first
-            return self._made(raw, tick)
+            return self._made(raw, tick, as_arrays=self.as_arrays)
         except NotHeldError as error:
             return TickAgain(raw=raw, recorded=tick, problem=str(error), is_older=error.is_older)
 
-    def _made(self, raw: Raw, tick: SurgeTicked) -> TickAgain:
+    def _made(self, raw: Raw, tick: SurgeTicked, *, as_arrays: bool = False) -> TickAgain:
         inputs = self._inputs(tick)
-        return TickAgain(raw=raw, recorded=tick, own=price_zone(inputs), inputs=inputs)
+        return TickAgain(raw=raw, recorded=tick, own=price_zone(inputs, as_arrays=as_arrays), inputs=inputs)
 
     def _first_of_epoch(self, raw: Raw, tick: SurgeTicked) -> TickAgain:
         """The tick by the city totals that its worker had: those before, or those begun anew."""

@@ -112,7 +112,7 @@ class NumberLists:
         return found
 
     def write(self, said: dict[str, Any]) -> bytes:
-        """The record as bytes, for numbers of 64 bits whatever their type.
+        """The record as bytes, for numbers of 64 bits whatever their type, in lists or in int64 arrays.
 
         Raises TypeError, ValueError or OverflowError if a value is not of its field's type.
         """
@@ -120,9 +120,9 @@ class NumberLists:
         for name, kind, symbols, schema in self._fields:
             value = said[name]
             if kind == ARRAY:
-                if value:
+                if len(value):
                     numbers.append(len(value))
-                    numbers.fromlist(value)
+                    _extend(numbers, value)
                 numbers.append(0)
             elif kind == ENUM:
                 numbers.append(symbols.index(value))
@@ -132,6 +132,13 @@ class NumberLists:
                 parts.append(_text(value) if kind == STRING else self._write_apart(name, value, schema))
                 cuts.append(len(numbers))
         return _joined(numbers, parts, cuts)
+
+
+def _extend(numbers: "array[int]", value: "list[int] | Int64s") -> None:
+    if isinstance(value, np.ndarray):
+        numbers.frombytes(np.ascontiguousarray(value, np.int64).tobytes())
+    else:
+        numbers.fromlist(value)
 
 
 def _kind(layout: Layout, node: int) -> int:

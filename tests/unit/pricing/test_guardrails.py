@@ -4,18 +4,22 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pricing import guardrails
+from pricing.guarded import guard
 from pricing.priced_zone import priced_zone
 from pricing.reasons import Reason
-from pricing.rounding import draws, rounded_to_tenths
-from tests.unit.pricing.worlds import MARKET, ZONE, policy
+from pricing.rounding import draws
+from tests.unit.pricing import plain_guard
+from tests.unit.pricing.worlds import MARKET, NOON_MS, TIMES_SQUARE, ZONE, policy
+from topics.control import CellOverride, JurisdictionCap
 
 MULTIPLIERS = arrays(np.int64, (6, 2), elements=st.integers(80, 400))
 NOT = st.just(False)
+NYC = MARKET.jurisdiction_of[TIMES_SQUARE]
 
 
 @given(st.integers(1, 200), st.lists(st.integers(1, 9_000), min_size=1, max_size=60), st.integers(0, 10**12))
@@ -35,14 +39,14 @@ def test_a_long_pause_is_worth_a_minute_upwards_only():
 @given(MULTIPLIERS, MULTIPLIERS)
 def test_unsure_data_never_raises(wanted, previous):
     """Neither missing nor stale data leaves any multiplier above the previous one."""
-    assert (guardrails.never_raised(wanted, previous) <= previous).all()
-    assert (guardrails.stepped_down(previous, 7) <= previous).all()
+    assert (plain_guard.never_raised(wanted, previous) <= previous).all()
+    assert (plain_guard.stepped_down(previous, 7) <= previous).all()
 
 
 @given(MULTIPLIERS, MULTIPLIERS, st.integers(0, 50), st.integers(0, 50))
 def test_the_rate_limit_bounds_both_ways(wanted, previous, rise, fall):
     """A multiplier moves towards the wanted one, and by no more than the limit."""
-    moved = guardrails.rate_limited(wanted, previous, rise=rise, fall=fall)
+    moved = plain_guard.rate_limited(wanted, previous, rise=rise, fall=fall)
     assert ((moved - previous <= rise) & (previous - moved <= fall)).all()
     assert (np.abs(wanted - moved) <= np.abs(wanted - previous)).all()
 
@@ -53,7 +57,7 @@ def test_the_rate_limit_bounds_both_ways(wanted, previous, rise, fall):
 def test_neighbours_differ_by_at_most_the_step(wanted, step, by_hand):
     """No multiplier ends more than the step above a neighbour's unless a hand has set one of them; none is raised."""
     adjacent = priced_zone(ZONE, MARKET, policy()).adjacent
-    stepped = guardrails.stepped_in_space(wanted, adjacent, by_hand, step)
+    stepped = plain_guard.stepped_in_space(wanted, adjacent, by_hand, step)
     around = np.concatenate([np.where(by_hand, 10**6, stepped), np.full((1, 2), 10**6)])[adjacent]
     assert (by_hand[:, None] | (stepped[:, None] <= around + step)).all()
     assert (stepped[by_hand] == wanted[by_hand]).all()
@@ -62,14 +66,14 @@ def test_neighbours_differ_by_at_most_the_step(wanted, step, by_hand):
 
 def test_small_changes_wait_but_the_way_home_is_free():
     """A change below the hysteresis is not made, except to 1.00."""
-    steadied = guardrails.steadied(np.array([103, 100, 110]), np.array([101, 102, 101]), 5)
+    steadied = plain_guard.steadied(np.array([103, 100, 110]), np.array([101, 102, 101]), 5)
     assert steadied.tolist() == [101, 100, 110]
 
 
 @given(arrays(np.int64, 30, elements=st.integers(50, 150)), st.integers(0, 20))
 def test_more_wanted_is_never_steadied_to_less(previous, hysteresis):
     """Around 1.00 too, where a price may pass from a surcharge to a discount."""
-    steadied = [guardrails.steadied(np.full(30, wanted), previous, hysteresis) for wanted in range(45, 156)]
+    steadied = [plain_guard.steadied(np.full(30, wanted), previous, hysteresis) for wanted in range(45, 156)]
     assert (np.diff(steadied, axis=0) >= 0).all()
 
 
@@ -86,14 +90,14 @@ def test_more_wanted_is_never_steadied_to_less(previous, hysteresis):
 def test_a_small_change_across_one_ends_at_one(previous, made):
     """Where the wanted multiplier stands beyond 1.00, the small change is made up to there."""
     wanted = np.arange(97, 104)
-    assert guardrails.steadied(wanted, np.full(7, previous), 3).tolist() == made
+    assert plain_guard.steadied(wanted, np.full(7, previous), 3).tolist() == made
 
 
 @given(arrays(np.int64, 30, elements=st.integers(100, 150)), arrays(np.int64, 30, elements=st.integers(100, 150)))
 def test_from_one_upwards_only_one_itself_is_reached_by_a_small_change(wanted, previous):
     """Where the floor is 1.00 nothing stands on its other side."""
     small = (np.abs(wanted - previous) < 5) & (wanted != 100)
-    assert guardrails.steadied(wanted, previous, 5).tolist() == np.where(small, previous, wanted).tolist()
+    assert plain_guard.steadied(wanted, previous, 5).tolist() == np.where(small, previous, wanted).tolist()
 
 
 def test_a_trail_notes_only_what_moved_in_order():
@@ -101,13 +105,42 @@ def test_a_trail_notes_only_what_moved_in_order():
     trail = guardrails.Trail(np.array([[100, 100]]))
     trail.take(Reason.DEMAND_AND_SUPPLY, np.array([[150, 100]]))
     trail.take(Reason.RATE_LIMIT, np.array([[110, 90]]))
-    assert trail.by_position() == [[0, 0, 1], [1, 6, 6], [100, 150, 100], [150, 110, 90]]
+    assert trail.by_position().tolist() == [[0, 0, 1], [1, 6, 6], [100, 150, 100], [150, 110, 90]]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 2**32),
+    st.fixed_dictionaries(
+        {"hysteresis_hundredths": st.integers(0, 30), "max_step_between_neighbours_hundredths": st.integers(0, 60)},
+        optional={
+            "emergency_cap_hundredths": st.integers(60, 250),
+            "freeze": st.booleans(),
+            "caps": st.just([JurisdictionCap(jurisdiction=NYC, floor_hundredths=90, cap_hundredths=180)]),
+            "overrides": st.just([CellOverride(cell=TIMES_SQUARE, product="", multiplier_hundredths=170)]),
+        },
+    ),
+    st.lists(st.sampled_from([Reason.MISSING_DATA, Reason.WARMING_UP, Reason.STALE_DATA]), unique=True).map(sorted),
+    st.integers(-30_000, 90_000),
+)
+def test_all_rules_in_one_pass_are_the_rules_one_after_the_other(seed, ruled, unsure, age_ms):
+    """Values, chances and what every rule changed, whatever is in force and however old the tick before is."""
+    zone, random = priced_zone(ZONE, MARKET, policy(**ruled)), np.random.default_rng(seed)
+    wanted, previous, shown = random.integers(60, 400, (3, zone.cells.size, len(MARKET.products)))
+    trail, plain = guardrails.Trail(wanted), guardrails.Trail(wanted)
+    between = {"then_ms": NOON_MS, "now_ms": NOON_MS + age_ms}
+    found = guard(trail, zone, previous=previous, shown=shown, unsure=unsure, **between)
+    smooth, chance = plain_guard.plain_guard(plain, zone, previous=previous, shown=shown, unsure=unsure, **between)
+    assert (found.smooth == smooth).all()
+    assert (found.chance == chance).all()
+    assert (trail.value == plain.value).all()
+    assert trail.by_position().tolist() == plain.by_position().tolist()
 
 
 @given(arrays(np.int64, (20, 2), elements=st.integers(50, 500)))
 def test_rounding_keeps_the_mean(hundredths):
     """Over all ten draws the rounded multipliers average to the multiplier, and the chance says how often each came."""
-    outcomes = [rounded_to_tenths(hundredths, np.full_like(hundredths, draw)) for draw in range(10)]
+    outcomes = [plain_guard.rounded_to_tenths(hundredths, np.full_like(hundredths, draw)) for draw in range(10)]
     assert (sum(rounded for rounded, _ in outcomes) == 10 * hundredths).all()
     for rounded, chance in outcomes:
         assert (sum((other == rounded).astype(int) for other, _ in outcomes) * 10 == chance).all()

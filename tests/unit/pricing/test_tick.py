@@ -13,6 +13,8 @@ from pricing.quoted_multiplier import quoted_multiplier
 from pricing.reasons import Reason
 from pricing.tick import price_zone
 from tests.unit.pricing.worlds import MARKET, NOON_MS, PRODUCTS, TIMES_SQUARE, ZONE, city_of, inputs_of, policy, view_of
+from topics.catalogue import SURGE
+from topics.codec import ObjectCodec
 from topics.control import CellOverride, JurisdictionCap
 
 BUSY = {"requests_per_min": 1.5, "idle": 1.0}
@@ -221,6 +223,16 @@ def test_the_emergency_cap_binds_at_once():
 def test_equal_inputs_give_equal_ticks():
     """A tick is a pure function: twice the same inputs, twice the same record."""
     assert price_zone(busy()) == price_zone(busy())
+
+
+def test_numbers_in_arrays_are_those_in_lists():
+    """Whatever form a tick has its numbers in, it is published as the same bytes, and the next one follows it alike."""
+    lists, arrays = price_zone(busy()), price_zone(busy(), as_arrays=True)
+    codec = ObjectCodec(SURGE, 1)
+    assert isinstance(arrays.cells, np.ndarray)
+    assert codec.encode(arrays) == codec.encode(lists)
+    later = [price_zone(busy(NOON_MS + 2_000, previous=previous)) for previous in (lists, arrays)]
+    assert later[0] == later[1]
 
 
 def test_every_move_of_a_price_has_its_reason():

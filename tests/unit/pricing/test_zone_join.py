@@ -246,3 +246,11 @@ def test_nothing_heard_is_not_complete():
     assert not TopicProgress().is_complete(5)
     assert TopicProgress().data_age_ms(5) == 5
     assert dirty_rows(PartitionState(0), START_MS) == []
+
+
+def test_cars_alone_leave_no_pane_to_read_anew():
+    """Cars that stood change what a pane has of them, not who asked in it."""
+    log = [supply(COMPLETE), supply(idle={CELL: 4}), supply(offset=1, now_ms=START_MS + 15_000, idle={CELL: 2})]
+    state = joined(log, [demand(COMPLETE), demand(pane=START_MS + PANE_MS, asked={CELL: 1})])
+    assert state.zone(ZONE).changed_panes >= {START_MS, START_MS + PANE_MS}
+    assert state.zone(ZONE).unread_panes == {START_MS + PANE_MS}

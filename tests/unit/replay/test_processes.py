@@ -1,11 +1,12 @@
 """Partitions are run in processes: in order, few at a time, and none is waited for that is gone."""
 
+import gc
 import os
 import signal
 
 import pytest
 
-from replay.processes import AHEAD, ProcessLostError, mapping
+from replay.processes import AHEAD, COLLECT_AFTER, ProcessLostError, mapping
 
 
 def squared(number):
@@ -16,6 +17,11 @@ def squared(number):
 def ignores_interrupts(_number):
     """Whether Ctrl-C does nothing here."""
     return signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def collects_after(_number):
+    """How seldom cycles are looked for here."""
+    return gc.get_threshold()
 
 
 def killed(number):
@@ -47,6 +53,7 @@ def test_results_are_in_order_and_few_tasks_are_given_out_at_a_time():
         assert len(taken) <= 2 + AHEAD
         assert list(results) == [number * number for number in range(1, 20)]
         assert all(mapped(ignores_interrupts, [1, 2]))
+        assert set(mapped(collects_after, [1, 2])) == {COLLECT_AFTER}
 
 
 def test_a_killed_process_ends_the_run_in_a_sentence():
