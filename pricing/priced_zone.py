@@ -53,7 +53,8 @@ def priced_zone(zone: int, market: Market, policy: Policy) -> PricedZone:
     cells = layout.home_cells[rows]
     jurisdictions = [market.jurisdiction_of[cell] for cell in cells.tolist()]
     bounds = [policy.bounds.get(name, (100, 100)) for name in jurisdictions]
-    floor, cap = np.array(bounds, np.int64).reshape(-1, 2, 1).transpose(1, 0, 2)
+    # Copied: of arrays with gaps compiled loops would be compiled once more, and a tick would wait for it.
+    floor, cap = np.array(bounds, np.int64).reshape(-1, 2, 1).transpose(1, 0, 2).copy()
     set_to = [[policy.override_of(cell, product) or 0 for product in market.product_ids] for cell in cells.tolist()]
     overrides = np.array(set_to, np.int64).reshape(rows.size, len(market.products))
     return PricedZone(

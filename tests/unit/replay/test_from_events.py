@@ -180,12 +180,12 @@ def made_quotes(file, place):
 
 def test_one_line_of_a_guardrail_names_exactly_the_quotes_above_it(tmp_path, capsys, city):
     """A cap of 1.3 on what is quoted changes the quotes recorded above 1.3, counted here without the project."""
-    line = "hundredths=tick.tick.multiplier_hundredths[position]"
+    line = "hundredths=int(said.multiplier_hundredths[position])"
     code = checkout(
         tmp_path / "other",
         "pricing/quoted_multiplier.py",
         line,
-        "hundredths=min(130, tick.tick.multiplier_hundredths[position])",
+        "hundredths=min(130, int(said.multiplier_hundredths[position]))",
     )
     said = said_by_diff(capsys, city, code)
     above = {name for name, quote in recorded_quotes(city).items() if quote["multiplier_hundredths"] > 130}
