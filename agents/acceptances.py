@@ -4,7 +4,7 @@
                             ╰──> rider ──> RIDE_EVENTS ─────┴──> decision
                                            may come first: it waits
 
-The rule is pricing.bookings; nothing is decided here.
+The rule is pricing.quotes.bookings; nothing is decided here.
 """
 
 import asyncio

@@ -14,7 +14,7 @@ from aiokafka import ConsumerRecord
 
 from agents.runtime.control import look_up_schemas
 from agents.runtime.worker import Worker
-from pricing.city_totals import CityTotals, counts_of
+from pricing.zones.city_totals import CityTotals, counts_of
 from topics.arrays import Bools, Int64s
 from topics.catalogue import CITY_DEMAND
 from topics.columns import Columns

@@ -7,7 +7,8 @@ Writes  SURGE            one tick per zone, at most every 250 ms, at least every
         FORECAST_STATE   one memory per zone every ten minutes
 Keeps   panes            a Faust table: the joined state of each zone, applied offsets included
 
-Nothing is decided here: the join is pricing.zone_join, the tick pricing.tick, the pace pricing.schedule.
+Nothing is decided here: the join is pricing.zones.zone_join, the tick pricing.surge.tick, the pace
+pricing.zones.schedule.
 """
 
 import asyncio
@@ -29,13 +30,13 @@ from agents.runtime.newest_ticks import NewestTicks
 from agents.runtime.publisher import Record
 from agents.runtime.rewind import Span
 from agents.runtime.worker import Worker, now_ms, on_batches, report_telemetry
-from pricing.markets import MarketBook
-from pricing.models import ModelBook
-from pricing.policy import PolicyBook
-from pricing.reasons import Reason
-from pricing.warm_up import prepare
-from pricing.zone_rows import dirty_rows, keep_only, restore
-from pricing.zone_state import KEPT_MS
+from pricing.models.model_choice import ModelBook
+from pricing.rules.markets import MarketBook
+from pricing.rules.policy import PolicyBook
+from pricing.rules.reasons import Reason
+from pricing.surge.warm_up import prepare
+from pricing.zones.zone_rows import dirty_rows, keep_only, restore
+from pricing.zones.zone_state import KEPT_MS
 from topics.catalogue import (
     CITY_DEMAND,
     DEMAND_CELLS,
@@ -83,7 +84,7 @@ class Pricing:
             key_type=bytes,
             value_type=bytes,
             partitions=worker.partitions[SUPPLY_CELLS.name],
-            help="joined state of each zone, see pricing.zone_rows",
+            help="joined state of each zone, see pricing.zones.zone_rows",
             extra_topic_configs=KEPT_SHORT,
         )
         self._back = self._reader("back", self._hear_back)

@@ -8,19 +8,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from agents.runtime.partitioning import partition_of
-from pricing.city_totals import CityTotals
-from pricing.markets import Market, MarketBook
-from pricing.memory import RecordSums, due_memory
-from pricing.model_coverage import usable_in
-from pricing.models import ModelBook
-from pricing.policy import PolicyBook
-from pricing.schedule import Due, due_zones, first_due
-from pricing.tick import TickInputs, price_zone
-from pricing.tick_inputs import PricedBy, ZoneCounts, memory_of, tick_inputs
-from pricing.windows_of_zone import WindowsOfZone
-from pricing.zone_join import PartitionState, apply_demand, apply_supply
-from pricing.zone_state import ZoneState
-from pricing.zone_view import layout_of
+from pricing.models.memory import RecordSums, due_memory
+from pricing.models.model_choice import ModelBook
+from pricing.models.model_coverage import usable_in
+from pricing.rules.markets import Market, MarketBook
+from pricing.rules.policy import PolicyBook
+from pricing.surge.tick import TickInputs, price_zone
+from pricing.surge.tick_inputs import PricedBy, ZoneCounts, memory_of, tick_inputs
+from pricing.zones.city_totals import CityTotals
+from pricing.zones.schedule import Due, due_zones, first_due
+from pricing.zones.windows_of_zone import WindowsOfZone
+from pricing.zones.zone_join import PartitionState, apply_demand, apply_supply
+from pricing.zones.zone_state import ZoneState
+from pricing.zones.zone_view import layout_of
 from topics.control import ForecastStateKept
 from topics.counts import CityDemandCounted, DemandCellsCounted, SupplyCellsCounted
 from topics.prices import SurgeTicked

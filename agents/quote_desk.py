@@ -12,14 +12,14 @@ from typing import NamedTuple
 import numpy as np
 
 from agents.runtime.broadcast import LastMs
-from pricing.bookings import judge
-from pricing.markets import MarketBook
-from pricing.policy import PolicyBook
-from pricing.policy_rules import RANGES
-from pricing.prepared_tick import PreparedTick
-from pricing.quote import QuoteContext, answer, quote_id_of
-from pricing.quote_memory import QuoteMemory, reach_ms
-from pricing.quote_offers import AnswerValue, Asked, Offer, RoutingEngine, answer_values, offer_of, request_at
+from pricing.quotes.bookings import judge
+from pricing.quotes.prepared_tick import PreparedTick
+from pricing.quotes.quote import QuoteContext, answer, quote_id_of
+from pricing.quotes.quote_memory import QuoteMemory, reach_ms
+from pricing.quotes.quote_offers import AnswerValue, Asked, Offer, RoutingEngine, answer_values, offer_of, request_at
+from pricing.rules.markets import MarketBook
+from pricing.rules.policy import PolicyBook
+from pricing.rules.policy_rules import RANGES
 from topics.arrays import Int64s
 from topics.columns import Columns
 from topics.events import RideEventHappened

@@ -15,7 +15,7 @@ from aiokafka import ConsumerRecord
 from agents.runtime.batches import Batch
 from agents.runtime.intake import Intake
 from agents.runtime.worker import Worker
-from pricing.quote_offers import Asked
+from pricing.quotes.quote_offers import Asked
 from topics.arrays import Bools, Float64s, Int64s
 from topics.catalogue import QUOTE_REQUESTS
 from topics.columns import ColumnDecoder, Columns

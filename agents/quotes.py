@@ -7,8 +7,8 @@ Writes  QUOTES, BOOKING_DECISIONS            to the partition number of the inpu
         ride-events.v1.dlq                   (requests that cannot be read are dead-lettered by DEMAND)
 Keeps   QuoteMemory                          binding quotes, in memory, read back from QUOTES
 
-The rules are pricing.quote, for chunks pricing.quote_offers; acceptances are judged by agents.acceptances. Nothing is
-decided here.
+The rules are pricing.quotes.quote, for chunks pricing.quotes.quote_offers; acceptances are judged by
+agents.acceptances. Nothing is decided here.
 """
 
 import asyncio
@@ -34,11 +34,11 @@ from agents.runtime.newest_ticks import NewestTicks
 from agents.runtime.publisher import Record
 from agents.runtime.rewind import Span
 from agents.runtime.worker import Worker, now_ms, report_telemetry
-from pricing.markets import MarketBook
-from pricing.policy import PolicyBook
-from pricing.quote_memory import REMEMBERED
-from pricing.quote_offers import AnswerValue
-from pricing.quote_values import refuse_other_fields
+from pricing.quotes.quote_memory import REMEMBERED
+from pricing.quotes.quote_offers import AnswerValue
+from pricing.quotes.quote_values import refuse_other_fields
+from pricing.rules.markets import MarketBook
+from pricing.rules.policy import PolicyBook
 from topics.catalogue import (
     BOOKING_DECISIONS,
     MARKETS,

@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agents.pricing_desk import PricingDesk
-from pricing.explanation import Recomputed, differing
-from pricing.markets import MarketBook
-from pricing.models import CHAMPION, ModelBook
-from pricing.policy import PolicyBook
-from pricing.sources import Source, TopicProgress
-from pricing.tick import TickInputs, TickOffsets, price_zone
-from pricing.zone_join import PartitionState
+from pricing.explaining.explanation import Recomputed, differing
+from pricing.models.model_choice import CHAMPION, ModelBook
+from pricing.rules.markets import MarketBook
+from pricing.rules.policy import PolicyBook
+from pricing.surge.tick import TickInputs, TickOffsets, price_zone
+from pricing.zones.sources import Source, TopicProgress
+from pricing.zones.zone_join import PartitionState
 from topics.control import ForecastStateKept, ModelAnnounced
 from topics.counts import CountKind
 from topics.prices import SurgeTicked

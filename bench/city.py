@@ -17,10 +17,10 @@ from agents.pricing_desk import PricingDesk
 from demand.cells import DemandWriter, Included
 from demand.riders import RiderBook
 from pricing.defaults import new_york_market, new_york_policy
-from pricing.markets import MarketBook, market_of
-from pricing.models import ModelBook
-from pricing.policy import PolicyBook
-from pricing.zone_join import PartitionState
+from pricing.models.model_choice import ModelBook
+from pricing.rules.markets import MarketBook, market_of
+from pricing.rules.policy import PolicyBook
+from pricing.zones.zone_join import PartitionState
 from supply.cells import SupplyBook
 from supply.fleet import Fleet
 from topics.control import ModelAnnounced

@@ -8,7 +8,7 @@ the mean Poisson deviance on the first half of July, beside the forecast that no
     deep       200 trees of depth 6, as one would begin with
     pruned     the first third of the plain trees
     distilled  a third as many trees of depth 2, fitted to what the plain ones say
-    loop       the plain trees as arrays walked by a compiled loop, `pricing.compiled_trees`: what prices
+    loop       the plain trees as arrays walked by a compiled loop, `pricing.models.compiled_trees`: what prices
     arrays     the same arrays, all splits of all trees compared at once by numpy
 """
 
@@ -27,10 +27,10 @@ from bench.measured import Contestant, Figures, JobResult, Outcome, percentile, 
 from demand.log_linear import exponent, fitted
 from demand.ratio_walk import RatioMemory, active_cells, walk, with_rings
 from demand.recorded_days import STEP_MIN, STEPS_PER_DAY, RecordedDays, recorded_days
-from pricing.compiled_trees import CompiledTrees, compiled
-from pricing.demand_features import FEATURES
-from pricing.fitted_forecast import PARAMETERS, RISING, ROUNDS, Rows, banded, boosted, joined, rows_of
-from pricing.local_pickups import busy_cells, pickups_of_csv
+from pricing.learning.local_pickups import busy_cells, pickups_of_csv
+from pricing.models.compiled_trees import CompiledTrees, compiled
+from pricing.models.demand_features import FEATURES
+from pricing.models.fitted_forecast import PARAMETERS, RISING, ROUNDS, Rows, banded, boosted, joined, rows_of
 from windows.hexagons import CELL_RESOLUTION
 
 SIZES = (1, 150, 6_000)

@@ -27,12 +27,12 @@ from bench.counting_services import CountingServices
 from bench.drifting_cars import DriftingCars
 from bench.spool import Spool
 from pricing.defaults import new_york_market, new_york_policy
-from pricing.markets import MarketBook
-from pricing.models import ModelBook
-from pricing.policy import PolicyBook
-from pricing.quote import QuoteContext, answer
-from pricing.zone_join import PartitionState
-from pricing.zone_rows import dirty_rows
+from pricing.models.model_choice import ModelBook
+from pricing.quotes.quote import QuoteContext, answer
+from pricing.rules.markets import MarketBook
+from pricing.rules.policy import PolicyBook
+from pricing.zones.zone_join import PartitionState
+from pricing.zones.zone_rows import dirty_rows
 from replay.answers import cell_of
 from topics.catalogue import (
     BOOKING_DECISIONS,

@@ -13,7 +13,7 @@ from statistics import median
 from agents.runtime.partitioning import partition_of
 from bench.city import DRIVERS, PRODUCTS, REQUESTS_PER_S, CityInMemory, Places, read_places
 from bench.measured import Contestant, Figures, JobResult, Outcome, percentile
-from pricing.schedule import MAX_INTERVAL_MS, MIN_INTERVAL_MS
+from pricing.zones.schedule import MAX_INTERVAL_MS, MIN_INTERVAL_MS
 from topics.catalogue import SURGE
 from topics.codec import ObjectCodec
 from topics.control import ModelAnnounced

@@ -15,7 +15,7 @@ from typing import Any
 
 from lineage.samples import WorkerSamples
 from lineage.trends import Measure, Move, Trends, first_of
-from pricing.quoted_multiplier import NO_TICK, STALE_TICK
+from pricing.quotes.quoted_multiplier import NO_TICK, STALE_TICK
 
 ANSWERS, DECISIONS = "quotes.v1", "booking-decisions.v1"
 OUTCOMES: Mapping[str, str] = {

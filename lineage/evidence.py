@@ -16,7 +16,7 @@ from infra.clients.consumer import Entry
 from infra.clients.errors import ClientError
 from lineage.kept import Kept, KeptRecord
 from lineage.tick_evidence import UNTOLD, At, Records, TickGathering
-from pricing.explanation import Evidence, Place, named_by
+from pricing.explaining.explanation import Evidence, Place, named_by
 from topics.catalogue import QUOTE_REQUESTS, QUOTES, SURGE, Topic, topic_named
 from topics.prices import QuoteAnswered, SurgeTicked
 

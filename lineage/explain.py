@@ -1,6 +1,7 @@
 """Why this price: one quote's explanation as JSON, the same for the page, the command and the report.
 
-Nothing is remembered and nothing is decided here: `evidence` gathers the records, `pricing.explanation` explains.
+Nothing is remembered and nothing is decided here: `evidence` gathers the records,
+`pricing.explaining.explanation` explains.
 """
 
 from typing import Any
@@ -8,8 +9,8 @@ from typing import Any
 from infra.clients.consumer import Entry
 from lineage.evidence import Found
 from lineage.shown import shown, shown_entry
-from pricing.explanation import Explanation, explanation_of
-from pricing.reasons import wire_name_of
+from pricing.explaining.explanation import Explanation, explanation_of
+from pricing.rules.reasons import wire_name_of
 from topics.catalogue import MARKETS, PRICING_POLICY, QUOTE_REQUESTS, QUOTES
 from topics.prices import SurgeTicked
 

@@ -15,8 +15,8 @@ from aiokafka import ConsumerRecord, TopicPartition
 from agents.tick_again import Log, TickRecords, tick_again
 from infra.clients.consumer import Entry
 from lineage.reader import Keep, Span
-from pricing.explanation import Place, Recomputed
-from pricing.zone_state import KEPT_MS
+from pricing.explaining.explanation import Place, Recomputed
+from pricing.zones.zone_state import KEPT_MS
 from topics.catalogue import (
     BOOKING_DECISIONS,
     CITY_DEMAND,

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from pricing.bookings import judge
-from pricing.quote import QuoteContext, answer
-from pricing.quote_memory import QuoteMemory
-from pricing.routes import Route
+from pricing.quotes.bookings import judge
+from pricing.quotes.quote import QuoteContext, answer
+from pricing.quotes.quote_memory import QuoteMemory
+from pricing.rules.routes import Route
 from replay.archive import Archive
 from replay.contracts import Contracts
 from replay.control import ControlHistory, NotHeldError

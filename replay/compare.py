@@ -1,7 +1,7 @@
 """What two runs over the same records made otherwise: quotes by their id, prices by cell, product and instant of tick.
 
 Money and riders are estimated, and said to be: an expected quote brings its amount times the chance that a rider takes
-it at that multiplier and wait (`pricing.conversion`). Riders who would have asked otherwise are not.
+it at that multiplier and wait (`pricing.models.conversion`). Riders who would have asked otherwise are not.
 """
 
 import heapq
@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from pricing.conversion import chance_at_rest, price_factor
-from pricing.policy_effect import Changes
+from pricing.explaining.policy_effect import Changes
+from pricing.models.conversion import chance_at_rest, price_factor
 from replay.contracts import Contracts
 from replay.flushes import COUNTED
 from replay.outputs import made

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from pricing.behaviour_models import KINDS, BehaviourChoice, SmallChoice, none_of, small_choice
-from pricing.markets import Market, market_of
-from pricing.model_coverage import usable_in
-from pricing.models import Choice, choice_of
-from pricing.policy import BUILT_IN_OFFSET, Policy, built_in_policy, policy_of
+from pricing.models.behaviour_models import KINDS, BehaviourChoice, SmallChoice, none_of, small_choice
+from pricing.models.model_choice import Choice, choice_of
+from pricing.models.model_coverage import usable_in
+from pricing.rules.markets import Market, market_of
+from pricing.rules.policy import BUILT_IN_OFFSET, Policy, built_in_policy, policy_of
 from replay.archive import Archive
 from replay.change import UNCHANGED, Change
 from replay.contracts import Contracts

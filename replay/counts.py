@@ -18,13 +18,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pricing.city_totals import CityTotals
-from pricing.memory import RecordSums
-from pricing.sources import TopicProgress
-from pricing.tick_inputs import ZoneCounts
-from pricing.windows_of_zone import WindowsOfZone
-from pricing.zone_join import PartitionState, apply_demand, apply_supply
-from pricing.zone_state import KEPT_MS
+from pricing.models.memory import RecordSums
+from pricing.surge.tick_inputs import ZoneCounts
+from pricing.zones.city_totals import CityTotals
+from pricing.zones.sources import TopicProgress
+from pricing.zones.windows_of_zone import WindowsOfZone
+from pricing.zones.zone_join import PartitionState, apply_demand, apply_supply
+from pricing.zones.zone_state import KEPT_MS
 from replay.contracts import Contracts
 from replay.records import Cursor, Raw
 from topics.catalogue import CITY_DEMAND, DEMAND_CELLS, SUPPLY_CELLS, Topic

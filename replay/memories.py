@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from pricing.tick_inputs import memory_of
+from pricing.surge.tick_inputs import memory_of
 from replay.archive import Archive
 from replay.contracts import Contracts
 from replay.control import ControlHistory

@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-from pricing.prepared_tick import PreparedTick
+from pricing.quotes.prepared_tick import PreparedTick
 from replay.contracts import Contracts
 from replay.records import Raw, packed, unpacked
 from topics.arrays import Int64s

@@ -11,8 +11,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from pricing.bookings import decision_id_of
-from pricing.quote import quote_id_of
+from pricing.quotes.bookings import decision_id_of
+from pricing.quotes.quote import quote_id_of
 from replay.archive import Archive, ArchiveError, copied
 from replay.contracts import Contracts
 from replay.records import Raw

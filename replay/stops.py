@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from pricing.cell_counts import RingTold, rings_told
-from pricing.forecast_explained import ForecastTold, forecast_told, rings_of
-from pricing.zone_view import layout_of
+from pricing.explaining.forecast_explained import ForecastTold, forecast_told, rings_of
+from pricing.zones.cell_counts import RingTold, rings_told
+from pricing.zones.zone_view import layout_of
 from replay.archive import Archive
 from replay.contracts import Contracts
 from replay.control import ControlHistory

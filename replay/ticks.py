@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from agents.tick_again import offsets_named
-from pricing.tick import TickInputs, price_zone
-from pricing.tick_inputs import PricedBy, tick_inputs
+from pricing.surge.tick import TickInputs, price_zone
+from pricing.surge.tick_inputs import PricedBy, tick_inputs
 from replay.archive import Archive
 from replay.contracts import Contracts
 from replay.control import ControlHistory, NotHeldError

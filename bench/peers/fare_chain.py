@@ -25,9 +25,9 @@ from pydantic import BaseModel
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from pricing.defaults import new_york_market
-from pricing.fares import amount_of, fare_lines
-from pricing.markets import market_of
-from pricing.routes import great_circle_m, route_of
+from pricing.rules.fares import amount_of, fare_lines
+from pricing.rules.markets import market_of
+from pricing.rules.routes import great_circle_m, route_of
 
 HOST = "127.0.0.1"
 SURGE_PORT, ROUTES_PORT = int(os.environ["BENCH_SURGE_PORT"]), int(os.environ["BENCH_ROUTES_PORT"])

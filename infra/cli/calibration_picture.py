@@ -4,7 +4,7 @@ import io
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pricing.offer_scores import Calibration, Group
+    from pricing.learning.offer_scores import Calibration, Group
 
 WORDS = {
     "eta": ("wait told, s", "wait seen, s"),

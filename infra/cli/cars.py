@@ -26,7 +26,7 @@ from infra.cli.offers import (
 from infra.cli.output import say, say_json
 
 if TYPE_CHECKING:
-    from pricing.supply_recording import SupplySpan
+    from pricing.models.supply_recording import SupplySpan
 
 EXAMPLES = (
     "faretide train cars --from topics --hours 72 cars.csv.gz",
@@ -82,13 +82,13 @@ def read_cars(file: Path) -> "list[SupplySpan]":
 
     Raises CommandError naming the file.
     """
-    from pricing.supply_recording import spans_of_csv
+    from pricing.models.supply_recording import spans_of_csv
 
     return parsed(file, spans_of_csv)
 
 
 def _write(spans: "list[SupplySpan]", file: Path) -> None:
-    from pricing.supply_recording import csv_rows
+    from pricing.models.supply_recording import csv_rows
 
     try:
         with opened(file, "w") as lines:
@@ -114,7 +114,7 @@ async def _of_topics(since_ms: int) -> "list[SupplySpan]":
     from infra.cli.session import open_session
     from infra.clients.registry import Registry
     from infra.clients.schema_ids import SchemaIds
-    from pricing.supply_log import BookingMinutes, CarMinutes, spans_of
+    from pricing.learning.supply_log import BookingMinutes, CarMinutes, spans_of
     from topics.catalogue import DEMAND_CELLS, SUPPLY_CELLS
 
     connection = open_session("train").connection

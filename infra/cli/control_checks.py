@@ -1,8 +1,8 @@
 """Whether markets and policies that stand in the topics still fit each other."""
 
 from infra.cli.control_log import ControlLog
-from pricing.market_rules import faults_of_market
-from pricing.policy_rules import faults_of_policy
+from pricing.rules.market_rules import faults_of_market
+from pricing.rules.policy_rules import faults_of_policy
 
 
 def faults_of(log: ControlLog, at_ms: int) -> list[str]:

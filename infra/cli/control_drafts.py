@@ -19,10 +19,10 @@ from infra.cli.control_reports import (
 )
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.output import say, say_json
-from pricing.market_rules import faults_of_market, remarks_on_market
-from pricing.markets import Market, market_of
-from pricing.policy import policy_of
-from pricing.policy_rules import faults_of_policy, remarks_on_policy
+from pricing.rules.market_rules import faults_of_market, remarks_on_market
+from pricing.rules.markets import Market, market_of
+from pricing.rules.policy import policy_of
+from pricing.rules.policy_rules import faults_of_policy, remarks_on_policy
 from topics.catalogue import MARKETS, PRICING_POLICY, Topic
 from topics.control import MarketDefined, PricingPolicySet
 

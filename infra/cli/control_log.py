@@ -2,7 +2,7 @@
 
 Kafka cannot append on a condition. The condition therefore stands in the record: it says which version it was made
 from, and every reader, this one too, lets it count only if that one was still the newest when it was appended
-(`pricing.versions`). A command appends, reads what came before, and so knows whether it won. A record of another
+(`pricing.rules.versions`). A command appends, reads what came before, and so knows whether it won. A record of another
 writer that names no version counts in any case; the command that comes after it is told.
 """
 
@@ -18,9 +18,9 @@ from infra.clients.consumer import Edge, Entry, tail
 from infra.clients.producer import Publisher
 from infra.clients.registry import Registry
 from infra.clients.schema_ids import SchemaIds
-from pricing.markets import Market, MarketBook, market_of
-from pricing.policy import Policy, PolicyBook, policy_of
-from pricing.versions import Scheduled, spans_of
+from pricing.rules.markets import Market, MarketBook, market_of
+from pricing.rules.policy import Policy, PolicyBook, policy_of
+from pricing.rules.versions import Scheduled, spans_of
 from topics.catalogue import MARKETS, PRICING_POLICY, Topic
 
 

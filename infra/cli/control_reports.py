@@ -30,7 +30,7 @@ class Difference(NamedTuple):
 def differences(before: Any, after: Any) -> list[Difference]:  # noqa: ANN401  two records of one class
     """Every field that differs, named so that items of a list are found by what they are about.
 
-    >>> from pricing.policy import built_in_policy
+    >>> from pricing.rules.policy import built_in_policy
     >>> from dataclasses import replace
     >>> rules = built_in_policy("nyc").rules
     >>> differences(rules, replace(rules, freeze=True))

@@ -11,10 +11,10 @@ from infra.cli.control_reports import Difference
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.output import say, say_json, say_table
 from infra.clients.consumer import Entry, tail
-from pricing.markets import Market
-from pricing.policy import Policy, policy_of
-from pricing.policy_effect import QUANTILES, Changes, Effect
-from pricing.what_if import Replay, published
+from pricing.explaining.policy_effect import QUANTILES, Changes, Effect
+from pricing.explaining.what_if import Replay, published
+from pricing.rules.markets import Market
+from pricing.rules.policy import Policy, policy_of
 from topics.catalogue import SURGE
 from topics.control import PricingPolicySet
 from topics.prices import SurgeTicked

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 from infra.cli.output import say, say_table
-from pricing.currencies import money
+from pricing.rules.currencies import money
 
 Story = Mapping[str, Any]
 LEAST_TOLD = 0.0005

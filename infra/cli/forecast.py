@@ -15,8 +15,8 @@ from infra.cli.output import say, say_json, say_table
 from infra.cli.written import writable_file
 
 if TYPE_CHECKING:
-    from pricing.forecast_backtest import BacktestPlan, Coverage, Forecasts, Scores, Told
-    from pricing.local_pickups import LocalPickups
+    from pricing.learning.forecast_backtest import BacktestPlan, Coverage, Forecasts, Scores, Told
+    from pricing.learning.local_pickups import LocalPickups
 
 EXAMPLES = (
     "faretide forecast backtest --history april-june.csv.gz --test july.csv.gz --online --output forecasts.csv",
@@ -49,7 +49,7 @@ def backtest_command(
     Coefficients, trees and the tuned mean's weights see the history only. With --online ratios follow the test;
     without, they fade from where they stood at the history's end. `mean`, `p10` and `p90` are pickups per bin and cell.
     """
-    from pricing.forecast_backtest import BIN_MINUTES, BacktestPlan
+    from pricing.learning.forecast_backtest import BIN_MINUTES, BacktestPlan
 
     if bin_minutes not in BIN_MINUTES:
         minutes = ", ".join(map(str, BIN_MINUTES))
@@ -78,7 +78,7 @@ def _backtested(history: Path, test: Path, plan: "BacktestPlan") -> "tuple[Forec
     """Forecasts of the test's days and their scores; whole days are drawn again for the intervals."""
     import numpy as np
 
-    from pricing.forecast_backtest import backtest, scores
+    from pricing.learning.forecast_backtest import backtest, scores
 
     before, after = read_pickups(history), read_pickups(test)
     try:
@@ -111,7 +111,7 @@ def read_pickups(path: Path) -> "LocalPickups":
 
     Raises CommandError naming the file.
     """
-    from pricing.local_pickups import pickups_of_csv
+    from pricing.learning.local_pickups import pickups_of_csv
 
     return parsed(path, pickups_of_csv)
 

@@ -41,9 +41,9 @@ def report_command(
     import numpy as np
 
     from infra.cli.up import DATA_DIR
-    from pricing.forecast_backtest import BIN_MINUTES, BacktestPlan, backtest, scores
-    from pricing.local_pickups import pickups_of_csv
-    from pricing.new_york_training import SCORED_DAYS, SCORED_FROM, SCORED_TO, SOURCE, TRAINED_FROM
+    from pricing.learning.forecast_backtest import BIN_MINUTES, BacktestPlan, backtest, scores
+    from pricing.learning.local_pickups import pickups_of_csv
+    from pricing.learning.new_york_training import SCORED_DAYS, SCORED_FROM, SCORED_TO, SOURCE, TRAINED_FROM
 
     with gzip.open(DATA_DIR / SOURCE, "rt", encoding="utf-8") as lines:
         pickups = pickups_of_csv(lines)

@@ -16,9 +16,9 @@ from infra.cli.output import say, say_json, say_table
 
 if TYPE_CHECKING:
     from infra.clients.consumer import Entry
-    from pricing.idle_forecast import IdleForecast
-    from pricing.idle_outlook import CellOutlook
-    from pricing.zone_join import PartitionState
+    from pricing.models.idle_forecast import IdleForecast
+    from pricing.surge.idle_outlook import CellOutlook
+    from pricing.zones.zone_join import PartitionState
     from topics.control import ModelAnnounced
 
 EXAMPLES = ("faretide forecast supply", "faretide forecast supply --top 5 --json")
@@ -49,7 +49,7 @@ def supply_command(
             f"no partition of supply-cells has a complete snapshot within {hours:g} hours: is SUPPLY running? "
             "--hours reaches further back"
         )
-    from pricing.idle_outlook import idle_outlook
+    from pricing.surge.idle_outlook import idle_outlook
 
     cells = [cell for state in complete for cell in idle_outlook(state, forecast, now_ms)]
     cells.sort(key=lambda cell: (-cell.idle, cell.cell))
@@ -70,9 +70,9 @@ def supply_command(
 
 def _forecast_of(announced: "list[ModelAnnounced]", market: str) -> "tuple[str, IdleForecast]":
     """What to call the model, and its forecast; of equal aliases the newest announcement counts, broken or not."""
-    from pricing.behaviour_models import SUPPLY, small_choice
-    from pricing.models import CHAMPION
-    from pricing.supply_forecast import SupplyShares
+    from pricing.models.behaviour_models import SUPPLY, small_choice
+    from pricing.models.model_choice import CHAMPION
+    from pricing.models.supply_forecast import SupplyShares
 
     of_supply = [one for one in announced if one.name == SUPPLY]
     champions = [one for one in of_supply if one.alias == CHAMPION]
@@ -108,8 +108,8 @@ async def states_of(entries: "AsyncIterator[Entry]") -> "tuple[list[PartitionSta
 
     A record whose arrays contradict each other changes nothing, as in pricing.
     """
-    from pricing.zone_join import PartitionState, apply_supply
-    from pricing.zone_state import KEPT_MS
+    from pricing.zones.zone_join import PartitionState, apply_supply
+    from pricing.zones.zone_state import KEPT_MS
 
     states: dict[int, PartitionState] = {}
     passed_over = 0
@@ -131,7 +131,7 @@ def as_of(now_ms: int, age_ms: int) -> str:
     >>> as_of(1_700_000_000_000, 2_000)
     'as of 2023-11-14 22:13:20 UTC, 2 s ago'
     """
-    from pricing.policy_rules import RANGES
+    from pricing.rules.policy_rules import RANGES
 
     _, longest_hold_ms = RANGES["stale_hold_ms"]
     at = f"as of {datetime.fromtimestamp(now_ms / 1_000, UTC):%Y-%m-%d %H:%M:%S} UTC, {age_ms // 1_000:,} s ago"

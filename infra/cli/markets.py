@@ -11,7 +11,7 @@ from infra.cli.policy import AsJson, Author, BasedOn, DryRun, EffectiveFrom, Fil
 
 if TYPE_CHECKING:
     from infra.cli.control_log import ControlLog
-    from pricing.markets import Market as Compiled
+    from pricing.rules.markets import Market as Compiled
 
 EXAMPLES = ("faretide markets show", "faretide markets set docs/examples/london-market.json")
 SET_EXAMPLES = (

@@ -129,9 +129,9 @@ def _format_of(name: str) -> str:
 
     Raises CommandError for a name that no service asks for.
     """
-    from pricing.artefact import FORMAT
-    from pricing.behaviour_models import KINDS
-    from pricing.models import DEMAND
+    from pricing.models.artefact import FORMAT
+    from pricing.models.behaviour_models import KINDS
+    from pricing.models.model_choice import DEMAND
 
     formats = {DEMAND: FORMAT} | {known: kind.format for known, kind in KINDS.items()}
     if name not in formats:
@@ -140,9 +140,9 @@ def _format_of(name: str) -> str:
 
 
 def _problem(record: "ModelAnnounced") -> str:
-    from pricing.artefact import BrokenModelError
-    from pricing.behaviour_models import KINDS, small_model
-    from pricing.demand_model import model_of
+    from pricing.models.artefact import BrokenModelError
+    from pricing.models.behaviour_models import KINDS, small_model
+    from pricing.models.demand_model import model_of
 
     try:
         small_model(record) if record.name in KINDS else model_of(record)

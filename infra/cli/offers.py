@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from infra.clients.connection import Connection
     from infra.clients.consumer import Entry
     from infra.clients.schema_ids import SchemaIds
-    from pricing.offers import Offers
+    from pricing.learning.offers import Offers
     from simulation.lockstep.scenarios import Scenario
     from topics.catalogue import Topic
 
@@ -111,7 +111,7 @@ def read_offers(file: Path) -> "Offers":
 
     Raises CommandError naming the file.
     """
-    from pricing.offers import offers_of_csv
+    from pricing.learning.offers import offers_of_csv
 
     return parsed(file, offers_of_csv)
 
@@ -134,7 +134,7 @@ def parsed(file: Path, of_csv: Callable[[TextIO], Rows]) -> Rows:
 
 def write_offers(offers: "Offers", file: Path) -> None:
     """Write the file; equal offers give equal bytes."""
-    from pricing.offers import csv_rows
+    from pricing.learning.offers import csv_rows
 
     with opened(file, "w") as lines:
         csv.writer(lines, lineterminator="\n").writerows(csv_rows(offers))
@@ -173,7 +173,7 @@ async def _of_topics(since_ms: int) -> "Offers":
     from infra.cli.session import open_session
     from infra.clients.registry import Registry
     from infra.clients.schema_ids import SchemaIds
-    from pricing.offers import offers_of
+    from pricing.learning.offers import offers_of
     from topics.catalogue import QUOTES, RIDE_EVENTS
 
     connection = open_session("train").connection
@@ -191,7 +191,7 @@ async def _of_database(since_ms: int) -> "Offers":
 
     from infra.cli.session import open_session
     from infra.clients.database import connect_database, find_database
-    from pricing.offers import offers_of
+    from pricing.learning.offers import offers_of
     from topics.events import RideEventHappened, RideEventKind
     from topics.prices import QuoteAnswered, QuoteOutcome
 
@@ -218,7 +218,7 @@ def _of_city(seeds: range, drivers: int, wanted: str) -> "Offers":
     import sys
 
     from infra.cli.simulated_world import world_of
-    from pricing.offers import joined
+    from pricing.learning.offers import joined
     from simulation.lockstep.offers import recorded
 
     world, runs = world_of(drivers), []

@@ -77,7 +77,7 @@ def show_command(
     from infra.cli.control_files import text_of
     from infra.cli.control_log import read_log
     from infra.cli.control_reports import differences, instant
-    from pricing.policy import built_in_policy
+    from pricing.rules.policy import built_in_policy
     from topics.catalogue import PRICING_POLICY
 
     log = read_log("policy")
@@ -155,7 +155,7 @@ def cap_command(
     Versions that are to begin later are capped too. Locked prices stand. Quotes say so within 2 s.
     """
     from infra.cli.exits import CommandError, ExitCode
-    from pricing.policy import HIGHEST
+    from pricing.rules.policy import HIGHEST
 
     if lift == (multiplier is not None):
         raise CommandError("give either a MULTIPLIER or --lift", ExitCode.USAGE)

@@ -12,9 +12,9 @@ from infra.cli.control_log import ControlLog, ControlSession, control_session
 from infra.cli.control_reports import instant, refuse
 from infra.cli.exits import CommandError
 from infra.cli.output import say, say_json
-from pricing.markets import Market
-from pricing.policy import Policy
-from pricing.policy_rules import faults_of_policy
+from pricing.rules.markets import Market
+from pricing.rules.policy import Policy
+from pricing.rules.policy_rules import faults_of_policy
 from topics.catalogue import PRICING_POLICY
 from topics.control import PricingPolicySet
 

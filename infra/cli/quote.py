@@ -91,7 +91,7 @@ def exit_code(quote: "QuoteAnswered") -> ExitCode:
 
 def show(answer: "Answer") -> None:
     """Print an answer for a person: the price first, then why."""
-    from pricing.currencies import money
+    from pricing.rules.currencies import money
 
     quote = answer.quote
     if quote.refusal or not quote.currency:

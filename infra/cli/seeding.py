@@ -11,10 +11,10 @@ from infra.clients.consumer import Edge, tail
 from infra.clients.producer import Publisher
 from infra.clients.registry import Registry
 from infra.clients.schema_ids import SchemaIds
-from pricing.artefact import FORMAT
-from pricing.behaviour_models import ACCEPTANCE, ETA, KINDS, SUPPLY
 from pricing.defaults import new_york_market, new_york_policy
-from pricing.models import CHALLENGER, CHAMPION
+from pricing.models.artefact import FORMAT
+from pricing.models.behaviour_models import ACCEPTANCE, ETA, KINDS, SUPPLY
+from pricing.models.model_choice import CHALLENGER, CHAMPION
 from topics.catalogue import MARKETS, MODELS, PRICING_POLICY, Topic
 from topics.control import ModelAnnounced
 

@@ -45,10 +45,10 @@ def world_of_people(people: str, drivers: int, further: Sequence[Path]) -> "Worl
 def _further(file: Path, world: "World") -> "ModelAnnounced":
     """The model in the file. Raises CommandError if it is none, or not one of the city's market."""
     from infra.cli.replaying.otherwise import model_in
-    from pricing.behaviour_models import KINDS, small_choice
-    from pricing.demand_model import model_of
-    from pricing.model_coverage import usable_in
-    from pricing.models import Choice
+    from pricing.models.behaviour_models import KINDS, small_choice
+    from pricing.models.demand_model import model_of
+    from pricing.models.model_choice import Choice
+    from pricing.models.model_coverage import usable_in
 
     if not file.is_file():
         raise CommandError(f"--model must be a file that `faretide train` wrote, {file} is none", ExitCode.USAGE)

@@ -30,8 +30,8 @@ def demand_command(
     from infra.cli.forecast import BOOTSTRAP_SAMPLES, BOOTSTRAP_SEED
     from infra.cli.seeding import SHIPPED_NAME, SHIPPED_VERSION
     from infra.cli.up import DATA_DIR
-    from pricing.local_pickups import pickups_of_csv
-    from pricing.new_york_training import SCORED_DAYS, SOURCE, new_york_model
+    from pricing.learning.local_pickups import pickups_of_csv
+    from pricing.learning.new_york_training import SCORED_DAYS, SOURCE, new_york_model
 
     draws = np.random.default_rng(BOOTSTRAP_SEED).integers(0, SCORED_DAYS, (BOOTSTRAP_SAMPLES, SCORED_DAYS))
 

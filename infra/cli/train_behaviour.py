@@ -13,11 +13,11 @@ from infra.cli.output import say, say_json, say_table
 from infra.cli.trained_files import BEHAVIOUR_VERSION, keep
 
 if TYPE_CHECKING:
-    from pricing.acceptance import Acceptance
-    from pricing.behaviour_models import Fitted
-    from pricing.eta import Waits
-    from pricing.offer_scores import Calibration
-    from pricing.offers import Offers
+    from pricing.learning.offer_scores import Calibration
+    from pricing.learning.offers import Offers
+    from pricing.models.acceptance import Acceptance
+    from pricing.models.behaviour_models import Fitted
+    from pricing.models.eta import Waits
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 HISTORY, TEST = DATA / "city-offers-history.csv.gz", DATA / "city-offers-test.csv.gz"
@@ -96,7 +96,7 @@ def _train(
     check: bool,
     as_json: bool,
 ) -> None:
-    from pricing.behaviour_models import packed
+    from pricing.models.behaviour_models import packed
 
     history, scored = _split(file, test)
     try:
@@ -137,20 +137,20 @@ def _split(file: Path, test: Path | None) -> "tuple[Offers, Offers]":
         test = TEST
     if test is not None:
         return history, read_offers(test)
-    from pricing.offers import cut
+    from pricing.learning.offers import cut
 
     return cut(history)
 
 
 def _fitted(name: str, history: "Offers") -> "Waits | Acceptance":
-    from pricing.offer_fits import fitted_acceptance, fitted_waits
+    from pricing.learning.offer_fits import fitted_acceptance, fitted_waits
 
     return fitted_waits(history) if name == "eta" else fitted_acceptance(history)
 
 
 def _scored(model: "Waits | Acceptance", history: "Offers", test: "Offers") -> "Calibration":
-    from pricing.eta import Waits
-    from pricing.offer_scores import acceptance_scored, waits_scored
+    from pricing.learning.offer_scores import acceptance_scored, waits_scored
+    from pricing.models.eta import Waits
 
     if isinstance(model, Waits):
         return waits_scored(model, history, test)
@@ -162,8 +162,8 @@ def _card(
 ) -> dict[str, Any]:
     import numpy as np
 
-    from pricing.behaviour_models import KINDS
-    from pricing.offer_scores import TREE_ROUNDS, TREES
+    from pricing.learning.offer_scores import TREE_ROUNDS, TREES
+    from pricing.models.behaviour_models import KINDS
 
     return {
         "format": KINDS[name].format,

@@ -14,10 +14,10 @@ from infra.cli.train_behaviour import DATA, AsJson, Check, Market, Output, Repor
 from infra.cli.trained_files import BEHAVIOUR_VERSION, keep
 
 if TYPE_CHECKING:
-    from pricing.offer_scores import Calibration
-    from pricing.supply_forecast import SupplyShares
-    from pricing.supply_recording import SupplySpan
-    from pricing.supply_scores import IdleScores
+    from pricing.learning.offer_scores import Calibration
+    from pricing.learning.supply_scores import IdleScores
+    from pricing.models.supply_forecast import SupplyShares
+    from pricing.models.supply_recording import SupplySpan
 
 HISTORY, TEST = DATA / "city-cars-history.csv.gz", DATA / "city-cars-test.csv.gz"
 EXAMPLES = (
@@ -51,9 +51,9 @@ def supply_command(
 
     Scored beside the last value, the assumed shares, the historical mean and trees, on minutes it has not seen.
     """
-    from pricing.behaviour_models import SUPPLY, packed
-    from pricing.supply_fits import fitted_supply
-    from pricing.supply_scores import cars_scored, idle_scored
+    from pricing.learning.supply_fits import fitted_supply
+    from pricing.learning.supply_scores import cars_scored, idle_scored
+    from pricing.models.behaviour_models import SUPPLY, packed
 
     history, scored = _split(cars, test)
     try:
@@ -81,7 +81,7 @@ def supply_command(
 
 def _split(file: Path, test: Path | None) -> "tuple[list[SupplySpan], list[SupplySpan]]":
     """Minutes to fit on and to score on; of the shipped file, the shipped test."""
-    from pricing.supply_recording import cut
+    from pricing.models.supply_recording import cut
 
     history = read_cars(file)
     if test is None and file != HISTORY:
@@ -105,10 +105,10 @@ def _card(
     import numpy as np
     import scipy  # type: ignore[import-untyped]
 
-    from pricing.behaviour_models import KINDS, SUPPLY
-    from pricing.idle_artefact import idle_document
-    from pricing.supply_features import FEATURES
-    from pricing.supply_scores import TREE_ROUNDS, TREES
+    from pricing.learning.supply_scores import TREE_ROUNDS, TREES
+    from pricing.models.behaviour_models import KINDS, SUPPLY
+    from pricing.models.idle_artefact import idle_document
+    from pricing.models.supply_features import FEATURES
 
     assert model.idle is not None, "training fits both"
     return {

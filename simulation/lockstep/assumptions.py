@@ -43,7 +43,7 @@ class Assumptions:
 
     # How cars move
     detour_ratio: float = 1.3  # street metres per straight metre (Boscoe, Henry, Zdeb 2012)
-    speed_ratio: float = 1.0  # of the usual speed of the hour, `pricing.routes.KM_PER_H`
+    speed_ratio: float = 1.0  # of the usual speed of the hour, `pricing.rules.routes.KM_PER_H`
     match_s: float = 20.0  # assumption: to find a car and set off
     reach_m: float = 4_500.0  # assumption: straight metres a car is sent at most
     cruise_ratio: float = 0.6  # assumption: of speed, when looking for riders

@@ -16,11 +16,11 @@ from h3.api import basic_int as h3
 from numpy.typing import NDArray
 
 from agents.pricing_desk import PricingDesk
-from pricing.markets import MarketBook
-from pricing.models import ModelBook
-from pricing.policy import PolicyBook
-from pricing.zone_join import PartitionState
-from pricing.zone_view import layout_of
+from pricing.models.model_choice import ModelBook
+from pricing.rules.markets import MarketBook
+from pricing.rules.policy import PolicyBook
+from pricing.zones.zone_join import PartitionState
+from pricing.zones.zone_view import layout_of
 from simulation.history import Ints
 from simulation.lockstep.ground import NOWHERE, row_of
 from simulation.lockstep.pricers import UNMOVED, Asked, Fleet, Sight

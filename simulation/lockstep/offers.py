@@ -7,7 +7,7 @@ Offers made before the warm-up was over, and those whose story had not ended, ar
 import numpy as np
 from numpy.typing import NDArray
 
-from pricing.offers import NEVER, Offers
+from pricing.learning.offers import NEVER, Offers
 from simulation.lockstep.core import Faretide
 from simulation.lockstep.ground import row_of
 from simulation.lockstep.pricers import Sight

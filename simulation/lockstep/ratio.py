@@ -11,14 +11,14 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
-from pricing.catchment import catchment_sums
-from pricing.guarded import guard, unsure_because
-from pricing.guardrails import Trail
-from pricing.markets import market_of
-from pricing.policy import policy_of
-from pricing.priced_zone import HIGHEST_WANTED, PricedZone, priced_zone
-from pricing.reasons import Reason
-from pricing.zone_view import layout_of
+from pricing.rules.markets import market_of
+from pricing.rules.policy import policy_of
+from pricing.rules.reasons import Reason
+from pricing.surge.catchment import catchment_sums
+from pricing.surge.guarded import guard, unsure_because
+from pricing.surge.guardrails import Trail
+from pricing.surge.priced_zone import HIGHEST_WANTED, PricedZone, priced_zone
+from pricing.zones.zone_view import layout_of
 from simulation.lockstep.fitted import RatioRule
 from simulation.lockstep.ground import NOWHERE, Ground, row_of
 from simulation.lockstep.pricers import UNMOVED, Asked, Sight

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pricing.markets import Market
-from pricing.routes import KM_PER_H
+from pricing.rules.markets import Market
+from pricing.rules.routes import KM_PER_H
 from simulation.history import DAY_MIN, MINUTE_MS, Ints, Pickups
 from simulation.lockstep.assumptions import Assumptions
 from simulation.lockstep.decisions import Decisions

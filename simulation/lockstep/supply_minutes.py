@@ -7,7 +7,7 @@ The first minutes, in which all cars begin empty, are left out.
 import numpy as np
 from numpy.typing import NDArray
 
-from pricing.supply_recording import SupplySpan
+from pricing.models.supply_recording import SupplySpan
 from simulation.history import MINUTE_MS
 from simulation.lockstep.pricers import Fleet, Pricer, Sight
 from simulation.lockstep.scenarios import Scenario

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pricing.markets import Market, market_of
+from pricing.rules.markets import Market, market_of
 from simulation.lockstep.assumptions import Assumptions
 from simulation.lockstep.core import Faretide
 from simulation.lockstep.decisions import Decisions

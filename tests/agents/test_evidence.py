@@ -16,8 +16,8 @@ from infra.clients.errors import UnreachableError
 from lineage.evidence import Gathering, NoSuchQuoteError
 from lineage.explain import story_of
 from lineage.kept import KeptRecord
-from pricing.prepared_tick import PreparedTick
-from pricing.quote import QuoteContext, answer
+from pricing.quotes.prepared_tick import PreparedTick
+from pricing.quotes.quote import QuoteContext, answer
 from tests.agents.test_tick_again import MARKETS as MARKETS_LOG
 from tests.agents.test_tick_again import POLICIES, SMALL_MODELS, lived, logs
 from tests.unit.pricing.worlds import MARKET, NOON_MS, TIMES_SQUARE, ZONE, policy, request_of

@@ -8,14 +8,14 @@ import pytest
 
 from agents.pricing_desk import PricingDesk
 from infra.cli.seeding import shipped_model
-from pricing.artefact import packed, unpacked
 from pricing.defaults import new_york_market, new_york_policy
-from pricing.markets import MarketBook
-from pricing.models import ModelBook
-from pricing.policy import PolicyBook
-from pricing.prepared_tick import PreparedTick
-from pricing.quoted_multiplier import quoted_multiplier
-from pricing.zone_join import PartitionState
+from pricing.models.artefact import packed, unpacked
+from pricing.models.model_choice import ModelBook
+from pricing.quotes.prepared_tick import PreparedTick
+from pricing.quotes.quoted_multiplier import quoted_multiplier
+from pricing.rules.markets import MarketBook
+from pricing.rules.policy import PolicyBook
+from pricing.zones.zone_join import PartitionState
 from tests.unit.pricing.small_models import announced
 from tests.unit.pricing.worlds import NOON_MS, ZONE, policy
 from windows.epochs import Epoch

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from agents.quote_desk import QuoteDesk
 from agents.runtime.contracts import Contracts
 from agents.runtime.newest_ticks import NewestTicks
-from pricing.markets import MarketBook
-from pricing.policy import PolicyBook
+from pricing.rules.markets import MarketBook
+from pricing.rules.policy import PolicyBook
 from tests.agents.test_pricing_desk import ticked
 from topics.catalogue import SURGE
 from topics.codec import ObjectCodec

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agents.newest_totals import _HEAD, NewestTotals, _replaced
 from agents.runtime.contracts import Contracts
-from pricing.city_totals import CityTotals
+from pricing.zones.city_totals import CityTotals
 from tests.unit.pricing.counts_log import CELL, START_MS, ZONE, city, demand, demand_logs
 from topics.catalogue import CITY_DEMAND
 from topics.codec import ObjectCodec

@@ -1,10 +1,10 @@
 """When a PRICING worker begins to price after an assignment."""
 
 from agents.pricing_desk import PricingDesk
-from pricing.markets import MarketBook
-from pricing.models import ModelBook
-from pricing.policy import PolicyBook
-from pricing.zone_join import PartitionState
+from pricing.models.model_choice import ModelBook
+from pricing.rules.markets import MarketBook
+from pricing.rules.policy import PolicyBook
+from pricing.zones.zone_join import PartitionState
 from tests.agents.test_model_swap import desk as in_new_york
 from tests.agents.test_model_swap import shipped
 from tests.unit.pricing.counts_log import supply

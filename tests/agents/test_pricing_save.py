@@ -7,7 +7,7 @@ from aiokafka import ConsumerRecord
 from agents.pricing import Pricing
 from agents.runtime.contracts import Contracts
 from agents.runtime.telemetry import Meter
-from pricing.zone_join import PartitionState
+from pricing.zones.zone_join import PartitionState
 from topics.catalogue import EVERY_TOPIC, SUPPLY_CELLS, dead_letters_of
 from topics.schemas import schema_of
 from windows.epochs import Epoch

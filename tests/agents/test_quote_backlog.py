@@ -11,8 +11,8 @@ from agents.quote_backlog import Backlog, Claimed
 from agents.quote_desk import QuoteDesk
 from agents.quote_requests import Chunk
 from agents.runtime.contracts import Contracts
-from pricing.markets import MarketBook
-from pricing.policy import PolicyBook
+from pricing.rules.markets import MarketBook
+from pricing.rules.policy import PolicyBook
 from tests.agents.bad_records import NOW_MS, REQUEST, SCHEMA_ID, value_of
 from topics.catalogue import QUOTE_REQUESTS
 from topics.schemas import schema_of

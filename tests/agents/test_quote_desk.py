@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from agents.quote_desk import DECIDED, LONGEST_LOCK_MS, AnsweredPartition, QuoteDesk, answers_back
 from agents.runtime.broadcast import LastMs
 from agents.runtime.contracts import Contracts
-from pricing.bookings import judge
 from pricing.defaults import new_york_market, new_york_policy
-from pricing.markets import MarketBook
-from pricing.policy import PolicyBook
-from pricing.quote_memory import REMEMBERED, QuoteMemory, reach_ms
-from pricing.tick import price_zone
+from pricing.quotes.bookings import judge
+from pricing.quotes.quote_memory import REMEMBERED, QuoteMemory, reach_ms
+from pricing.rules.markets import MarketBook
+from pricing.rules.policy import PolicyBook
+from pricing.surge.tick import price_zone
 from tests.unit.pricing.worlds import PRODUCTS, ZONE, inputs_of, view_of
 from topics.catalogue import BOOKING_DECISIONS, QUOTES
 from topics.codec import ObjectCodec

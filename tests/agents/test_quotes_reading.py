@@ -1,6 +1,6 @@
 """How QUOTES asks the broker for what it reads beside requests."""
 
-from pricing.schedule import MIN_INTERVAL_MS
+from pricing.zones.schedule import MIN_INTERVAL_MS
 from tests.agents.test_quotes_forget import service
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from agents.runtime.counting import Source
 from agents.runtime.telemetry import Meter
 from agents.supply import EVERYTHING_EVERY_MS, SupplyPartition
-from pricing.zone_join import PartitionState, apply_supply
+from pricing.zones.zone_join import PartitionState, apply_supply
 from topics.counts import CountKind
 from windows.epochs import Epoch
 from windows.hexagons import cells_of

@@ -10,14 +10,14 @@ from agents.pricing_desk import PricingDesk
 from agents.tick_again import TickRecords, tick_again
 from infra.cli.seeding import shipped_model
 from pricing.defaults import new_york_market, new_york_policy
-from pricing.explanation import Evidence, Place, explanation_of
-from pricing.forecast_explained import forecast_told
-from pricing.markets import MarketBook
-from pricing.models import ModelBook
-from pricing.policy import PolicyBook
-from pricing.prepared_tick import PreparedTick
-from pricing.quote import QuoteContext, answer
-from pricing.zone_join import PartitionState
+from pricing.explaining.explanation import Evidence, Place, explanation_of
+from pricing.explaining.forecast_explained import forecast_told
+from pricing.models.model_choice import ModelBook
+from pricing.quotes.prepared_tick import PreparedTick
+from pricing.quotes.quote import QuoteContext, answer
+from pricing.rules.markets import MarketBook
+from pricing.rules.policy import PolicyBook
+from pricing.zones.zone_join import PartitionState
 from tests.unit.pricing.counts_log import CELLS, SOURCES, city, demand, supply
 from tests.unit.pricing.small_models import announced
 from tests.unit.pricing.worlds import MARKET, NOON_MS, TIMES_SQUARE, ZONE, policy, request_of

@@ -12,12 +12,12 @@ from agents.quote_desk import QuoteDesk
 from infra.cli.control_files import record_of
 from infra.cli.seeding import shipped_model
 from pricing.defaults import new_york_market, new_york_policy
-from pricing.markets import MarketBook
-from pricing.model_coverage import OTHER_MARKET
-from pricing.models import ModelBook
-from pricing.policy import PolicyBook
-from pricing.quote_offers import Asked
-from pricing.zone_join import PartitionState
+from pricing.models.model_choice import ModelBook
+from pricing.models.model_coverage import OTHER_MARKET
+from pricing.quotes.quote_offers import Asked
+from pricing.rules.markets import MarketBook
+from pricing.rules.policy import PolicyBook
+from pricing.zones.zone_join import PartitionState
 from topics.catalogue import MARKETS, PRICING_POLICY, QUOTES
 from topics.codec import ObjectCodec
 from topics.events import QuoteRequested

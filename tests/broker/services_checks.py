@@ -14,8 +14,8 @@ from typing import Any
 
 from infra.clients.consumer import Entry
 from infra.embedded.stack import EmbeddedStack
-from pricing.zone_join import PartitionState, apply_demand, apply_supply
-from pricing.zone_rows import restore
+from pricing.zones.zone_join import PartitionState, apply_demand, apply_supply
+from pricing.zones.zone_rows import restore
 from tests.broker import kafka
 from tests.broker.services import partitions
 from tests.broker.services_load import UNANSWERED_FAULTS

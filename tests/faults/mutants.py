@@ -44,9 +44,9 @@ MUTANTS = (
     Mutant(
         "skip the offset mask",
         (
-            ("pricing/sources.py", "if offset <= self.applied_offset:", "if offset < -1:"),
-            ("pricing/zone_state.py", "offset <= self.supply_offset", "offset < -1"),
-            ("pricing/zone_state.py", "offset <= self.demand_offset", "offset < -1"),
+            ("pricing/zones/sources.py", "if offset <= self.applied_offset:", "if offset < -1:"),
+            ("pricing/zones/zone_state.py", "offset <= self.supply_offset", "offset < -1"),
+            ("pricing/zones/zone_state.py", "offset <= self.demand_offset", "offset < -1"),
             ("agents/quote_desk.py", "if offset in answered.decided:", "if offset < -1:"),
         ),
         (_point("pricing", "table-flushed", 2), _kill("quotes"), _point("quotes", "committing", 4), _kill("quotes")),
@@ -66,8 +66,8 @@ MUTANTS = (
     Mutant(
         "ignore epochs",
         (
-            ("pricing/sources.py", "if epoch < self.newest:", "if epoch < Epoch(0, 0):"),
-            ("pricing/sources.py", "if epoch == self.standing:", "if self.standing is not None:"),
+            ("pricing/zones/sources.py", "if epoch < self.newest:", "if epoch < Epoch(0, 0):"),
+            ("pricing/zones/sources.py", "if epoch == self.standing:", "if self.standing is not None:"),
         ),
         (_kill("supply"), _kill("demand"), _kill("supply")),
     ),

@@ -12,7 +12,7 @@ from h3.api import numpy_int as h3
 from infra.cli.live.recent import Ends
 from infra.cli.live.rows import LATE_AFTER_MS, CellRow, QuoteRow, ServiceRow, Sight, TopicRow, hearing
 from infra.cli.live.seen import Seen, WorkerSeen
-from pricing.reasons import wire_name_of
+from pricing.rules.reasons import wire_name_of
 from topics.catalogue import DRIVER_PINGS, EVERY_TOPIC, LATE_EVENTS, QUOTE_REQUESTS, QUOTES, SURGE, Topic
 from topics.prices import QuoteAnswered, SurgeTicked
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from infra.cli.live.recent import Spread
-from pricing.currencies import MINOR_DIGITS
+from pricing.rules.currencies import MINOR_DIGITS
 
 BARS = " ▁▂▃▄▅▆▇█"
 

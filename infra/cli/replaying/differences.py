@@ -129,7 +129,7 @@ def run_other(code: Path, file: Path, outputs: Path, order: dict[str, Any]) -> N
 
 def as_object(comparison: "Comparison") -> dict[str, Any]:
     """For JSON; every changed quote is named."""
-    from pricing.policy_effect import QUANTILES
+    from pricing.explaining.policy_effect import QUANTILES
 
     heads = [f"{quantile:g}" for quantile in QUANTILES]
     return {

@@ -35,7 +35,7 @@ class Otherwise:
 
 def change_of(otherwise: Otherwise, archive: "Archive") -> "Change":
     """What the options mean for this recording. Raises CommandError, NotHeldError."""
-    from pricing.policy import built_in_policy, policy_of
+    from pricing.rules.policy import built_in_policy, policy_of
     from replay.change import Change, settings_of
     from replay.contracts import Contracts
     from replay.control import ControlHistory
@@ -59,10 +59,10 @@ def model_in(file: Path, at_ms: int) -> "ModelAnnounced":
     """The model in a file as `faretide train` writes it, as if announced at `at_ms`. Raises CommandError."""
     import hashlib
 
-    from pricing.artefact import FORMAT, BrokenModelError
-    from pricing.behaviour_models import KINDS, name_in, small_model
-    from pricing.demand_model import model_of
-    from pricing.models import CHAMPION, DEMAND
+    from pricing.models.artefact import FORMAT, BrokenModelError
+    from pricing.models.behaviour_models import KINDS, name_in, small_model
+    from pricing.models.demand_model import model_of
+    from pricing.models.model_choice import CHAMPION, DEMAND
     from topics.control import ModelAnnounced
 
     try:

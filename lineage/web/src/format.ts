@@ -28,7 +28,7 @@ export function multiplier(hundredths: number): string {
   return `${(hundredths / 100).toFixed(2)}×`;
 }
 
-// Digits of ISO 4217, as in pricing/currencies.py. Those of Intl are what people pay in cash: none of HUF, COP or IDR.
+// Digits of ISO 4217, as in pricing/rules/currencies.py. Those of Intl are what people pay in cash: none of HUF, COP or IDR.
 const NO_DIGITS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split(" ");
 const THREE_DIGITS = "BHD IQD JOD KWD LYD OMR TND".split(" ");
 

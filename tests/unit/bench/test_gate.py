@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 
 from agents.runtime.record_run import parts_of
-from pricing.quote import QuoteContext, answer
-from pricing.quote_offers import Asked, answer_values, offer_of, request_at
+from pricing.quotes.quote import QuoteContext, answer
+from pricing.quotes.quote_offers import Asked, answer_values, offer_of, request_at
 from supply.fleet import Fleet
 from tests.unit.agents import record_batches as rb
 from tests.unit.pricing.test_quote import tick_at

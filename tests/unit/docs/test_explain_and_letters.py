@@ -8,9 +8,9 @@ from pathlib import Path
 from infra.cli import dlq_redrive
 from infra.cli.dead_letters import checking, fates, redriving
 from infra.cli.preparing import CHECKS
-from pricing import forecast_explained
-from pricing.fitted_forecast import CORRECTION_BAND
-from pricing.price_chain import UNEXPLAINED
+from pricing.explaining import forecast_explained
+from pricing.explaining.price_chain import UNEXPLAINED
+from pricing.models.fitted_forecast import CORRECTION_BAND
 from topics.catalogue import DAY_MS, DEMAND_CELLS, HOUR_MS, QUOTES, SUPPLY_CELLS, SURGE
 from topics.redrive import ATTEMPT, FIRST_APPENDED, REDRIVE_ID
 

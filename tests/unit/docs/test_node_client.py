@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pricing.currencies import MINOR_DIGITS
+from pricing.rules.currencies import MINOR_DIGITS
 
 EXPLAIN = Path(__file__).parents[3] / "docs" / "clients" / "node" / "src" / "explain.js"
 

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
-from pricing.catchment import RING_WEIGHTS
-from pricing.conversion import ELASTICITY, WAIT_COST_PER_MIN
 from pricing.defaults import new_york_policy
-from pricing.guardrails import rise_stride, stride
-from pricing.nowcast import CATCHMENT_PRIOR, SPARE_REQUESTS, ZONE_PRIOR
-from pricing.optimiser import (
+from pricing.models.conversion import ELASTICITY, WAIT_COST_PER_MIN
+from pricing.models.supply_forecast import INFLOW_SHARE, SOON_FREE_SHARE
+from pricing.rules.policy import policy_of
+from pricing.rules.rounding import TENTH
+from pricing.surge.catchment import RING_WEIGHTS
+from pricing.surge.guardrails import rise_stride, stride
+from pricing.surge.nowcast import CATCHMENT_PRIOR, SPARE_REQUESTS, ZONE_PRIOR
+from pricing.surge.optimiser import (
     COST,
     DRAWN,
     DRIVER_SHARE,
@@ -18,10 +21,7 @@ from pricing.optimiser import (
     SHARED,
     TAKEN_IS_SCARCE,
 )
-from pricing.outlook import PRODUCT_PRIOR
-from pricing.policy import policy_of
-from pricing.rounding import TENTH
-from pricing.supply_forecast import INFLOW_SHARE, SOON_FREE_SHARE
+from pricing.surge.outlook import PRODUCT_PRIOR
 from simulation.lockstep.doc_table import differences_table
 from simulation.lockstep.facts import facts_table
 from simulation.lockstep.misfits import misfits_table
@@ -76,7 +76,7 @@ def test_the_city_is_promised_what_the_shipped_policy_keeps():
 
 
 def test_the_city_is_told_how_far_a_price_moves_after_a_pause():
-    """As `pricing.guarded` makes up for a pause: the page's limit a minute, and what was missed on top at once."""
+    """As `surge.guarded` makes up for a pause: the page's limit a minute, and what was missed on top at once."""
     page, policy = " ".join(PAGE.split()), policy_of(new_york_policy(), 0)
     rise, fall = policy.rules.max_rise_hundredths_per_min, policy.rules.max_fall_hundredths_per_min
     higher = rise_stride(rise, 0, HOUR_MS)

@@ -19,7 +19,7 @@ from infra.cli.exits import CommandError, ExitCode
 from infra.cli.main import app
 from infra.cli.policy_orders import _new_faults
 from pricing.defaults import new_york_market, new_york_policy
-from pricing.markets import market_of
+from pricing.rules.markets import market_of
 from topics.catalogue import MARKETS, PRICING_POLICY
 from topics.control import CellOverride
 

@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from pricing.currencies import MINOR_DIGITS
+from pricing.rules.currencies import MINOR_DIGITS
 
 LINEAGE = Path(__file__).parents[3] / "lineage"
 STATIC = LINEAGE / "static"

@@ -10,8 +10,8 @@ from itertools import pairwise
 
 from hypothesis import strategies as st
 
-from pricing.zone_join import PartitionState, apply_demand, apply_supply
-from pricing.zone_view import layout_of
+from pricing.zones.zone_join import PartitionState, apply_demand, apply_supply
+from pricing.zones.zone_view import layout_of
 from topics.counts import CityDemandCounted, CountKind, DemandCellsCounted, SupplyCellsCounted
 from windows.epochs import Epoch
 from windows.hexagons import disk, zone_of

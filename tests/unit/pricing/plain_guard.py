@@ -6,11 +6,11 @@ Each rule maps multipliers to multipliers, in hundredths, int64[n, P].
 import numpy as np
 from numpy.typing import NDArray
 
-from pricing.guardrails import Hundredths, Trail, bounded, rise_stride, stride, within
-from pricing.policy import UNMOVED
-from pricing.priced_zone import PricedZone
-from pricing.reasons import Reason
-from pricing.rounding import TENTH, draws
+from pricing.rules.policy import UNMOVED
+from pricing.rules.reasons import Reason
+from pricing.rules.rounding import TENTH, draws
+from pricing.surge.guardrails import Hundredths, Trail, bounded, rise_stride, stride, within
+from pricing.surge.priced_zone import PricedZone
 
 NEVER_UP = TENTH - 1  # a draw that rounds every multiplier down
 

@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demand.forecast import REQUESTS_PER_PICKUP, LiveLevel, Observed, forecast, live_level
-from pricing.catchment import catchment_sums
-from pricing.demand_features import feature_matrix
-from pricing.demand_model import DemandModel
-from pricing.fitted_forecast import CORRECTION_BAND
-from pricing.nowcast import live_requests, zone_requests
-from pricing.outlook import HORIZON_MS, Outlook, observed_of, of_products, ring_factor, rows_of
-from pricing.supply_forecast import ASSUMED, FLEET_PER_DEMAND, SupplyShares, other_busy
-from pricing.zone_view import CityView, ZoneLayout, ZoneView
+from pricing.models.demand_features import feature_matrix
+from pricing.models.demand_model import DemandModel
+from pricing.models.fitted_forecast import CORRECTION_BAND
+from pricing.models.supply_forecast import ASSUMED, FLEET_PER_DEMAND, SupplyShares, other_busy
+from pricing.surge.catchment import catchment_sums
+from pricing.surge.nowcast import live_requests, zone_requests
+from pricing.surge.outlook import HORIZON_MS, Outlook, observed_of, of_products, ring_factor, rows_of
+from pricing.zones.zone_view import CityView, ZoneLayout, ZoneView
 from windows.panes import MINUTE_MS
 
 

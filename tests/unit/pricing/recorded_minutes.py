@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from pricing.supply_recording import SupplySpan
-from pricing.zone_view import layout_of
+from pricing.models.supply_recording import SupplySpan
+from pricing.zones.zone_view import layout_of
 from tests.unit.pricing.counts_log import ZONE
 from windows.panes import MINUTE_MS
 

@@ -2,10 +2,10 @@
 
 import hashlib
 
-from pricing.acceptance import Acceptance
-from pricing.behaviour_models import KINDS, packed
-from pricing.eta import Waits
-from pricing.supply_forecast import SupplyShares
+from pricing.models.acceptance import Acceptance
+from pricing.models.behaviour_models import KINDS, packed
+from pricing.models.eta import Waits
+from pricing.models.supply_forecast import SupplyShares
 from topics.control import ModelAnnounced
 
 VALUES = {

@@ -14,8 +14,8 @@ import pytest
 
 from demand.log_linear import exponent
 from demand.ratio_walk import OWN_INPUTS, RatioMemory, active_cells, look, with_rings
-from pricing.artefact import unpacked
-from pricing.nowcast import live_requests
+from pricing.models.artefact import unpacked
+from pricing.surge.nowcast import live_requests
 from windows.panes import WINDOWS_MS
 
 SHIPPED = Path(__file__).parents[3] / "models" / "demand-2.faretide"

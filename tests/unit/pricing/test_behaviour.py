@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricing.acceptance import Acceptance
-from pricing.artefact import BrokenModelError
-from pricing.behaviour import ASSUMED, Behaviour
-from pricing.behaviour_models import KINDS, packed, small_model
-from pricing.eta import USUAL_KM_PER_H, Waits, eta_s
-from pricing.optimiser import best_multipliers
-from pricing.supply_forecast import SupplyShares
+from pricing.models.acceptance import Acceptance
+from pricing.models.artefact import BrokenModelError
+from pricing.models.behaviour import ASSUMED, Behaviour
+from pricing.models.behaviour_models import KINDS, packed, small_model
+from pricing.models.eta import USUAL_KM_PER_H, Waits, eta_s
+from pricing.models.supply_forecast import SupplyShares
+from pricing.surge.optimiser import best_multipliers
 from tests.unit.pricing.plain_outlook import cars_expected
 from tests.unit.pricing.small_models import announced, artefact_of
 

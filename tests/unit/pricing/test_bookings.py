@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricing.bookings import judge
-from pricing.quote_memory import QuoteMemory
+from pricing.quotes.bookings import judge
+from pricing.quotes.quote_memory import QuoteMemory
 from tests.unit.pricing.worlds import NOON_MS, TIMES_SQUARE, ZONE
 from topics.events import RideEventHappened, RideEventKind
 from topics.prices import BookingOutcome, QuoteAnswered, QuoteOutcome

@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 
 from infra.cli.exits import CommandError, ExitCode
 from infra.cli.models import announce_command
-from pricing.artefact import MOST_BYTES, BrokenModelError, unpacked
-from pricing.demand_features import FEATURES
-from pricing.demand_model import DemandModel, model_of
-from pricing.models import choice_of
+from pricing.models.artefact import MOST_BYTES, BrokenModelError, unpacked
+from pricing.models.demand_features import FEATURES
+from pricing.models.demand_model import DemandModel, model_of
+from pricing.models.model_choice import choice_of
 from tests.unit.pricing.trained_model import SHIPPED, announced, resealed, sealed, trained
 
 BROKEN = {

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pricing.city_totals import CityTotals
-from pricing.zone_state import KEPT_MS
+from pricing.zones.city_totals import CityTotals
+from pricing.zones.zone_state import KEPT_MS
 from tests.unit.pricing.counts_log import (
     CELL,
     OTHER_ZONE,

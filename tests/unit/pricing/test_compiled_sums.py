@@ -11,11 +11,11 @@ from demand.log_linear import exponent
 from demand.long_memory import _remembered
 from demand.ratio_walk import INPUTS, ring_sums
 from demand.ratios import Sums
-from pricing import nowcast
-from pricing.catchment import RING_WEIGHTS, catchment_sums
-from pricing.demand_features import FEATURES, FeatureInputs, feature_matrix
-from pricing.guard_loops import step_in_space
-from pricing.pane_ring import PaneRing
+from pricing.models.demand_features import FEATURES, FeatureInputs, feature_matrix
+from pricing.surge import nowcast
+from pricing.surge.catchment import RING_WEIGHTS, catchment_sums
+from pricing.surge.guard_loops import step_in_space
+from pricing.zones.pane_ring import PaneRing
 from tests.unit.pricing.plain_guard import stepped_in_space
 from windows.hexagons import RING_SIZES
 from windows.panes import PANE_MS, WINDOWS_MS, window_panes
@@ -140,7 +140,7 @@ def test_sums_kept_from_reading_to_reading_are_those_of_the_panes(seed):
 def test_no_tick_waits_for_a_compiler():
     """After a worker has warmed up, pricing a zone with a fitted model compiles and loads nothing more."""
     script = """
-from pricing.warm_up import prepare
+from pricing.surge.warm_up import prepare
 prepare()
 import sys
 from numba.core.dispatcher import Dispatcher

@@ -8,7 +8,7 @@ import xgboost
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pricing.compiled_trees import DEEPEST, compiled
+from pricing.models.compiled_trees import DEEPEST, compiled
 
 COLUMNS = 5
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from demand.ratio_walk import INPUTS
 from demand.ratios import HALF_LIVES_MS
-from pricing.artefact import Parts, packed, unpacked
-from pricing.demand_features import FEATURES
-from pricing.demand_model import HORIZONS_MIN, model_of
-from pricing.fitted_forecast import CORRECTION_BAND
-from pricing.local_pickups import LocalPickups
-from pricing.tick import price_zone
-from pricing.train import train
+from pricing.learning.local_pickups import LocalPickups
+from pricing.learning.train import train
+from pricing.models.artefact import Parts, packed, unpacked
+from pricing.models.demand_features import FEATURES
+from pricing.models.demand_model import HORIZONS_MIN, model_of
+from pricing.models.fitted_forecast import CORRECTION_BAND
+from pricing.surge.tick import price_zone
 from tests.unit.pricing.trained_model import PLAN, SHIPPED, announced, pickups, trained
 from tests.unit.pricing.worlds import NOON_MS, TIMES_SQUARE, inputs_of
 

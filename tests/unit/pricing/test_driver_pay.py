@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricing.driver_pay import driver_pay, driver_surge, metered_minor, pay_terms
-from pricing.fares import fare_lines
-from pricing.routes import Route
+from pricing.rules.driver_pay import driver_pay, driver_surge, metered_minor, pay_terms
+from pricing.rules.fares import fare_lines
+from pricing.rules.routes import Route
 from tests.unit.pricing.worlds import MARKET, policy
 
 ROUTES = st.builds(Route, st.integers(1, 60_000), st.integers(1, 7_200))

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricing.fares import amount_of, fare_lines
-from pricing.rounding import divided_half_up
-from pricing.routes import Route, great_circle_m, route_of
+from pricing.rules.fares import amount_of, fare_lines
+from pricing.rules.rounding import divided_half_up
+from pricing.rules.routes import Route, great_circle_m, route_of
 from tests.unit.pricing.worlds import MARKET, NOON_MS
 
 STANDARD = MARKET.products[0]

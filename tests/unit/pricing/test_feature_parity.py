@@ -19,11 +19,11 @@ from demand.ratio_walk import BinStart, active_cells, look
 from demand.ratios import Sums, faded_sums
 from demand.recorded_days import STEP_MIN, STEPS_PER_DAY, RecordedDays
 from infra.cli.seeding import shipped_model
-from pricing.demand_features import FEATURES, feature_matrix
-from pricing.demand_model import model_of
-from pricing.fitted_forecast import rows_of as rows_of_training
-from pricing.outlook import rows_of as rows_of_tick
-from pricing.zone_view import layout_of
+from pricing.models.demand_features import FEATURES, feature_matrix
+from pricing.models.demand_model import model_of
+from pricing.models.fitted_forecast import rows_of as rows_of_training
+from pricing.surge.outlook import rows_of as rows_of_tick
+from pricing.zones.zone_view import layout_of
 from tests.unit.pricing.worlds import ZONE
 
 STEP_MS = STEP_MIN * 60_000

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from demand.counts_spread import quantiles, within
-from pricing.fitted_forecast import sample_of
-from pricing.forecast_backtest import BacktestPlan, backtest, scores
-from pricing.forecast_scores import share_in_squares
-from pricing.local_pickups import LocalPickups, history_and_test, pickups_of_csv
-from pricing.plain_forecasts import GRID, PlainForecasts
+from pricing.learning.forecast_backtest import BacktestPlan, backtest, scores
+from pricing.learning.forecast_scores import share_in_squares
+from pricing.learning.local_pickups import LocalPickups, history_and_test, pickups_of_csv
+from pricing.learning.plain_forecasts import GRID, PlainForecasts
+from pricing.models.fitted_forecast import sample_of
 
 FIRST_DAY = date(2014, 4, 1).toordinal()
 DAYS, TEST_FROM = 31, 28

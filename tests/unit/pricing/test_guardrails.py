@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pricing import guardrails
-from pricing.guarded import guard
-from pricing.priced_zone import priced_zone
-from pricing.reasons import Reason
-from pricing.rounding import draws
+from pricing.rules.reasons import Reason
+from pricing.rules.rounding import draws
+from pricing.surge import guardrails
+from pricing.surge.guarded import guard
+from pricing.surge.priced_zone import priced_zone
 from tests.unit.pricing import plain_guard
 from tests.unit.pricing.worlds import MARKET, NOON_MS, TIMES_SQUARE, ZONE, policy
 from topics.control import CellOverride, JurisdictionCap

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pricing.bookings import REFUSALS as BOOKING_REFUSALS
 from pricing.defaults import market_from_json, new_york_market, new_york_policy, policy_from_json
-from pricing.markets import MarketBook, market_of
-from pricing.policy import PolicyBook, policy_of
-from pricing.quote import REFUSALS
-from pricing.reasons import Reason
-from pricing.standing_orders import orders_of
-from pricing.zone_view import layout_of
+from pricing.quotes.bookings import REFUSALS as BOOKING_REFUSALS
+from pricing.quotes.quote import REFUSALS
+from pricing.rules.markets import MarketBook, market_of
+from pricing.rules.policy import PolicyBook, policy_of
+from pricing.rules.reasons import Reason
+from pricing.rules.standing_orders import orders_of
+from pricing.zones.zone_view import layout_of
 from tests.unit.pricing.worlds import MARKET, TIMES_SQUARE, ZONE
 from topics.control import CellOverride, JurisdictionCap
 from windows.hexagons import cells_of

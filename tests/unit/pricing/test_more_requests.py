@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from demand.forecast import REQUESTS_PER_PICKUP
 from demand.ratios import HALF_LIVES_MS
-from pricing.artefact import unpacked
-from pricing.demand_model import model_from
-from pricing.tick import price_zone, unmeasured_model
-from pricing.what_if import wanted_of
-from pricing.zone_view import CityView, empty_view, layout_of
+from pricing.explaining.what_if import wanted_of
+from pricing.models.artefact import unpacked
+from pricing.models.demand_model import model_from
+from pricing.surge.tick import price_zone, unmeasured_model
+from pricing.zones.zone_view import CityView, empty_view, layout_of
 from tests.unit.pricing.trained_model import SHIPPED
 from tests.unit.pricing.worlds import MARKET, MINUTES, NOON_MS, PRODUCTS, ZONE, inputs_of, policy
 

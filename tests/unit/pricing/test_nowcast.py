@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricing.nowcast import live_requests, zone_requests
+from pricing.surge.nowcast import live_requests, zone_requests
 from windows.panes import WINDOWS_MS
 
 MINUTES = np.array(WINDOWS_MS) / 60_000

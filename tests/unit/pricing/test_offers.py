@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from infra.cli.offers import read_offers
 from infra.cli.seeding import shipped_behaviour
 from infra.cli.train_behaviour import HISTORY, TEST
-from pricing.acceptance import Acceptance
-from pricing.behaviour_models import packed, small_model
-from pricing.eta import Waits, eta_s
-from pricing.offer_fits import fitted_acceptance, fitted_waits
-from pricing.offer_scores import acceptance_scored, waits_scored
-from pricing.offers import COLUMNS, NEVER, Offers, csv_rows, cut, offers_of, offers_of_csv
+from pricing.learning.offer_fits import fitted_acceptance, fitted_waits
+from pricing.learning.offer_scores import acceptance_scored, waits_scored
+from pricing.learning.offers import COLUMNS, NEVER, Offers, csv_rows, cut, offers_of, offers_of_csv
+from pricing.models.acceptance import Acceptance
+from pricing.models.behaviour_models import packed, small_model
+from pricing.models.eta import Waits, eta_s
 from topics.events import RideEventHappened, RideEventKind
 from topics.prices import QuoteAnswered, QuoteOutcome
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pricing import optimiser as rule
-from pricing.catchment import CATCHMENT_KM2
-from pricing.conversion import AT_REST, ELASTICITY, WAIT_COST_PER_MIN
-from pricing.eta import ASSUMED, MATCH_S, USUAL_KM_PER_H, eta_s
-from pricing.optimiser import best_multipliers
+from pricing.models.conversion import AT_REST, ELASTICITY, WAIT_COST_PER_MIN
+from pricing.models.eta import ASSUMED, MATCH_S, USUAL_KM_PER_H, eta_s
+from pricing.surge import optimiser as rule
+from pricing.surge.catchment import CATCHMENT_KM2
+from pricing.surge.optimiser import best_multipliers
 
 COUNTS = st.integers(0, 400).map(lambda count: count / 4)
 # Cars by what they serve: everything there is of one, two or three products.

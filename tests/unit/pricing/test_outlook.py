@@ -13,18 +13,18 @@ from demand.base import DemandBase
 from demand.forecast import live_level
 from demand.ratio_walk import INPUTS, ring_sums
 from demand.ratios import Sums
-from pricing.catchment import CATCHMENT_KM2, CELL_KM2, RING_WEIGHTS, catchment_sums
-from pricing.compiled_trees import CompiledTrees
-from pricing.demand_features import FEATURES
-from pricing.demand_model import unfitted_model
-from pricing.nowcast import live_requests, zone_requests
-from pricing.outlook import (
+from pricing.models.compiled_trees import CompiledTrees
+from pricing.models.demand_features import FEATURES
+from pricing.models.demand_model import unfitted_model
+from pricing.models.supply_forecast import ASSUMED, SupplyShares
+from pricing.surge.catchment import CATCHMENT_KM2, CELL_KM2, RING_WEIGHTS, catchment_sums
+from pricing.surge.nowcast import live_requests, zone_requests
+from pricing.surge.outlook import (
     observed_of,
     of_products,
     outlook_of,
 )
-from pricing.supply_forecast import ASSUMED, SupplyShares
-from pricing.zone_view import layout_of
+from pricing.zones.zone_view import layout_of
 from tests.unit.pricing.plain_outlook import cars_expected, plain_outlook, requests_by_product
 from tests.unit.pricing.worlds import MARKET, MINUTES, PRODUCTS, ZONE, city_of, view_of
 from windows.hexagons import disk, zone_of

@@ -6,10 +6,10 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricing.prepared_tick import PreparedTick
-from pricing.price_chain import UNEXPLAINED, price_chain
-from pricing.quote import QuoteContext, answer
-from pricing.tick import price_zone
+from pricing.explaining.price_chain import UNEXPLAINED, price_chain
+from pricing.quotes.prepared_tick import PreparedTick
+from pricing.quotes.quote import QuoteContext, answer
+from pricing.surge.tick import price_zone
 from tests.unit.pricing.worlds import (
     MARKET,
     NOON_MS,

@@ -8,10 +8,10 @@ import pytest
 
 from infra.cli.control_files import record_of
 from pricing.defaults import new_york_market, new_york_policy
-from pricing.market_rules import faults_of_market, remarks_on_market
-from pricing.markets import market_of
-from pricing.policy import policy_of
-from pricing.policy_rules import faults_of_policy, remarks_on_policy
+from pricing.rules.market_rules import faults_of_market, remarks_on_market
+from pricing.rules.markets import market_of
+from pricing.rules.policy import policy_of
+from pricing.rules.policy_rules import faults_of_policy, remarks_on_policy
 from tests.unit.pricing.worlds import MARKET, TIMES_SQUARE
 from topics.catalogue import MARKETS, PRICING_POLICY
 from topics.control import CellOverride, Jurisdiction, JurisdictionCap, LatLon

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricing.prepared_tick import PreparedTick
-from pricing.quote import REFUSALS, QuoteContext, answer, quote_id_of
-from pricing.tick import price_zone
+from pricing.quotes.prepared_tick import PreparedTick
+from pricing.quotes.quote import REFUSALS, QuoteContext, answer, quote_id_of
+from pricing.surge.tick import price_zone
 from tests.unit.pricing.worlds import (
     MARKET,
     NOON_MS,

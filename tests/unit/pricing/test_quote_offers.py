@@ -1,4 +1,4 @@
-"""Chunks of requests answered as bytes: what `pricing.quote` says of each, encoded by fastavro, to the byte."""
+"""Chunks of requests answered as bytes: what `pricing.quotes.quote` says of each, encoded by fastavro, to the byte."""
 
 from dataclasses import replace
 from functools import cache
@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pricing.quote import QuoteContext, answer
-from pricing.quote_offers import Asked, answer_values, offer_of, request_at
-from pricing.quote_values import FIELDS, long_of, refuse_other_fields, text_of
-from pricing.routes import Route
+from pricing.quotes.quote import QuoteContext, answer
+from pricing.quotes.quote_offers import Asked, answer_values, offer_of, request_at
+from pricing.quotes.quote_values import FIELDS, long_of, refuse_other_fields, text_of
+from pricing.rules.routes import Route
 from tests.unit.pricing.test_quote import tick_at
 from tests.unit.pricing.worlds import MARKET, NOON_MS, TIMES_SQUARE, ZONE, policy
 from topics import wire

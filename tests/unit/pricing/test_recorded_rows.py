@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pricing.row_format import FORMAT_VERSION, READABLE_VERSIONS, UnknownRowFormatError
-from pricing.zone_join import PartitionState, apply_supply
-from pricing.zone_rows import dirty_rows, restore
+from pricing.zones.row_format import FORMAT_VERSION, READABLE_VERSIONS, UnknownRowFormatError
+from pricing.zones.zone_join import PartitionState, apply_supply
+from pricing.zones.zone_rows import dirty_rows, restore
 from tests.unit.pricing.counts_log import CELL, START_MS, ZONE, supply
 
 STATE = Path(__file__).parents[2] / "golden" / "state"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pricing.schedule import MAX_INTERVAL_MS, MIN_INTERVAL_MS, Due, due_zones, first_due
+from pricing.zones.schedule import MAX_INTERVAL_MS, MIN_INTERVAL_MS, Due, due_zones, first_due
 
 NOW = 1_000_000
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pricing.sources import TopicProgress
+from pricing.zones.sources import TopicProgress
 from topics.counts import CountKind
 from windows.epochs import Epoch
 

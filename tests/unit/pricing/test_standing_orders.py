@@ -7,14 +7,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pricing.guarded import guard
-from pricing.guardrails import Trail
-from pricing.prepared_tick import PreparedTick
-from pricing.priced_zone import priced_zone
-from pricing.quoted_multiplier import quoted_multiplier
-from pricing.reasons import Reason
-from pricing.standing_orders import Orders, followed, orders_of
-from pricing.tick import price_zone
+from pricing.quotes.prepared_tick import PreparedTick
+from pricing.quotes.quoted_multiplier import quoted_multiplier
+from pricing.rules.reasons import Reason
+from pricing.rules.standing_orders import Orders, followed, orders_of
+from pricing.surge.guarded import guard
+from pricing.surge.guardrails import Trail
+from pricing.surge.priced_zone import priced_zone
+from pricing.surge.tick import price_zone
 from tests.unit.pricing.worlds import MARKET, NOON_MS, PRODUCTS, TIMES_SQUARE, ZONE, inputs_of, policy
 from topics.control import CellOverride, JurisdictionCap
 

@@ -17,17 +17,17 @@ from demand.ratio_walk import active_cells
 from infra.cli.cars import read_cars
 from infra.cli.seeding import shipped_behaviour
 from infra.cli.train_supply import HISTORY, TEST
-from pricing.artefact import BrokenModelError
-from pricing.behaviour_models import KINDS, packed, small_choice, small_model
-from pricing.idle_forecast import HORIZONS_MIN, variance_of
-from pricing.idle_outlook import idle_outlook
-from pricing.models import ModelBook
-from pricing.supply_features import FEATURES, feature_matrix, seen_in_span, seen_in_view
-from pricing.supply_fits import cars_rows, fitted_shares, fitted_spread, fitted_supply, idle_rows
-from pricing.supply_forecast import ASSUMED
-from pricing.supply_scores import cars_scored, covered, score_of
-from pricing.windows_of_zone import WindowsOfZone, view_of
-from pricing.zone_join import PartitionState, apply_supply
+from pricing.learning.supply_fits import cars_rows, fitted_shares, fitted_spread, fitted_supply, idle_rows
+from pricing.learning.supply_scores import cars_scored, covered, score_of
+from pricing.models.artefact import BrokenModelError
+from pricing.models.behaviour_models import KINDS, packed, small_choice, small_model
+from pricing.models.idle_forecast import HORIZONS_MIN, variance_of
+from pricing.models.model_choice import ModelBook
+from pricing.models.supply_features import FEATURES, feature_matrix, seen_in_span, seen_in_view
+from pricing.models.supply_forecast import ASSUMED
+from pricing.surge.idle_outlook import idle_outlook
+from pricing.zones.windows_of_zone import WindowsOfZone, view_of
+from pricing.zones.zone_join import PartitionState, apply_supply
 from tests.unit.pricing.counts_log import ZONE
 from tests.unit.pricing.plain_outlook import cars_expected
 from tests.unit.pricing.recorded_minutes import LAYOUT, START_MS, drawn

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 from infra.cli.cars import say_passed_over
 from infra.cli.forecast_supply import as_of, states_of
-from pricing.supply_log import BookingMinutes, CarMinutes, spans_of
-from pricing.zone_view import layout_of
+from pricing.learning.supply_log import BookingMinutes, CarMinutes, spans_of
+from pricing.zones.zone_view import layout_of
 from tests.unit.pricing.counts_log import ZONE, demand, supply
 from topics.counts import CountKind
 from windows.panes import MINUTE_MS

@@ -7,9 +7,9 @@ import pytest
 
 from infra.cli.exits import CommandError
 from infra.cli.train_supply import supply_command
-from pricing.supply_fits import fitted_supply, usual_counts
-from pricing.supply_recording import COLUMNS, COUNTS, csv_rows, cut, spans_of_csv
-from pricing.supply_scores import idle_scored
+from pricing.learning.supply_fits import fitted_supply, usual_counts
+from pricing.learning.supply_scores import idle_scored
+from pricing.models.supply_recording import COLUMNS, COUNTS, csv_rows, cut, spans_of_csv
 from tests.unit.pricing.recorded_minutes import LAYOUT, drawn
 
 

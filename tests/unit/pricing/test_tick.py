@@ -8,10 +8,10 @@ from h3.api import basic_int as h3
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pricing.prepared_tick import PreparedTick
-from pricing.quoted_multiplier import quoted_multiplier
-from pricing.reasons import Reason
-from pricing.tick import price_zone
+from pricing.quotes.prepared_tick import PreparedTick
+from pricing.quotes.quoted_multiplier import quoted_multiplier
+from pricing.rules.reasons import Reason
+from pricing.surge.tick import price_zone
 from tests.unit.pricing.worlds import MARKET, NOON_MS, PRODUCTS, TIMES_SQUARE, ZONE, city_of, inputs_of, policy, view_of
 from topics.catalogue import SURGE
 from topics.codec import ObjectCodec

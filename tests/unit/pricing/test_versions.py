@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pricing.defaults import new_york_market, new_york_policy
-from pricing.markets import MarketBook
-from pricing.policy import PolicyBook
-from pricing.versions import OutrunError, Scheduled, spans_of
+from pricing.rules.markets import MarketBook
+from pricing.rules.policy import PolicyBook
+from pricing.rules.versions import OutrunError, Scheduled, spans_of
 
 INSTANTS = st.integers(0, 12)
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pricing.policy_effect import Changes, Effect
-from pricing.tick import price_zone
-from pricing.what_if import Replay, published, wanted_of
+from pricing.explaining.policy_effect import Changes, Effect
+from pricing.explaining.what_if import Replay, published, wanted_of
+from pricing.surge.tick import price_zone
 from tests.unit.pricing.worlds import MARKET, NOON_MS, PRODUCTS, TIMES_SQUARE, ZONE, city_of, inputs_of, policy, view_of
 from topics.control import CellOverride, JurisdictionCap
 

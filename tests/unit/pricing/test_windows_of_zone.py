@@ -5,9 +5,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pricing.windows_of_zone import WindowsOfZone, view_of
-from pricing.zone_join import PartitionState, apply_demand, apply_supply
-from pricing.zone_view import layout_of
+from pricing.zones.windows_of_zone import WindowsOfZone, view_of
+from pricing.zones.zone_join import PartitionState, apply_demand, apply_supply
+from pricing.zones.zone_view import layout_of
 from tests.unit.pricing.counts_log import (
     CELL,
     CELLS,

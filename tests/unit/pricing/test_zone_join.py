@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pricing.sources import TopicProgress
-from pricing.windows_of_zone import WindowsOfZone
-from pricing.zone_join import PartitionState, apply_demand, apply_supply
-from pricing.zone_rows import dirty_rows
-from pricing.zone_state import SETTLE_MS
-from pricing.zone_view import layout_of
+from pricing.zones.sources import TopicProgress
+from pricing.zones.windows_of_zone import WindowsOfZone
+from pricing.zones.zone_join import PartitionState, apply_demand, apply_supply
+from pricing.zones.zone_rows import dirty_rows
+from pricing.zones.zone_state import SETTLE_MS
+from pricing.zones.zone_view import layout_of
 from tests.unit.pricing.counts_log import (
     CELL,
     CELLS,

@@ -5,12 +5,12 @@ from faust.stores.memory import Store
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pricing.row_format import UnknownRowFormatError, progress_unpacked, riders_packed
-from pricing.row_format import cars_packed as packed
-from pricing.windows_of_zone import WindowsOfZone
-from pricing.zone_join import PartitionState, apply_demand, apply_supply
-from pricing.zone_rows import dirty_rows, keep_only, restore
-from pricing.zone_state import KEPT_MS
+from pricing.zones.row_format import UnknownRowFormatError, progress_unpacked, riders_packed
+from pricing.zones.row_format import cars_packed as packed
+from pricing.zones.windows_of_zone import WindowsOfZone
+from pricing.zones.zone_join import PartitionState, apply_demand, apply_supply
+from pricing.zones.zone_rows import dirty_rows, keep_only, restore
+from pricing.zones.zone_state import KEPT_MS
 from tests.unit.pricing.counts_log import CELL, START_MS, ZONE, ZONES, demand, demand_logs, joined, supply, supply_logs
 from topics.counts import CountKind
 from windows.panes import PANE_MS, pane_start

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pricing.artefact import packed, unpacked
-from pricing.local_pickups import LocalPickups
-from pricing.train import TrainingPlan, train
+from pricing.learning.local_pickups import LocalPickups
+from pricing.learning.train import TrainingPlan, train
+from pricing.models.artefact import packed, unpacked
 
 SHIPPED = Path(__file__).parents[3] / "models"
 FIRST_DAY = date(2014, 4, 1).toordinal()

@@ -7,10 +7,10 @@ import numpy as np
 from demand.forecast import REQUESTS_PER_PICKUP
 from demand.ratios import HALF_LIVES_MS
 from pricing.defaults import new_york_market, new_york_policy
-from pricing.markets import market_of
-from pricing.policy import policy_of
-from pricing.tick import TickInputs, TickOffsets
-from pricing.zone_view import CityView, empty_view, layout_of
+from pricing.rules.markets import market_of
+from pricing.rules.policy import policy_of
+from pricing.surge.tick import TickInputs, TickOffsets
+from pricing.zones.zone_view import CityView, empty_view, layout_of
 from topics.events import QuoteRequested
 from windows.epochs import Epoch
 from windows.hexagons import zone_of

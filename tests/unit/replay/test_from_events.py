@@ -183,7 +183,7 @@ def test_one_line_of_a_guardrail_names_exactly_the_quotes_above_it(tmp_path, cap
     line = "hundredths=int(said.multiplier_hundredths[position])"
     code = checkout(
         tmp_path / "other",
-        "pricing/quoted_multiplier.py",
+        "pricing/quotes/quoted_multiplier.py",
         line,
         "hundredths=min(130, int(said.multiplier_hundredths[position]))",
     )

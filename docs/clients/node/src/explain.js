@@ -2,7 +2,7 @@
 
 const hundredths = (value) => `${(value / 100).toFixed(2)}x`
 
-// The services count minor units by ISO 4217 (pricing/currencies.py). Intl leaves out what nobody pays in, as of PKR.
+// The services count minor units by ISO 4217 (pricing/rules/currencies.py). Intl leaves out what nobody pays in, as of PKR.
 const NO_DIGITS = 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF'
 const THREE_DIGITS = 'BHD IQD JOD KWD LYD OMR TND'
 const DIGITS = new Map([[0, NO_DIGITS], [3, THREE_DIGITS]].flatMap(([n, codes]) => codes.split(' ').map((code) => [code, n])))

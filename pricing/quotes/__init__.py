@@ -1,0 +1,1 @@
+"""From a request to its one answer, and whether an acceptance of it stands."""

@@ -1,0 +1,1 @@
+"""What holds before any count: markets, policies and versions, fares, routes, drivers' pay, reasons, rounding."""
