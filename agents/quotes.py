@@ -59,11 +59,8 @@ SERVICE = "quotes"
 SOURCE = "faretide/quotes"
 TICKS_BACK = LastMs(30_000)
 FORGET_EVERY_S = 5.0
-GATHER_MS, GATHER_BYTES = 50, 64 * 1024
-"""Ticks and its own quotes are read in runs: else there is a fetch for every tick and every publication.
-
-A tick is known so much later at most; the zone's next comes a quarter of a second after it at the soonest.
-"""
+ANSWERS_WAIT_MS, ANSWERS_BYTES = 50, 64 * 1024
+"""Its own quotes are read back in runs: else there is a fetch for every publication."""
 
 
 class Quotes:
@@ -81,16 +78,16 @@ class Quotes:
         self._remembered = worker.contracts.columns(QUOTES, REMEMBERED)
         self._decided = worker.contracts.columns(BOOKING_DECISIONS, DECIDED)
         self._frame = worker.contracts.frame(QUOTES)
-        self._ticks, self._answers = (
-            BroadcastReader(
-                worker.bootstrap,
-                read,
-                client_id=f"{worker.name}-{name}",
-                fetch_wait_ms=GATHER_MS,
-                fetch_bytes=GATHER_BYTES,
-                security=worker.security,
-            )
-            for name, read in (("ticks", self._read_ticks), ("answers", self._read_answers))
+        self._ticks = BroadcastReader(
+            worker.bootstrap, self._read_ticks, client_id=f"{worker.name}-ticks", security=worker.security
+        )
+        self._answers = BroadcastReader(
+            worker.bootstrap,
+            self._read_answers,
+            client_id=f"{worker.name}-answers",
+            fetch_wait_ms=ANSWERS_WAIT_MS,
+            fetch_bytes=ANSWERS_BYTES,
+            security=worker.security,
         )
         self._ticks.follow_topics({SURGE.name: worker.partitions[SURGE.name]}, TICKS_BACK)
         for reader in (self._ticks, self._answers):
