@@ -13,7 +13,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from topics.validity import FUTURE_TOLERANCE_MS as FUTURE_TOLERANCE_MS  # noqa: PLC0414  the memory of quotes takes it here
+from topics.validity import FUTURE_TOLERANCE_MS
 
 PANE_MS = 10_000
 BUCKET_MS = 120_000

@@ -17,6 +17,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError
 
 from infra.clients.allowed import missing_rights
+from infra.clients.configs import configs_told
 from infra.clients.connection import Connection, kafka_admin, kafka_consumer
 from infra.clients.errors import ClientError, UnreachableError
 from infra.clients.kafka_errors import kafka_errors
@@ -147,7 +148,7 @@ class Admin:
                 raise UnreachableError(f"no leader after {LEADERS_WITHIN_S:.0f} s for new topics {sorted(waiting)}")
             await asyncio.sleep(LOOK_AGAIN_S)
 
-    async def _configs(self, topics: Iterable[Topic]) -> dict[str, dict[str, str]]:
+    async def _configs(self, topics: Iterable[Topic]) -> dict[str, dict[str, str | None]]:
         """Values on the broker of the configs we care for, by topic name."""
         asked = [
             ConfigResource(
@@ -155,12 +156,7 @@ class Admin:
             )
             for topic in topics
         ]
-        found: dict[str, dict[str, str]] = {}
-        for answer in await self._client.describe_configs(asked) if asked else []:
-            for resource in answer.to_object()["resources"]:
-                values = {entry["config_names"]: entry["config_value"] for entry in resource["config_entries"]}
-                found[resource["resource_name"]] = values
-        return found
+        return await configs_told(self._client, asked)
 
     async def _record_counts(self, partitions: Mapping[str, int]) -> dict[str, int]:
         """Offsets between first and last, summed over the partitions of each topic."""
@@ -180,7 +176,9 @@ class Admin:
         return counts
 
 
-def differences(topic: Topic, wanted: TopicSettings, partitions: int, configs: Mapping[str, str]) -> tuple[str, ...]:
+def differences(
+    topic: Topic, wanted: TopicSettings, partitions: int, configs: Mapping[str, str | None]
+) -> tuple[str, ...]:
     """How a topic on the broker differs from what it must be, one sentence each; empty if it does not.
 
     `partitions` is 0 for a topic that does not exist, `configs` are the broker's values by Kafka's names.

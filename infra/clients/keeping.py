@@ -12,6 +12,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Int64, Schema, String
 
+from infra.clients.configs import configs_told
 from infra.clients.kafka_errors import RIGHT_MISSING, TOO_OLD
 
 POLICY, AGE, SIZE, TIERED = "cleanup.policy", "retention.ms", "retention.bytes", "remote.storage.enable"
@@ -52,13 +53,7 @@ async def keeping_of(client: AIOKafkaAdminClient, partitions: Mapping[str, Itera
         ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys((POLICY, AGE, SIZE, TIERED)))
         for name in partitions
     ]
-    told = {
-        resource["resource_name"]: {
-            entry["config_names"]: entry["config_value"] for entry in resource["config_entries"]
-        }
-        for answer in await client.describe_configs(asked)
-        for resource in answer.to_object()["resources"]
-    }
+    told = await configs_told(client, asked)
     sizes = await _sizes(client, partitions)
     return {name: kept(told.get(name, {}), sizes.get(name, {})) for name in partitions}
 

@@ -15,7 +15,8 @@ from pricing.quotes.quote import LONGEST_DEADLINE_MS, quote_id_hash
 from topics.arrays import Int64s
 from topics.columns import Columns
 from topics.prices import BookingJudged, BookingOutcome, QuoteAnswered, QuoteOutcome
-from windows.panes import FUTURE_TOLERANCE_MS, GRACE_MS
+from topics.validity import FUTURE_TOLERANCE_MS
+from windows.panes import GRACE_MS
 
 UNDECIDED = 0
 MOST_ROWS = 1 << 22

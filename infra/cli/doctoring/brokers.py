@@ -8,6 +8,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from infra.cli.doctoring.findings import Patient, Told, fail, ok, warn
 from infra.clients.admin import Admin
+from infra.clients.configs import configs_told
 from infra.clients.connection import kafka_admin
 from infra.clients.errors import ClientError, TopicMissingError
 from infra.clients.kafka_errors import OLDEST_KAFKA, kafka_errors
@@ -79,13 +80,7 @@ async def broker_settings(client: Any, brokers: Iterable[int]) -> dict[int, dict
     """By broker what we ask for and it knows, None where it hides the value; of one that tells nothing, none."""
     wanted = {LEAST_SESSION: None, REFUSES_BY_AGE: None}
     asked = [ConfigResource(ConfigResourceType.BROKER, str(broker), wanted) for broker in brokers]
-    return {
-        int(resource["resource_name"]): {
-            entry["config_names"]: entry["config_value"] for entry in resource["config_entries"]
-        }
-        for answer in await client.describe_configs(asked)
-        for resource in answer.to_object()["resources"]
-    }
+    return {int(broker): settings for broker, settings in (await configs_told(client, asked)).items()}
 
 
 def session_faults(told: Mapping[int, Mapping[str, str | None]]) -> list[Told]:
